@@ -1,0 +1,85 @@
+//! Planted bugs, each behind `canary!("name")`. Without the feature the macro is the literal
+//! `false`, so that the shipped binary holds neither the bug nor its name.
+
+/// Whether the planted bug of that name is selected. The name must be in the catalogue: an
+/// unknown one does not compile.
+#[cfg(feature = "canaries")]
+#[macro_export]
+macro_rules! canary {
+    ($name:literal) => {{
+        const INDEX: usize = $crate::canary::index_of($name);
+        $crate::canary::is_selected(INDEX)
+    }};
+}
+
+/// Whether the planted bug of that name is selected: never, in a build without planted bugs.
+#[cfg(not(feature = "canaries"))]
+#[macro_export]
+macro_rules! canary {
+    ($name:literal) => {
+        false
+    };
+}
+
+#[cfg(feature = "canaries")]
+pub use planted::{CATALOGUE, index_of, is_selected, select};
+
+#[cfg(feature = "canaries")]
+mod planted {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    /// Name, and the bug in words.
+    pub const CATALOGUE: &[(&str, &str)] = &[
+        ("ack-before-sync", "an entry counts as persisted before its sync is done"),
+        ("ack-on-one-of-three", "a write is acknowledged when its leader alone has it"),
+        ("vote-not-persisted", "a vote leaves before it is durable and is forgotten at a crash"),
+        ("acknowledged-tail-cut", "recovery cuts the last durable record as if it were torn"),
+        ("dedupe-index-lost-on-restart", "the op_id index is not read back from the database"),
+        ("failed-sync-ignored", "a failed sync is taken for a good one"),
+        ("reply-ahead-of-frontier", "a read claims a frontier that it has not folded"),
+        ("hlc-not-above-log", "a new leader stamps from its clock alone"),
+        ("append-behind-torn-tail", "recovery skips a torn tail and appends behind it"),
+    ];
+
+    static SELECTED: AtomicUsize = AtomicUsize::new(usize::MAX);
+
+    /// Index of a name in the catalogue.
+    ///
+    /// # Panics
+    /// On an unknown name; at compile time where it is used in `canary!`.
+    pub const fn index_of(name: &str) -> usize {
+        let mut i = 0;
+        while i < CATALOGUE.len() {
+            if same(CATALOGUE[i].0.as_bytes(), name.as_bytes()) {
+                return i;
+            }
+            i += 1;
+        }
+        panic!("no such canary in the catalogue")
+    }
+
+    const fn same(a: &[u8], b: &[u8]) -> bool {
+        if a.len() != b.len() {
+            return false;
+        }
+        let mut i = 0;
+        while i < a.len() {
+            if a[i] != b[i] {
+                return false;
+            }
+            i += 1;
+        }
+        true
+    }
+
+    /// Selects a planted bug for the whole process, or none.
+    pub fn select(index: Option<usize>) {
+        SELECTED.store(index.unwrap_or(usize::MAX), Ordering::Relaxed);
+    }
+
+    /// Whether that one is selected.
+    #[inline]
+    pub fn is_selected(index: usize) -> bool {
+        SELECTED.load(Ordering::Relaxed) == index
+    }
+}

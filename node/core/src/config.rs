@@ -1,0 +1,105 @@
+//! What an operator may set. Every value has a unit, a default and legal bounds.
+
+use billing_wire::{Genesis, NodeId};
+use std::sync::Arc;
+
+/// Configuration of one node. Checked by [`Config::check`] before a node is opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// This node.
+    pub node: NodeId,
+    /// The cluster.
+    pub genesis: Arc<Genesis>,
+    /// Stream of election jitter: drawn anew by the shell at each start.
+    pub seed: u64,
+    /// Interval of [`crate::Input::Tick`] in milliseconds.
+    pub tick_ms: u64,
+    /// A leader shows itself every so many ticks.
+    pub heartbeat_ticks: u32,
+    /// A follower stands for election after 1 to 2 times so many silent ticks.
+    pub election_ticks: u32,
+    /// Submissions that one entry carries at most.
+    pub batch_submissions_max: usize,
+    /// Entries that are proposed and not yet committed, at most; beyond, writes are shed.
+    pub uncommitted_entries_max: usize,
+    /// Submissions that wait or are in flight on this node, at most; beyond, writes are shed.
+    pub in_flight_max: usize,
+    /// Bytes of records that one persist carries at most.
+    pub persist_bytes_max: usize,
+    /// A log segment is sealed beyond so many bytes.
+    pub segment_bytes: u64,
+    /// The ledger is committed to its database after so many folded submissions ...
+    pub ledger_commit_submissions: usize,
+    /// ... or so many milliseconds, whichever is first.
+    pub ledger_commit_ms: u64,
+    /// Clean ledger rows kept in memory, at most.
+    pub ledger_cache_rows: usize,
+    /// A write that was not answered after so many milliseconds is answered `Unknown`.
+    pub write_timeout_ms: u64,
+    /// A leader whose clock is further from the majority's stops leading (billing.md §2).
+    pub clock_skew_max_ms: u64,
+}
+
+/// A configuration value outside its legal bounds.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{key} = {found}: {expected} expected")]
+pub struct ConfigError {
+    /// The key.
+    pub key: &'static str,
+    /// Its value.
+    pub found: u64,
+    /// What is legal.
+    pub expected: &'static str,
+}
+
+impl Config {
+    /// The defaults for a node of a cluster.
+    pub fn new(node: NodeId, genesis: Arc<Genesis>) -> Self {
+        Self {
+            node,
+            genesis,
+            seed: 0,
+            tick_ms: 50,
+            heartbeat_ticks: 2,
+            election_ticks: 10,
+            batch_submissions_max: 256,
+            uncommitted_entries_max: 64,
+            in_flight_max: 10_000,
+            persist_bytes_max: 1 << 20,
+            segment_bytes: 16 << 20,
+            ledger_commit_submissions: 20_000,
+            ledger_commit_ms: 10_000,
+            ledger_cache_rows: 1_000_000,
+            write_timeout_ms: 5_000,
+            clock_skew_max_ms: 500,
+        }
+    }
+
+    /// Checks every bound.
+    ///
+    /// # Errors
+    /// The first value outside its bounds.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let rules: [(&'static str, u64, u64, u64, &'static str); 8] = [
+            ("tick_ms", self.tick_ms, 1, 1_000, "1 to 1000"),
+            ("heartbeat_ticks", self.heartbeat_ticks.into(), 1, 100, "1 to 100"),
+            ("election_ticks", self.election_ticks.into(), 3, 1_000, "3 to 1000"),
+            ("batch_submissions_max", self.batch_submissions_max as u64, 1, 512, "1 to 512"),
+            ("uncommitted_entries_max", self.uncommitted_entries_max as u64, 1, 4_096, "1 to 4096"),
+            ("in_flight_max", self.in_flight_max as u64, 1, 1_000_000, "1 to 1000000"),
+            ("segment_bytes", self.segment_bytes, 4_096, 1 << 30, "4096 to 1073741824"),
+            ("write_timeout_ms", self.write_timeout_ms, 100, 600_000, "100 to 600000"),
+        ];
+        for (key, found, low, high, expected) in rules {
+            if found < low || found > high {
+                return Err(ConfigError { key, found, expected });
+            }
+        }
+        if self.election_ticks <= self.heartbeat_ticks {
+            let found = self.election_ticks.into();
+            let expected = "more than heartbeat_ticks";
+            return Err(ConfigError { key: "election_ticks", found, expected });
+        }
+        Ok(())
+    }
+}

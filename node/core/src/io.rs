@@ -1,0 +1,209 @@
+//! What happens to a node and what it wants done. The shell feeds exactly one [`Input`], then
+//! drains the [`Outputs`] in order; the order is law.
+
+use crate::ledger::store::LedgerBatch;
+use billing_wire::{
+    Frontier, Hlc, LogIndex, NodeId, OutcomeChain, Read, ReadAnswer, RegionId, Submission, Term,
+    WriteAnswer, WriteOptions,
+};
+use bytes::Bytes;
+
+/// Names a request of a client until its answer; chosen by the shell, unique while open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId(pub u64);
+
+/// Names a [`Output::Persist`] until its [`Input::DiskDone`]; increases by 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PersistToken(pub u64);
+
+/// How a disk failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DiskFault {
+    /// A read or write failed (EIO).
+    Io,
+    /// A sync failed: nothing written since the last good one may be believed.
+    Sync,
+    /// The disk is full (ENOSPC).
+    Full,
+}
+
+/// One thing that happened.
+#[derive(Debug)]
+pub enum Input {
+    /// `Config::tick_ms` passed.
+    Tick,
+    /// A frame arrived, unverified.
+    Message(Bytes),
+    /// All steps of a persist are done, or one failed and the later ones were skipped.
+    DiskDone {
+        /// Which persist.
+        token: PersistToken,
+        /// How it went.
+        result: Result<(), DiskFault>,
+    },
+    /// A ledger commit is done.
+    LedgerDone {
+        /// How it went.
+        result: Result<(), DiskFault>,
+    },
+    /// A client submits a command.
+    Write {
+        /// For the answer.
+        request: RequestId,
+        /// What is submitted.
+        submission: Submission,
+        /// How it is to be acknowledged.
+        options: WriteOptions,
+    },
+    /// A client reads.
+    Read {
+        /// For the answer.
+        request: RequestId,
+        /// What is read.
+        read: Read,
+    },
+    /// The process is about to stop: refuse new writes, finish what is in flight.
+    Stop,
+}
+
+/// A file of a node's directory. The shell maps it to a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FileName {
+    /// `genesis`: written once by `init`.
+    Genesis,
+    /// `superblock`: four slots, see `journal::superblock`.
+    Superblock,
+    /// `log/R/SSSSSSSS.seg`: a segment of a region log.
+    Segment {
+        /// The region log.
+        region: RegionId,
+        /// Creation order within the region log, from 1.
+        sequence: u32,
+    },
+    /// `ledger.redb`: the ledger database.
+    Ledger,
+    /// `ledger.damaged`: a database that was set aside.
+    LedgerAside,
+}
+
+/// One step of a persist. Steps run in order; the first failure skips the rest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DiskStep {
+    /// Write at an offset; creates and extends the file as needed.
+    Write {
+        /// The file.
+        file: FileName,
+        /// First byte to write.
+        offset: u64,
+        /// What to write.
+        bytes: Bytes,
+    },
+    /// Cut or extend (with zeros) to a length.
+    SetLength {
+        /// The file.
+        file: FileName,
+        /// The new length in bytes.
+        length: u64,
+    },
+    /// Make everything written to the file durable (fdatasync), and the file's directory entry.
+    Sync {
+        /// The file.
+        file: FileName,
+    },
+    /// Remove a file; durable after the next [`DiskStep::Sync`] of any file.
+    Remove {
+        /// The file.
+        file: FileName,
+    },
+}
+
+/// Why a node's memory may no longer be believed. The shell drops the node and opens it again
+/// from its directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum HaltReason {
+    /// A write or sync of log or superblock failed.
+    Disk(DiskFault),
+    /// The ledger database failed or holds damaged blocks: set it aside and rebuild.
+    Ledger,
+}
+
+/// What the node wants done.
+#[derive(Debug)]
+pub enum Output {
+    /// Run the steps in order, then feed [`Input::DiskDone`]. At most one persist is open.
+    Persist {
+        /// For the answer.
+        token: PersistToken,
+        /// What to do.
+        steps: Vec<DiskStep>,
+    },
+    /// Send a frame, best effort.
+    Send {
+        /// To whom.
+        to: NodeId,
+        /// The whole frame.
+        frame: Bytes,
+    },
+    /// Answer a write.
+    AnswerWrite {
+        /// Which request.
+        request: RequestId,
+        /// The answer.
+        answer: WriteAnswer,
+    },
+    /// Answer a read.
+    AnswerRead {
+        /// Which request.
+        request: RequestId,
+        /// The answer.
+        answer: Box<ReadAnswer>,
+    },
+    /// Commit rows to the ledger database, then feed [`Input::LedgerDone`]. At most one is open.
+    CommitLedger(LedgerBatch),
+    /// Drop this node and open it again; nothing that follows may be carried out.
+    Halt(HaltReason),
+}
+
+/// Outputs in the order in which they are to be carried out.
+pub type Outputs = Vec<Output>;
+
+/// A node's part in a region log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Role {
+    /// Follows a leader or waits for one.
+    #[default]
+    Follower,
+    /// Stands for election.
+    Candidate,
+    /// Leads.
+    Leader,
+    /// Receives a foreign region's log.
+    Learner,
+}
+
+/// What a node says of itself: for metrics, `status`, and the oracles. Cheap to make.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Status {
+    /// The node.
+    pub node: NodeId,
+    /// Its part in its own region's log.
+    pub role: Role,
+    /// Who leads that log, as far as it knows.
+    pub leader: Option<NodeId>,
+    /// Raft term of that log.
+    pub term: Term,
+    /// Last index of that log in memory.
+    pub last_index: LogIndex,
+    /// Last durable index of that log.
+    pub durable_index: LogIndex,
+    /// Committed per region.
+    pub committed: Frontier,
+    /// Folded per region.
+    pub folded: Frontier,
+    /// Finality watermark.
+    pub watermark: Hlc,
+    /// Chain over everything folded.
+    pub outcome_chain: OutcomeChain,
+    /// Order-free hash over all ledger rows.
+    pub state_hash: u128,
+}

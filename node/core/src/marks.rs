@@ -1,0 +1,99 @@
+//! `sometimes!` marks: places that a good sweep must reach. The names are catalogued at compile
+//! time, the counts are per thread, and a hit costs one addition.
+
+/// Declares a crate's catalogue of marks: a module with `CATALOGUE`, `index_of`, `hit`, `take`.
+/// A crate has one, named `marks`, at its root or re-exported there.
+#[macro_export]
+macro_rules! catalogue_of_marks {
+    ($($name:literal),+ $(,)?) => {
+        /// Every mark of this crate.
+        pub const CATALOGUE: &[&str] = &[$($name),+];
+
+        ::std::thread_local! {
+            static COUNTS: [::std::cell::Cell<u64>; CATALOGUE.len()] =
+                const { [const { ::std::cell::Cell::new(0) }; CATALOGUE.len()] };
+        }
+
+        /// Index of a name in the catalogue.
+        ///
+        /// # Panics
+        /// On an unknown name; at compile time where it is used in `sometimes!`.
+        pub const fn index_of(name: &str) -> usize {
+            let mut i = 0;
+            while i < CATALOGUE.len() {
+                let (a, b) = (CATALOGUE[i].as_bytes(), name.as_bytes());
+                let mut k = 0;
+                while k < a.len() && k < b.len() && a[k] == b[k] {
+                    k += 1;
+                }
+                if k == a.len() && k == b.len() {
+                    return i;
+                }
+                i += 1;
+            }
+            panic!("no such mark in the catalogue")
+        }
+
+        /// Counts a hit.
+        #[inline]
+        pub fn hit(index: usize) {
+            COUNTS.with(|counts| counts[index].set(counts[index].get() + 1));
+        }
+
+        /// The counts of this thread since the last call, in catalogue order.
+        pub fn take() -> Vec<(&'static str, u64)> {
+            COUNTS.with(|counts| {
+                CATALOGUE.iter().zip(counts).map(|(name, count)| (*name, count.take())).collect()
+            })
+        }
+    };
+}
+
+/// Counts that this place was reached. The name must be in the crate's `marks` catalogue: an
+/// unknown one does not compile.
+#[macro_export]
+macro_rules! sometimes {
+    ($name:literal) => {{
+        const INDEX: usize = crate::marks::index_of($name);
+        crate::marks::hit(INDEX);
+    }};
+}
+
+catalogue_of_marks![
+    "leader-elected",
+    "leader-deposed",
+    "vote-granted",
+    "vote-refused",
+    "log-suffix-replaced",
+    "tail-cut-at-recovery",
+    "superblock-slot-damaged",
+    "segment-sealed",
+    "batch-of-many",
+    "write-forwarded",
+    "forward-timed-out",
+    "write-unknown",
+    "write-shed",
+    "op-replayed",
+    "op-joined-in-flight",
+    "op-conflict",
+    "fingerprint-mismatch-in-log",
+    "duplicate-in-log",
+    "payment-redirected",
+    "payment-swept",
+    "reversal-applied",
+    "reversal-parked",
+    "reversal-swept",
+    "reversal-duplicate",
+    "reversal-of-suspense",
+    "adjustment-denied",
+    "account-exists",
+    "service-point-taken",
+    "read-flagged",
+    "read-superseded",
+    "ledger-committed",
+    "ledger-row-read-from-database",
+    "session-gap",
+    "sync-failed",
+    "leader-clock-off",
+    "frame-refused",
+];

@@ -1,0 +1,11 @@
+//! The imperative shell of the billing node: it feeds the core one input at a time and carries
+//! out what comes back, in that order. Everything that differs between a real machine and the
+//! simulator lies below two traits, [`Host`] and [`Directory`].
+
+pub mod host;
+pub mod ledger_database;
+pub mod replica;
+
+pub use host::{BlockFile, Directory, Host};
+pub use ledger_database::LedgerDatabase;
+pub use replica::{OpenError, Replica};

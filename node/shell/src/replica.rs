@@ -1,0 +1,80 @@
+//! A node on its directory: opening it, and the one dispatch that both worlds run.
+
+use crate::host::{Directory, Host};
+use crate::ledger_database::LedgerDatabase;
+use billing_core::journal::{self, RecoverError};
+use billing_core::ledger::store::StoreError;
+use billing_core::{Config, FileName, Input, Node, Now, Output, Outputs, Status};
+use std::io;
+use std::sync::Arc;
+use thiserror::Error;
+
+/// Why a node cannot be opened from its directory.
+#[derive(Debug, Error)]
+pub enum OpenError {
+    /// The directory cannot be read or written.
+    #[error("data directory: {0}")]
+    Io(#[from] io::Error),
+    /// Superblock or log are damaged beyond what recovery may cut.
+    #[error(transparent)]
+    Recover(#[from] RecoverError),
+    /// Not even an empty ledger database can be made.
+    #[error(transparent)]
+    Ledger(#[from] StoreError),
+}
+
+/// A node, its ledger database, and a buffer for its outputs.
+pub struct Replica {
+    node: Node,
+    database: Arc<LedgerDatabase>,
+    outputs: Outputs,
+}
+
+impl Replica {
+    /// Recovers the log, makes the result durable, opens the ledger database, opens the node.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn open(
+        directory: &dyn Directory,
+        config: Config,
+        cache_bytes: usize,
+        now: Now,
+    ) -> Result<Self, OpenError> {
+        let mut image = journal::Image::new();
+        for file in directory.list()? {
+            if matches!(file, FileName::Superblock | FileName::Segment { .. }) {
+                image.push((file, directory.read(file)?));
+            }
+        }
+        let (recovered, steps) = journal::recover(&config.genesis, &image)?;
+        directory.run(&steps)?;
+        let database = LedgerDatabase::open(directory, cache_bytes)?;
+        let node = Node::open(config, recovered, database.reader(), now)?;
+        Ok(Self { node, database, outputs: Outputs::with_capacity(32) })
+    }
+
+    /// Feeds one input and hands every output to the host, in order. After a halt nothing more
+    /// is handed over and the replica must be dropped.
+    pub fn dispatch<H: Host>(&mut self, now: Now, input: Input, host: &mut H) {
+        self.node.step(now, input, &mut self.outputs);
+        for output in self.outputs.drain(..) {
+            match output {
+                Output::Send { to, frame } => host.send(to, frame),
+                Output::Persist { token, steps } => host.persist(token, steps),
+                Output::AnswerWrite { request, answer } => host.answer_write(request, answer),
+                Output::AnswerRead { request, answer } => host.answer_read(request, *answer),
+                Output::CommitLedger(batch) => host.commit_ledger(&self.database, batch),
+                Output::Halt(reason) => {
+                    host.halt(reason);
+                    break;
+                }
+            }
+        }
+    }
+
+    /// What the node says of itself.
+    pub fn status(&self) -> Status {
+        self.node.status()
+    }
+}

@@ -1,0 +1,290 @@
+//! What a client may ask: the commands, their class, and their canonical bytes, over which the
+//! fingerprint is taken.
+
+use crate::codec::{DecodeError, Reader, put_text};
+use crate::ids::{AccountId, Date, Hash, MeterId, OpId, ServicePointId};
+use crate::limits::{READS_PER_COMMAND_MAX, TEXT_BYTES_MAX};
+use serde::{Deserialize, Serialize};
+
+/// Whether a command reports what already happened or asks for something (billing.md §4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CommandClass {
+    /// Never denied; it may be redirected or be a duplicate.
+    Fact,
+    /// May be denied; never redirected.
+    Intent,
+}
+
+/// How a meter read was obtained; a later variant is better than an earlier one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReadQuality {
+    /// Computed.
+    Estimated = 0,
+    /// Told by the customer.
+    Customer = 1,
+    /// Read from the meter.
+    Actual = 2,
+}
+
+/// Why a payment was taken back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReversalReason {
+    /// The bank could not collect it.
+    Bounced = 0,
+    /// The payer disputed it.
+    ChargeBack = 1,
+}
+
+/// Why an account is adjusted; decides the contra account and the limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AdjustmentReason {
+    /// A credit to the customer (contra 5100).
+    Goodwill = 0,
+    /// A charge to the customer (contra 4200).
+    LateFee = 1,
+    /// A debt given up: a credit to the customer (contra 5000).
+    BadDebt = 2,
+}
+
+/// One reading of one register.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MeterRead {
+    /// The meter.
+    pub meter: MeterId,
+    /// The day of the reading.
+    pub date: Date,
+    /// The register in base units (Wh, litre).
+    pub register: u64,
+    /// How it was obtained.
+    pub quality: ReadQuality,
+}
+
+/// What a client asks. Money is in minor units of the cluster's one currency.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Command {
+    /// Intent: open an account at a service point.
+    OpenAccount {
+        /// The new account.
+        account: AccountId,
+        /// Where it is supplied.
+        service_point: ServicePointId,
+        /// From when.
+        date: Date,
+    },
+    /// Fact: money was received.
+    RecordPayment {
+        /// Whom the payer named.
+        account: AccountId,
+        /// Minor units, positive.
+        amount: i64,
+        /// When it was received.
+        date: Date,
+        /// The payment provider that reports it.
+        provider: String,
+        /// The provider's own reference.
+        external_ref: String,
+    },
+    /// Fact: meters showed these registers.
+    RecordRead {
+        /// The readings, 1 to 100.
+        reads: Vec<MeterRead>,
+    },
+    /// Intent: adjust a balance; the reason gives the sign.
+    PostAdjustment {
+        /// The account.
+        account: AccountId,
+        /// Minor units, positive.
+        amount: i64,
+        /// Why.
+        reason: AdjustmentReason,
+        /// For when.
+        date: Date,
+    },
+    /// Fact: a payment was taken back by the bank.
+    ReversePayment {
+        /// The `op_id` of the payment.
+        payment: OpId,
+        /// What was taken back: the amount that the bank names, minor units, positive.
+        amount: i64,
+        /// Why.
+        reason: ReversalReason,
+        /// When.
+        date: Date,
+    },
+}
+
+// Tags are never reused. Kept free for later commands: 6 CloseAccount, 7 RequestRefund,
+// 8 IssueInvoice, 9 CancelRebill, 10 PublishTariff, 11 AssignTariff, 12 CloseCycle.
+const TAG_OPEN_ACCOUNT: u8 = 1;
+const TAG_RECORD_PAYMENT: u8 = 2;
+const TAG_RECORD_READ: u8 = 3;
+const TAG_POST_ADJUSTMENT: u8 = 4;
+const TAG_REVERSE_PAYMENT: u8 = 5;
+const WHAT: &str = "command";
+
+impl Command {
+    /// Fact or intent.
+    pub fn class(&self) -> CommandClass {
+        match self {
+            Self::RecordPayment { .. } | Self::RecordRead { .. } | Self::ReversePayment { .. } => {
+                CommandClass::Fact
+            }
+            Self::OpenAccount { .. } | Self::PostAdjustment { .. } => CommandClass::Intent,
+        }
+    }
+
+    /// Name as in the API and in reports.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::OpenAccount { .. } => "OpenAccount",
+            Self::RecordPayment { .. } => "RecordPayment",
+            Self::RecordRead { .. } => "RecordRead",
+            Self::PostAdjustment { .. } => "PostAdjustment",
+            Self::ReversePayment { .. } => "ReversePayment",
+        }
+    }
+
+    /// Appends the canonical bytes.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::OpenAccount { account, service_point, date } => {
+                out.push(TAG_OPEN_ACCOUNT);
+                out.extend_from_slice(&account.0.to_le_bytes());
+                out.extend_from_slice(&service_point.0.to_le_bytes());
+                out.extend_from_slice(&date.0.to_le_bytes());
+            }
+            Self::RecordPayment { account, amount, date, provider, external_ref } => {
+                out.push(TAG_RECORD_PAYMENT);
+                out.extend_from_slice(&account.0.to_le_bytes());
+                out.extend_from_slice(&amount.to_le_bytes());
+                out.extend_from_slice(&date.0.to_le_bytes());
+                put_text(out, provider);
+                put_text(out, external_ref);
+            }
+            Self::RecordRead { reads } => {
+                out.push(TAG_RECORD_READ);
+                out.extend_from_slice(&(reads.len() as u16).to_le_bytes());
+                for read in reads {
+                    out.extend_from_slice(&read.meter.0.to_le_bytes());
+                    out.extend_from_slice(&read.date.0.to_le_bytes());
+                    out.extend_from_slice(&read.register.to_le_bytes());
+                    out.push(read.quality as u8);
+                }
+            }
+            Self::PostAdjustment { account, amount, reason, date } => {
+                out.push(TAG_POST_ADJUSTMENT);
+                out.extend_from_slice(&account.0.to_le_bytes());
+                out.extend_from_slice(&amount.to_le_bytes());
+                out.push(*reason as u8);
+                out.extend_from_slice(&date.0.to_le_bytes());
+            }
+            Self::ReversePayment { payment, amount, reason, date } => {
+                out.push(TAG_REVERSE_PAYMENT);
+                out.extend_from_slice(&payment.0.to_le_bytes());
+                out.extend_from_slice(&amount.to_le_bytes());
+                out.push(*reason as u8);
+                out.extend_from_slice(&date.0.to_le_bytes());
+            }
+        }
+    }
+
+    /// Reads the canonical bytes of one whole command.
+    ///
+    /// # Errors
+    /// Whatever is not exactly one command of this release.
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut r = Reader::new(WHAT, bytes);
+        let command = match r.u8()? {
+            TAG_OPEN_ACCOUNT => Self::OpenAccount {
+                account: AccountId(r.u64()?),
+                service_point: ServicePointId(r.u64()?),
+                date: Date(r.u32()?),
+            },
+            TAG_RECORD_PAYMENT => Self::RecordPayment {
+                account: AccountId(r.u64()?),
+                amount: r.i64()?,
+                date: Date(r.u32()?),
+                provider: r.text("provider", TEXT_BYTES_MAX)?.to_owned(),
+                external_ref: r.text("external_ref", TEXT_BYTES_MAX)?.to_owned(),
+            },
+            TAG_RECORD_READ => Self::RecordRead { reads: decode_reads(&mut r)? },
+            TAG_POST_ADJUSTMENT => Self::PostAdjustment {
+                account: AccountId(r.u64()?),
+                amount: r.i64()?,
+                reason: adjustment_reason(&mut r)?,
+                date: Date(r.u32()?),
+            },
+            TAG_REVERSE_PAYMENT => Self::ReversePayment {
+                payment: OpId(r.u128()?),
+                amount: r.i64()?,
+                reason: reversal_reason(&mut r)?,
+                date: Date(r.u32()?),
+            },
+            tag => return Err(unknown("tag", tag, TAG_REVERSE_PAYMENT)),
+        };
+        r.finish()?;
+        Ok(command)
+    }
+
+    /// `blake3(canonical body)`: what an `op_id` is bound to (billing.md §5).
+    pub fn fingerprint(&self) -> Hash {
+        let mut body = Vec::with_capacity(64);
+        self.encode(&mut body);
+        fingerprint(&body)
+    }
+}
+
+/// The fingerprint of a canonical command body.
+pub fn fingerprint(body: &[u8]) -> Hash {
+    *blake3::hash(body).as_bytes()
+}
+
+fn decode_reads(r: &mut Reader<'_>) -> Result<Vec<MeterRead>, DecodeError> {
+    let n = usize::from(r.u16()?);
+    r.at_most("reads", n as u64, READS_PER_COMMAND_MAX as u64)?;
+    let mut reads = Vec::with_capacity(n);
+    for _ in 0..n {
+        reads.push(MeterRead {
+            meter: MeterId(r.u64()?),
+            date: Date(r.u32()?),
+            register: r.u64()?,
+            quality: read_quality(r)?,
+        });
+    }
+    Ok(reads)
+}
+
+fn unknown(field: &'static str, found: u8, limit: u8) -> DecodeError {
+    DecodeError::OutOfRange { what: WHAT, field, found: found.into(), limit: limit.into() }
+}
+
+fn read_quality(r: &mut Reader<'_>) -> Result<ReadQuality, DecodeError> {
+    match r.u8()? {
+        0 => Ok(ReadQuality::Estimated),
+        1 => Ok(ReadQuality::Customer),
+        2 => Ok(ReadQuality::Actual),
+        other => Err(unknown("quality", other, 2)),
+    }
+}
+
+fn adjustment_reason(r: &mut Reader<'_>) -> Result<AdjustmentReason, DecodeError> {
+    match r.u8()? {
+        0 => Ok(AdjustmentReason::Goodwill),
+        1 => Ok(AdjustmentReason::LateFee),
+        2 => Ok(AdjustmentReason::BadDebt),
+        other => Err(unknown("reason", other, 2)),
+    }
+}
+
+fn reversal_reason(r: &mut Reader<'_>) -> Result<ReversalReason, DecodeError> {
+    match r.u8()? {
+        0 => Ok(ReversalReason::Bounced),
+        1 => Ok(ReversalReason::ChargeBack),
+        other => Err(unknown("reason", other, 1)),
+    }
+}

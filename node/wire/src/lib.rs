@@ -1,0 +1,36 @@
+//! Everything that crosses a boundary of the billing node: identifiers, records of the region
+//! log, frames between nodes, commands, queries and answers, each with a versioned codec.
+//!
+//! The node and the reference model share this crate and nothing else. It knows how things are
+//! written, never what they mean: no guard, no booking rule and no state lives here.
+
+pub mod answer;
+pub mod codec;
+pub mod command;
+pub mod frame;
+pub mod genesis;
+pub mod hlc;
+pub mod ids;
+pub mod limits;
+pub mod outcome;
+pub mod query;
+pub mod record;
+
+pub use answer::{Grade, OnUnmet, Receipt, Refusal, Submission, Token, WriteAnswer, WriteOptions};
+pub use codec::DecodeError;
+pub use command::{
+    AdjustmentReason, Command, CommandClass, MeterRead, ReadQuality, ReversalReason,
+};
+pub use frame::{Frame, FrameHeader, FrameKind};
+pub use genesis::{Genesis, RegionMembers};
+pub use hlc::Hlc;
+pub use ids::{
+    AccountId, ClusterId, Date, Frontier, Hash, Incarnation, LogIndex, MeterId, NodeId, OpId,
+    Position, RegionId, ServicePointId, Term,
+};
+pub use outcome::{DenyReason, Disposition, JournalLine, LedgerCode, OutcomeChain, RedirectReason};
+pub use query::{
+    BalanceView, HistoryItem, HistoryPage, OperationState, Query, QueryResult, Read, ReadAnswer,
+    ReadLevel, TrialBalanceView,
+};
+pub use record::{Record, RecordHeader, RecordKind, RecordView, SubmissionView};

@@ -1,0 +1,376 @@
+//! An entry of a region log as bytes. The leader writes them once; the same bytes travel in
+//! frames, lie on disk and are verified on every read.
+//!
+//! ```text
+//!   0  length   u32   of the whole record
+//!   4  crc      u32   CRC32C over bytes 8..length
+//!   8  format   u8    1
+//!   9  kind     u8    RecordKind
+//!  10  region   u8
+//!  11  reserved u8    0
+//!  12  incarnation u32
+//!  16  index    u64
+//!  24  term     u64
+//!  32  hlc      u64
+//!  40  prev_hash 32
+//!  72  hash      32   BLAKE3 over bytes 8..72 and 104..length
+//! 104  count    u16   submissions
+//! 106  reserved u16   0
+//! 108  count × { op_id u128, fingerprint 32, length u16, body }
+//! ```
+//!
+//! An entry carries up to [`SUBMISSIONS_PER_RECORD_MAX`] submissions, so that one consensus
+//! round and one sync serve many commands.
+
+use crate::answer::Submission;
+use crate::codec::{DecodeError, Reader};
+use crate::command::{Command, fingerprint};
+use crate::hlc::Hlc;
+use crate::ids::{Hash, Incarnation, LogIndex, OpId, Position, RegionId, Term};
+use crate::limits::{COMMAND_BYTES_MAX, RECORD_BYTES_MAX, SUBMISSIONS_PER_RECORD_MAX};
+
+/// The format that this release writes and reads.
+pub const RECORD_FORMAT: u8 = 1;
+/// Bytes before the first submission.
+pub const RECORD_HEADER_BYTES: usize = 108;
+/// Bytes of a submission beside its body.
+pub const SUBMISSION_OVERHEAD_BYTES: usize = 50;
+const CHECKED_FROM: usize = 8;
+const HASH_AT: usize = 72;
+const COUNT_AT: usize = 104;
+const WHAT: &str = "record";
+
+/// What an entry is for. Tags are never reused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RecordKind {
+    /// The consensus layer's own entry (a new leader's no-op); carries nothing.
+    Noop = 0,
+    /// Submissions of clients.
+    Submissions = 1,
+    /// "Nothing earlier will follow": moves the watermark of a silent region.
+    CloseTs = 2,
+    /// The region changed its acknowledgement mode.
+    ModeChanged = 3,
+    /// A region was sealed.
+    RegionSealed = 4,
+    /// A record of a sealed incarnation, appended again.
+    Readmitted = 5,
+    /// The coordinator role moved.
+    EpochChanged = 6,
+    /// The fold's behaviour changes for everybody.
+    ReleaseActivated = 7,
+    /// A change of a region log's members.
+    MembersChanged = 8,
+}
+
+impl RecordKind {
+    const ALL: [Self; 9] = [
+        Self::Noop,
+        Self::Submissions,
+        Self::CloseTs,
+        Self::ModeChanged,
+        Self::RegionSealed,
+        Self::Readmitted,
+        Self::EpochChanged,
+        Self::ReleaseActivated,
+        Self::MembersChanged,
+    ];
+
+    fn of(tag: u8) -> Result<Self, DecodeError> {
+        Self::ALL.get(usize::from(tag)).copied().ok_or(DecodeError::OutOfRange {
+            what: WHAT,
+            field: "kind",
+            found: tag.into(),
+            limit: Self::ALL.len() as u64 - 1,
+        })
+    }
+}
+
+/// The fixed part of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecordHeader {
+    /// What the entry is for.
+    pub kind: RecordKind,
+    /// The region log that it belongs to.
+    pub region: RegionId,
+    /// The region's incarnation.
+    pub incarnation: Incarnation,
+    /// Dense index, from 1.
+    pub index: LogIndex,
+    /// Raft term of the leader that wrote it.
+    pub term: Term,
+    /// Stamp; strictly increasing with the index.
+    pub hlc: Hlc,
+    /// Hash of the entry before; zeros before the first.
+    pub prev_hash: Hash,
+    /// Hash of this entry: filled in by the encoder.
+    pub hash: Hash,
+}
+
+impl RecordHeader {
+    /// The merged position of the submission at `offset`.
+    pub fn position(&self, offset: u16) -> Position {
+        Position { hlc: self.hlc, region: self.region, index: self.index, offset }
+    }
+
+    /// The derived header of an entry that the consensus layer made itself: stamped just above
+    /// its predecessor (billing.md §2). `prev` is `None` before the first entry.
+    #[must_use]
+    pub fn derived_noop(
+        region: RegionId,
+        incarnation: Incarnation,
+        term: Term,
+        prev: Option<&Self>,
+    ) -> Self {
+        Self {
+            kind: RecordKind::Noop,
+            region,
+            incarnation,
+            index: prev.map_or(0, |p| p.index) + 1,
+            term,
+            hlc: prev.map_or(Hlc::ZERO, |p| p.hlc).next(),
+            prev_hash: prev.map_or([0; 32], |p| p.hash),
+            hash: [0; 32],
+        }
+    }
+}
+
+/// A record with owned submissions: for writers, tests and the reference model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// The fixed part.
+    pub header: RecordHeader,
+    /// What clients asked, in order.
+    pub submissions: Vec<Submission>,
+}
+
+impl Record {
+    /// Encodes the record, fills in `header.hash`, and returns the bytes.
+    ///
+    /// # Panics
+    /// When a bound of `limits` is exceeded: admission and batching keep them.
+    pub fn encode(&mut self) -> Vec<u8> {
+        assert!(self.submissions.len() <= SUBMISSIONS_PER_RECORD_MAX, "too many submissions");
+        let mut out = Vec::with_capacity(RECORD_HEADER_BYTES + self.submissions.len() * 128);
+        put_header(&mut out, &self.header, self.submissions.len() as u16);
+        for submission in &self.submissions {
+            put_submission(&mut out, submission);
+        }
+        self.header.hash = seal(&mut out);
+        out
+    }
+
+    /// Reads exactly one record and every command in it.
+    ///
+    /// # Errors
+    /// Anything that is not byte for byte what [`Record::encode`] writes.
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let view = RecordView::decode(bytes)?;
+        let submissions = view
+            .submissions()
+            .map(|s| {
+                let s = s?;
+                Ok(Submission { op_id: s.op_id, command: Command::decode(s.body)? })
+            })
+            .collect::<Result<_, DecodeError>>()?;
+        Ok(Self { header: view.header, submissions })
+    }
+}
+
+fn put_header(out: &mut Vec<u8>, header: &RecordHeader, count: u16) {
+    out.extend_from_slice(&[0; CHECKED_FROM]);
+    out.extend_from_slice(&[RECORD_FORMAT, header.kind as u8, header.region.0, 0]);
+    out.extend_from_slice(&header.incarnation.0.to_le_bytes());
+    out.extend_from_slice(&header.index.to_le_bytes());
+    out.extend_from_slice(&header.term.to_le_bytes());
+    out.extend_from_slice(&header.hlc.0.to_le_bytes());
+    out.extend_from_slice(&header.prev_hash);
+    out.extend_from_slice(&[0; 32]);
+    out.extend_from_slice(&count.to_le_bytes());
+    out.extend_from_slice(&[0; 2]);
+}
+
+fn put_submission(out: &mut Vec<u8>, submission: &Submission) {
+    out.extend_from_slice(&submission.op_id.0.to_le_bytes());
+    let at = out.len();
+    out.extend_from_slice(&[0; 34]);
+    submission.command.encode(out);
+    let body = at + 34;
+    let length = out.len() - body;
+    assert!(length <= COMMAND_BYTES_MAX, "a command body is bounded at admission");
+    let mark = fingerprint(&out[body..]);
+    out[at..at + 32].copy_from_slice(&mark);
+    out[at + 32..body].copy_from_slice(&(length as u16).to_le_bytes());
+}
+
+fn seal(out: &mut [u8]) -> Hash {
+    assert!(out.len() <= RECORD_BYTES_MAX, "a record is bounded by batching");
+    let hash = hash_of(out);
+    out[HASH_AT..COUNT_AT].copy_from_slice(&hash);
+    let length = out.len() as u32;
+    out[..4].copy_from_slice(&length.to_le_bytes());
+    let crc = crc32c::crc32c(&out[CHECKED_FROM..]);
+    out[4..8].copy_from_slice(&crc.to_le_bytes());
+    hash
+}
+
+fn hash_of(bytes: &[u8]) -> Hash {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&bytes[CHECKED_FROM..HASH_AT]);
+    hasher.update(&bytes[COUNT_AT..]);
+    *hasher.finalize().as_bytes()
+}
+
+/// A submission inside a record, not copied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SubmissionView<'a> {
+    /// Place within the entry, from 0.
+    pub offset: u16,
+    /// The operation.
+    pub op_id: OpId,
+    /// What the operation is bound to.
+    pub fingerprint: Hash,
+    /// Canonical bytes of the command.
+    pub body: &'a [u8],
+}
+
+/// A verified record over borrowed bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct RecordView<'a> {
+    /// The fixed part.
+    pub header: RecordHeader,
+    /// Number of submissions.
+    pub count: u16,
+    bytes: &'a [u8],
+}
+
+impl<'a> RecordView<'a> {
+    /// How long the record that starts here claims to be; for scanning a file.
+    ///
+    /// # Errors
+    /// Truncation, or a length outside the legal range.
+    pub fn length(bytes: &[u8]) -> Result<usize, DecodeError> {
+        let mut r = Reader::new(WHAT, bytes);
+        let length = r.u32()? as usize;
+        r.at_most("length", length as u64, RECORD_BYTES_MAX as u64)?;
+        if length < RECORD_HEADER_BYTES {
+            return Err(DecodeError::Truncated {
+                what: WHAT,
+                offset: length,
+                needed: RECORD_HEADER_BYTES,
+                left: length,
+            });
+        }
+        Ok(length)
+    }
+
+    /// Verifies length, checksum, format and framing of exactly one record. The hash chain is
+    /// checked apart: see [`RecordView::verify_hash`].
+    ///
+    /// # Errors
+    /// The first thing that is wrong.
+    pub fn decode(bytes: &'a [u8]) -> Result<Self, DecodeError> {
+        let length = Self::length(bytes)?;
+        let mut r = Reader::new(WHAT, bytes);
+        r.take(4)?;
+        let stored = r.u32()?;
+        if length > bytes.len() {
+            let left = bytes.len();
+            return Err(DecodeError::Truncated { what: WHAT, offset: 0, needed: length, left });
+        }
+        if length < bytes.len() {
+            let extra = bytes.len() - length;
+            return Err(DecodeError::Trailing { what: WHAT, offset: length, extra });
+        }
+        let computed = crc32c::crc32c(&bytes[CHECKED_FROM..]);
+        if stored != computed {
+            return Err(DecodeError::Checksum { what: WHAT, stored, computed });
+        }
+        Self::decode_checked(bytes, r)
+    }
+
+    fn decode_checked(bytes: &'a [u8], mut r: Reader<'a>) -> Result<Self, DecodeError> {
+        let found = r.u8()?;
+        if found != RECORD_FORMAT {
+            return Err(DecodeError::Version { what: WHAT, found, expected: RECORD_FORMAT });
+        }
+        let kind = RecordKind::of(r.u8()?)?;
+        let region = RegionId(r.u8()?);
+        r.at_most("region", region.0.into(), crate::limits::REGIONS_MAX as u64 - 1)?;
+        r.take(1)?;
+        let header = RecordHeader {
+            kind,
+            region,
+            incarnation: Incarnation(r.u32()?),
+            index: r.u64()?,
+            term: r.u64()?,
+            hlc: Hlc(r.u64()?),
+            prev_hash: r.hash()?,
+            hash: r.hash()?,
+        };
+        let count = r.u16()?;
+        r.at_most("count", count.into(), SUBMISSIONS_PER_RECORD_MAX as u64)?;
+        r.take(2)?;
+        let view = Self { header, count, bytes };
+        let mut walk = view.submissions();
+        for submission in walk.by_ref() {
+            submission?;
+        }
+        walk.reader.finish()?;
+        Ok(view)
+    }
+
+    /// The submissions in order. Cannot fail on a view that [`RecordView::decode`] returned.
+    pub fn submissions(&self) -> Submissions<'a> {
+        let mut reader = Reader::new(WHAT, self.bytes);
+        let _header = reader.take(RECORD_HEADER_BYTES);
+        Submissions { reader, next: 0, count: self.count }
+    }
+
+    /// Whether `hash` is what the bytes give: dearer than the checksum, so recovery, repair and
+    /// `verify` do it and the hot path does not.
+    pub fn verify_hash(&self) -> bool {
+        hash_of(self.bytes) == self.header.hash
+    }
+
+    /// The whole encoded record.
+    pub fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+}
+
+/// Iterator over the submissions of a record.
+#[derive(Debug, Clone)]
+pub struct Submissions<'a> {
+    reader: Reader<'a>,
+    next: u16,
+    count: u16,
+}
+
+impl<'a> Submissions<'a> {
+    fn read(&mut self) -> Result<SubmissionView<'a>, DecodeError> {
+        let offset = self.next;
+        self.next += 1;
+        let op_id = OpId(self.reader.u128()?);
+        let fingerprint = self.reader.hash()?;
+        let length = usize::from(self.reader.u16()?);
+        self.reader.at_most("body", length as u64, COMMAND_BYTES_MAX as u64)?;
+        let body = self.reader.take(length)?;
+        Ok(SubmissionView { offset, op_id, fingerprint, body })
+    }
+}
+
+impl<'a> Iterator for Submissions<'a> {
+    type Item = Result<SubmissionView<'a>, DecodeError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.next == self.count {
+            return None;
+        }
+        let item = self.read();
+        if item.is_err() {
+            self.next = self.count;
+        }
+        Some(item)
+    }
+}

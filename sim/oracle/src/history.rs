@@ -1,0 +1,63 @@
+//! What clients did and were told, with times: the one thing that simulated and real runs have
+//! in common. Times are nanoseconds of one clock; events are in order.
+
+use billing_wire::{NodeId, Read, ReadAnswer, Submission, WriteAnswer};
+
+/// One sending of a request, unique in a history. A retry is a new call of the same operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CallId(pub u64);
+
+/// What is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Request {
+    /// A submission.
+    Write(Submission),
+    /// A read.
+    Read(Read),
+}
+
+/// What came back, or that nothing did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// To a submission. `Done` is ok; `Unknown` is unknown; the others are a failure that says
+    /// that nothing was logged.
+    Write(WriteAnswer),
+    /// To a read.
+    Read(Box<ReadAnswer>),
+    /// The client gave up waiting: unknown.
+    TimedOut,
+    /// The connection was refused or broke before anything was sent: nothing happened.
+    Refused,
+}
+
+/// One event of a history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// A client sends a request.
+    Invoke {
+        /// When.
+        at: u64,
+        /// Names this sending.
+        call: CallId,
+        /// The client's session; one operation at a time within a session.
+        session: u32,
+        /// The node that it is sent to.
+        node: NodeId,
+        /// What is asked.
+        request: Request,
+        /// Whether it repeats an operation that was sent before.
+        retry: bool,
+    },
+    /// The client has its answer, or gave up.
+    Return {
+        /// When.
+        at: u64,
+        /// Which sending.
+        call: CallId,
+        /// What came back.
+        answer: Answer,
+    },
+}
+
+/// A whole history.
+pub type History = Vec<Event>;

@@ -1,0 +1,12 @@
+//! Plain versioned data that the testbed writes and reads: fault plans, outcomes, manifests,
+//! verdicts and exit codes. No logic beyond order and names.
+
+pub mod exit_code;
+pub mod manifest;
+pub mod outcome;
+pub mod plan;
+
+pub use exit_code::ExitCode;
+pub use manifest::Manifest;
+pub use outcome::{Failure, FaultTally, Outcome, Verdict};
+pub use plan::{Fault, FaultPlan, PlannedFault};
