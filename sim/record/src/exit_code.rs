@@ -3,6 +3,7 @@
 /// How `billsim` ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
+#[must_use]
 pub enum ExitCode {
     /// Everything asked for ran and held.
     Held = 0,
@@ -44,7 +45,6 @@ impl ExitCode {
     }
 
     /// The worse of two.
-    #[must_use]
     pub fn worse(self, other: Self) -> Self {
         if other.severity() > self.severity() { other } else { self }
     }
@@ -53,5 +53,55 @@ impl ExitCode {
 impl From<ExitCode> for std::process::ExitCode {
     fn from(code: ExitCode) -> Self {
         Self::from(code as u8)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ExitCode::{
+        self, CanarySurvived, CannotJudge, Coverage, Held, Incomplete, Liveness, Nondeterminism,
+        Safety, Tool, Usage,
+    };
+
+    #[test]
+    fn the_worst_wins_in_the_documented_order() {
+        let order = [
+            Nondeterminism,
+            Safety,
+            Liveness,
+            CanarySurvived,
+            Coverage,
+            Incomplete,
+            Tool,
+            Usage,
+            CannotJudge,
+            Held,
+        ];
+        for (place, worse) in order.into_iter().enumerate() {
+            for better in order.into_iter().skip(place) {
+                assert_eq!(worse.worse(better), worse);
+                assert_eq!(better.worse(worse), worse);
+            }
+        }
+    }
+
+    #[test]
+    fn the_numbers_are_those_that_schedulers_know() {
+        let numbers = [
+            (Held, 0),
+            (Tool, 1),
+            (Usage, 2),
+            (Safety, 10),
+            (Liveness, 11),
+            (Nondeterminism, 12),
+            (Coverage, 13),
+            (CanarySurvived, 14),
+            (Incomplete, 20),
+            (CannotJudge, 125),
+        ];
+        for (code, number) in numbers {
+            assert_eq!(code as u8, number);
+        }
+        assert_eq!(ExitCode::Held.severity(), 0);
     }
 }

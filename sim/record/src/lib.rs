@@ -1,11 +1,13 @@
 //! Plain versioned data that the testbed writes and reads: fault plans, outcomes, manifests,
 //! verdicts and exit codes. No logic beyond order and names.
 
+pub mod document;
 pub mod exit_code;
 pub mod manifest;
 pub mod outcome;
 pub mod plan;
 
+pub use document::{Document, ReadError};
 pub use exit_code::ExitCode;
 pub use manifest::Manifest;
 pub use outcome::{Failure, FaultTally, Outcome, Verdict};

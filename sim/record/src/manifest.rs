@@ -1,5 +1,6 @@
 //! What a run directory is about: `manifest.json`.
 
+use crate::document::Document;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -22,10 +23,24 @@ pub struct Manifest {
     pub lock_hash: String,
     /// BLAKE3 of each scenario's resolved text, by name.
     pub scenario_hashes: BTreeMap<String, String>,
+    /// Seeds per scenario, in the order in which they run.
+    pub plan: Vec<SeedPlan>,
+    /// The canary that is planted, if any.
+    pub canary: Option<String>,
+}
+
+/// Which seeds of a scenario were asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SeedPlan {
+    /// Name of the scenario.
+    pub scenario: String,
     /// First seed.
     pub seeds_from: u64,
     /// One past the last seed.
     pub seeds_to: u64,
-    /// The canary that is planted, if any.
-    pub canary: Option<String>,
+}
+
+impl Document for Manifest {
+    const KIND: &'static str = "the manifest";
+    const FORMAT: u32 = MANIFEST_FORMAT;
 }

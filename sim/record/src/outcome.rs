@@ -1,5 +1,6 @@
 //! What one seed came to: one line of `outcomes.jsonl`.
 
+use crate::document::Document;
 use crate::exit_code::ExitCode;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,18 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// The word in reports and file names.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Held => "held",
+            Self::Safety => "safety",
+            Self::Liveness => "liveness",
+            Self::Nondeterminism => "nondeterminism",
+            Self::Coverage => "coverage",
+            Self::Incomplete => "incomplete",
+        }
+    }
+
     /// The exit code of a run with this verdict.
     pub fn exit_code(self) -> ExitCode {
         match self {
@@ -87,6 +100,9 @@ pub struct Outcome {
     pub scenario: String,
     /// The seed.
     pub seed: u64,
+    /// The bug that was planted into the node, in a build that has some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub canary: Option<String>,
     /// What it proved.
     pub verdict: Verdict,
     /// Hash over every delivery, disk byte, timer, fault and answer: 16 hexadecimal digits.
@@ -111,4 +127,9 @@ pub struct Outcome {
     pub failure: Option<Failure>,
     /// One sentence per thing that had not converged.
     pub stuck: Vec<String>,
+}
+
+impl Document for Outcome {
+    const KIND: &'static str = "the outcome";
+    const FORMAT: u32 = OUTCOME_FORMAT;
 }

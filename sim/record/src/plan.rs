@@ -1,6 +1,7 @@
 //! A fault plan: every fault of a run with its target and time, drawn from the seed, stored,
 //! editable, and replayable without the seed's `process`, `net`, `disk` and `clock` draws.
 
+use crate::document::Document;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -200,4 +201,9 @@ impl Fault {
             Self::ClockFreeze { .. } => "clock-freeze",
         }
     }
+}
+
+impl Document for FaultPlan {
+    const KIND: &'static str = "the fault plan";
+    const FORMAT: u32 = PLAN_FORMAT;
 }
