@@ -1,0 +1,163 @@
+//! The fold of outcomes: all that a sweep's reports need, without the outcomes themselves. The
+//! order in which outcomes arrive changes nothing but which seed of a cause counts as the first,
+//! and that is the lowest.
+
+use billsim_record::{ExitCode, FaultTally, Outcome, Verdict};
+use std::collections::BTreeMap;
+
+/// One way to fail, however many seeds found it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cause {
+    /// How many seeds failed this way.
+    pub seeds: u64,
+    /// The outcome of the one that stands for all: lowest by scenario, then seed.
+    pub first: Outcome,
+}
+
+/// What the seeds of one scenario came to.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ScenarioTally {
+    /// How many ended.
+    pub seeds: u64,
+    /// How many held.
+    pub held: u64,
+    /// Simulated seconds.
+    pub simulated_seconds: f64,
+    /// Acknowledged writes.
+    pub acknowledged: u64,
+}
+
+/// What a sweep came to.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Tally {
+    /// Per scenario.
+    pub scenarios: BTreeMap<String, ScenarioTally>,
+    /// Seeds per verdict.
+    pub verdicts: BTreeMap<Verdict, u64>,
+    /// Frames that reached a node.
+    pub delivered_messages: u64,
+    /// Per fault kind.
+    pub faults: BTreeMap<String, FaultTally>,
+    /// Comparisons per oracle.
+    pub comparisons: BTreeMap<String, u64>,
+    /// Hits per mark.
+    pub marks: BTreeMap<String, u64>,
+    /// Ways to fail, by `<oracle>-<fingerprint>`.
+    pub causes: BTreeMap<String, Cause>,
+}
+
+/// Something that had to happen in a sweep and never did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Gap {
+    /// An oracle that compared nothing.
+    Oracle(String),
+    /// A fault kind that was armed and that no node could see.
+    Fault(String),
+}
+
+impl Tally {
+    /// A tally that knows which oracles and marks there are, so that silence is visible.
+    pub fn knowing<'a>(
+        oracles: impl IntoIterator<Item = &'a str>,
+        marks: impl IntoIterator<Item = &'a str>,
+    ) -> Self {
+        Self {
+            comparisons: oracles.into_iter().map(|id| (id.to_owned(), 0)).collect(),
+            marks: marks.into_iter().map(|name| (name.to_owned(), 0)).collect(),
+            ..Self::default()
+        }
+    }
+
+    /// Adds what one seed came to.
+    pub fn add(&mut self, outcome: &Outcome) {
+        let scenario = self.scenarios.entry(outcome.scenario.clone()).or_default();
+        scenario.seeds += 1;
+        scenario.held += u64::from(outcome.verdict == Verdict::Held);
+        scenario.simulated_seconds += outcome.simulated_seconds;
+        scenario.acknowledged += outcome.acknowledged;
+        *self.verdicts.entry(outcome.verdict).or_default() += 1;
+        self.delivered_messages += outcome.delivered_messages;
+        for (kind, fault) in &outcome.faults {
+            let sum = self.faults.entry(kind.clone()).or_default();
+            sum.armed += fault.armed;
+            sum.fired += fault.fired;
+            sum.observed += fault.observed;
+        }
+        for (oracle, count) in &outcome.comparisons {
+            *self.comparisons.entry(oracle.clone()).or_default() += count;
+        }
+        for (mark, count) in &outcome.marks {
+            *self.marks.entry(mark.clone()).or_default() += count;
+        }
+        if let Some(name) = cause_of(outcome) {
+            self.add_cause(name, outcome);
+        }
+    }
+
+    fn add_cause(&mut self, name: String, outcome: &Outcome) {
+        let cause =
+            self.causes.entry(name).or_insert_with(|| Cause { seeds: 0, first: outcome.clone() });
+        cause.seeds += 1;
+        let first = (&cause.first.scenario, cause.first.seed);
+        if (&outcome.scenario, outcome.seed) < first {
+            cause.first = outcome.clone();
+        }
+    }
+
+    /// Seeds that ended.
+    pub fn seeds(&self) -> u64 {
+        self.verdicts.values().sum()
+    }
+
+    /// Seeds that ended and did not hold.
+    pub fn failures(&self) -> u64 {
+        self.seeds() - self.verdicts.get(&Verdict::Held).copied().unwrap_or(0)
+    }
+
+    /// Simulated seconds of all scenarios.
+    pub fn simulated_seconds(&self) -> f64 {
+        self.scenarios.values().map(|scenario| scenario.simulated_seconds).sum()
+    }
+
+    /// Acknowledged writes of all scenarios.
+    pub fn acknowledged(&self) -> u64 {
+        self.scenarios.values().map(|scenario| scenario.acknowledged).sum()
+    }
+
+    /// The worst that any seed came to.
+    pub fn exit_code(&self) -> ExitCode {
+        let codes = self.verdicts.keys().map(|verdict| verdict.exit_code());
+        codes.fold(ExitCode::Held, ExitCode::worse)
+    }
+
+    /// The failure that a person should look at first.
+    pub fn worst_cause(&self) -> Option<(&str, &Cause)> {
+        let severity = |cause: &Cause| cause.first.verdict.exit_code().severity();
+        // `max_by_key` takes the last of equals; reversed, that is the first by name.
+        let causes = self.causes.iter().rev();
+        causes.max_by_key(|(_, cause)| severity(cause)).map(|(name, cause)| (name.as_str(), cause))
+    }
+
+    /// Oracles that compared nothing and armed faults that nobody saw.
+    pub fn gaps(&self) -> Vec<Gap> {
+        let silent = self.comparisons.iter().filter(|(_, count)| **count == 0);
+        let unseen = self.faults.iter().filter(|(_, t)| t.armed > 0 && t.observed == 0);
+        let silent = silent.map(|(id, _)| Gap::Oracle(id.clone()));
+        silent.chain(unseen.map(|(kind, _)| Gap::Fault(kind.clone()))).collect()
+    }
+
+    /// Marks that no seed reached.
+    pub fn unreached(&self) -> impl Iterator<Item = &str> {
+        self.marks.iter().filter(|(_, hits)| **hits == 0).map(|(name, _)| name.as_str())
+    }
+}
+
+/// Under which name a failing outcome is grouped: `<oracle>-<fingerprint>`, or its verdict where
+/// no oracle spoke.
+pub fn cause_of(outcome: &Outcome) -> Option<String> {
+    match (&outcome.failure, outcome.verdict) {
+        (Some(failure), _) => Some(format!("{}-{}", failure.oracle, failure.fingerprint)),
+        (None, Verdict::Held) => None,
+        (None, verdict) => Some(verdict.name().to_owned()),
+    }
+}
