@@ -6,12 +6,16 @@
 
 pub mod canary;
 pub mod config;
+pub mod consensus;
+pub mod control;
 pub mod io;
 pub mod journal;
 pub mod ledger;
 pub mod limits;
 pub mod marks;
+pub mod merge;
 pub mod node;
+pub mod session;
 pub mod time;
 
 pub use config::Config;

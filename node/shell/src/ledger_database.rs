@@ -20,6 +20,14 @@ impl LedgerDatabase {
         todo!()
     }
 
+    /// Renames the database of a directory to `ledger.damaged`, if there is one.
+    ///
+    /// # Errors
+    /// As the operating system says.
+    pub fn set_aside(_directory: &dyn Directory) -> std::io::Result<()> {
+        todo!()
+    }
+
     /// Commits a batch, durably.
     ///
     /// # Errors

@@ -8,4 +8,4 @@ pub mod replica;
 
 pub use host::{BlockFile, Directory, Host};
 pub use ledger_database::LedgerDatabase;
-pub use replica::{OpenError, Replica};
+pub use replica::{OpenError, Replica, read_image};

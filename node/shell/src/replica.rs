@@ -31,7 +31,8 @@ pub struct Replica {
 }
 
 impl Replica {
-    /// Recovers the log, makes the result durable, opens the ledger database, opens the node.
+    /// Recovers the log, makes the result durable, opens the ledger database, opens the node. A
+    /// database that cannot be believed is set aside and refilled from the log.
     ///
     /// # Errors
     /// See [`OpenError`].
@@ -41,13 +42,24 @@ impl Replica {
         cache_bytes: usize,
         now: Now,
     ) -> Result<Self, OpenError> {
-        let mut image = journal::Image::new();
-        for file in directory.list()? {
-            if matches!(file, FileName::Superblock | FileName::Segment { .. }) {
-                image.push((file, directory.read(file)?));
+        match Self::open_once(directory, config.clone(), cache_bytes, now) {
+            Err(OpenError::Ledger(error)) => {
+                tracing::warn!(%error, "the ledger database is set aside");
+                LedgerDatabase::set_aside(directory)?;
+                Self::open_once(directory, config, cache_bytes, now)
             }
+            other => other,
         }
-        let (recovered, steps) = journal::recover(&config.genesis, &image)?;
+    }
+
+    fn open_once(
+        directory: &dyn Directory,
+        config: Config,
+        cache_bytes: usize,
+        now: Now,
+    ) -> Result<Self, OpenError> {
+        let image = read_image(directory)?;
+        let (recovered, steps) = journal::recover(&config.genesis, config.node, image)?;
         directory.run(&steps)?;
         let database = LedgerDatabase::open(directory, cache_bytes)?;
         let node = Node::open(config, recovered, database.reader(), now)?;
@@ -77,4 +89,23 @@ impl Replica {
     pub fn status(&self) -> Status {
         self.node.status()
     }
+
+    /// The node, to look at.
+    pub fn node(&self) -> &Node {
+        &self.node
+    }
+}
+
+/// Superblock and segments of a directory, whole: what recovery and inspection read.
+///
+/// # Errors
+/// As the operating system says.
+pub fn read_image(directory: &dyn Directory) -> io::Result<journal::Image> {
+    let mut image = journal::Image::new();
+    for file in directory.list()? {
+        if matches!(file, FileName::Superblock | FileName::Segment { .. }) {
+            image.push((file, directory.read(file)?));
+        }
+    }
+    Ok(image)
 }

@@ -1,37 +1,128 @@
 //! The region logs on disk: records in segments, a superblock that says how far they are
-//! durable, and the recovery that reads both back.
+//! durable, the recovery that reads both back, and an inspection that changes nothing.
+
+pub mod inspection;
+mod recovery;
+pub mod segment;
+pub mod superblock;
+pub mod writer;
+
+pub use inspection::{Inspection, LogReport, inspect};
+pub use recovery::recover;
+pub use superblock::{RegionPromise, Superblock};
+pub use writer::{Tail, Writer};
 
 use crate::io::{DiskStep, FileName};
-use billing_wire::Genesis;
+use billing_wire::{Genesis, Incarnation, LogIndex, NodeId, RegionId};
+use bytes::Bytes;
+use thiserror::Error;
 
 /// The files that recovery reads, whole.
 pub type Image = Vec<(FileName, Vec<u8>)>;
 
-/// What recovery found: the logs up to their durable index, term and vote.
-pub struct Recovered {}
+/// What recovery found.
+#[derive(Debug)]
+pub struct Recovered {
+    /// The promises; the steps of recovery made them durable under this sequence.
+    pub superblock: Superblock,
+    /// The logs, in the order of the superblock.
+    pub logs: Vec<RecoveredLog>,
+}
+
+/// One region log up to its durable index.
+#[derive(Debug)]
+pub struct RecoveredLog {
+    /// The region log.
+    pub region: RegionId,
+    /// The region's incarnation.
+    pub incarnation: Incarnation,
+    /// Its records, from index 1.
+    pub records: Vec<Bytes>,
+    /// Where the next record goes.
+    pub tail: Tail,
+}
 
 /// Why a directory cannot be opened without repair.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum RecoverError {
-    /// Placeholder until the journal is written.
-    #[error("not written yet")]
-    Placeholder,
+    /// Nothing was ever promised here.
+    #[error("no superblock: an empty directory never starts by itself, run `billing-node init`")]
+    NoSuperblock,
+    /// All copies are broken.
+    #[error("no copy of the superblock verifies: restore the directory or wipe the node")]
+    SuperblockDamaged,
+    /// The directory belongs to another cluster.
+    #[error("directory of another cluster (mark {found:016x}, expected {expected:016x})")]
+    OtherCluster {
+        /// What the superblock says.
+        found: u64,
+        /// What genesis says.
+        expected: u64,
+    },
+    /// The directory belongs to another node.
+    #[error("directory of node {found}, but this is node {expected}: check `node` and `dir`")]
+    OtherNode {
+        /// What the superblock says.
+        found: NodeId,
+        /// What the configuration says.
+        expected: NodeId,
+    },
+    /// A segment that holds promised records is gone.
+    #[error("log of region {region}: segment {segment} is missing: restore it or wipe the node")]
+    SegmentMissing {
+        /// The region log.
+        region: RegionId,
+        /// The segment.
+        segment: u32,
+    },
+    /// A segment's header does not verify, or is another segment's.
+    #[error("log of region {region}: the header of segment {segment} does not verify")]
+    SegmentDamaged {
+        /// The region log.
+        region: RegionId,
+        /// The segment.
+        segment: u32,
+    },
+    /// A record inside the durable prefix is broken. It is never cut.
+    #[error(
+        "log of region {region}: record {index} in segment {segment} is damaged inside the \
+         durable prefix; it is not cut, because it may have been acknowledged"
+    )]
+    RecordDamaged {
+        /// The region log.
+        region: RegionId,
+        /// The record.
+        index: LogIndex,
+        /// The segment in which it should be.
+        segment: u32,
+    },
+    /// The last durable record is not the one that the superblock names.
+    #[error("log of region {region}: record {index} is not the one that the superblock names")]
+    OtherRecord {
+        /// The region log.
+        region: RegionId,
+        /// The record.
+        index: LogIndex,
+    },
 }
 
 /// The first superblock of an empty node: what `init` writes beside the genesis file.
-pub fn first_steps(_genesis: &Genesis) -> Vec<DiskStep> {
-    todo!()
-}
-
-/// Reads a directory's superblock and segments: cuts what is behind the durable index, refuses
-/// what is broken before it. The steps make the result durable and must be carried out before
-/// the node is opened.
-///
-/// # Errors
-/// What cannot be believed and cannot be cut.
-pub fn recover(
-    _genesis: &Genesis,
-    _image: &Image,
-) -> Result<(Recovered, Vec<DiskStep>), RecoverError> {
-    todo!()
+pub fn first_steps(genesis: &Genesis, node: NodeId) -> Vec<DiskStep> {
+    let promise = |r: &billing_wire::RegionMembers| RegionPromise::empty(r.region, r.incarnation);
+    let superblock = Superblock {
+        node,
+        cluster: billing_wire::frame::cluster_mark(genesis.cluster),
+        sequence: 1,
+        regions: genesis.regions.iter().map(promise).collect(),
+    };
+    let mut steps = vec![
+        DiskStep::Write {
+            file: FileName::Genesis,
+            offset: 0,
+            bytes: Bytes::from(genesis.encode()),
+        },
+        DiskStep::Sync { file: FileName::Genesis },
+    ];
+    superblock.steps(&mut steps);
+    steps
 }

@@ -1,0 +1,172 @@
+//! Consensus messages as bytes: our own versioned codec inside a frame. The library's protobuf
+//! is never written to a wire or disk.
+//!
+//! ```text
+//!   0  kind u8 · reject u8 · reserved u16 · entries u32
+//!   8  term · log_term · index · commit · commit_term · reject_hint   u64 each
+//!  56  entries × { length u32, record | 0: term u64 of an entry that the library made }
+//! ```
+
+use billing_wire::codec::{DecodeError, Reader};
+use billing_wire::{Frame, FrameKind, NodeId, RegionId, Term};
+use bytes::Bytes;
+use raft::eraftpb::{Entry, Message, MessageType};
+
+const WHAT: &str = "consensus message";
+/// Entries in one message, at most.
+const ENTRIES_MAX: u64 = 1 << 16;
+
+/// The kinds that travel between nodes; the others are refused on both sides.
+const TRAVELLING: [MessageType; 8] = [
+    MessageType::MsgAppend,
+    MessageType::MsgAppendResponse,
+    MessageType::MsgRequestVote,
+    MessageType::MsgRequestVoteResponse,
+    MessageType::MsgHeartbeat,
+    MessageType::MsgHeartbeatResponse,
+    MessageType::MsgRequestPreVote,
+    MessageType::MsgRequestPreVoteResponse,
+];
+
+/// Whether a message is of a kind that travels.
+pub fn travels(message: &Message) -> bool {
+    TRAVELLING.contains(&message.msg_type)
+}
+
+/// Appends a message.
+pub fn encode(message: &Message, out: &mut Vec<u8>) {
+    let kind = TRAVELLING.iter().position(|kind| *kind == message.msg_type);
+    let kind = kind.expect("only kinds that travel are sent");
+    out.extend_from_slice(&[kind as u8, u8::from(message.reject), 0, 0]);
+    out.extend_from_slice(&(message.entries.len() as u32).to_le_bytes());
+    let m = message;
+    for word in [m.term, m.log_term, m.index, m.commit, m.commit_term, m.reject_hint] {
+        out.extend_from_slice(&word.to_le_bytes());
+    }
+    for entry in &m.entries {
+        out.extend_from_slice(&(entry.data.len() as u32).to_le_bytes());
+        if entry.data.is_empty() {
+            out.extend_from_slice(&entry.term.to_le_bytes());
+        }
+        out.extend_from_slice(&entry.data);
+    }
+}
+
+/// Reads the message of a verified frame; records share the frame's buffer.
+///
+/// # Errors
+/// What is no message of this release.
+pub fn decode(frame: &Frame) -> Result<Message, DecodeError> {
+    let mut r = Reader::new(WHAT, &frame.body);
+    let tag = r.u8()?;
+    r.at_most("kind", tag.into(), TRAVELLING.len() as u64 - 1)?;
+    let reject = r.u8()? != 0;
+    r.take(2)?;
+    let count = r.u32()?;
+    r.at_most("entries", count.into(), ENTRIES_MAX)?;
+    let mut message = Message {
+        msg_type: TRAVELLING[usize::from(tag)],
+        reject,
+        from: frame.header.from.0.into(),
+        to: frame.header.to.0.into(),
+        term: r.u64()?,
+        log_term: r.u64()?,
+        index: r.u64()?,
+        commit: r.u64()?,
+        commit_term: r.u64()?,
+        reject_hint: r.u64()?,
+        ..Message::default()
+    };
+    if count > 0 {
+        let mut entries = Vec::with_capacity((count as usize).min(r.left() / 4));
+        for place in 1..=u64::from(count) {
+            entries.push(entry(&mut r, &frame.body, message.index.wrapping_add(place))?);
+        }
+        message.entries = entries.into();
+    }
+    r.finish()?;
+    Ok(message)
+}
+
+fn entry(r: &mut Reader<'_>, body: &Bytes, index: u64) -> Result<Entry, DecodeError> {
+    let length = r.u32()? as usize;
+    if length == 0 {
+        return Ok(Entry { index, term: r.u64()?, ..Entry::default() });
+    }
+    let start = r.offset();
+    r.take(length)?;
+    let data = body.slice(start..start + length);
+    // The term lies inside the record; the screen decodes it and refuses what does not fit.
+    let term = billing_wire::RecordView::decode(&data)?.header.term;
+    Ok(Entry { index, term, data, ..Entry::default() })
+}
+
+/// The vote that a frame grants: region log, term and candidate. For whoever watches a node from
+/// outside.
+pub fn granted_vote(frame: &Frame) -> Option<(RegionId, Term, NodeId)> {
+    if frame.header.kind != FrameKind::Raft || frame.body.first() != Some(&3) {
+        return None;
+    }
+    let message = decode(frame).ok()?;
+    (!message.reject).then_some((frame.header.region, message.term, frame.header.to))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{decode, encode};
+    use billing_wire::frame::{finish, start};
+    use billing_wire::{Frame, FrameHeader, FrameKind, NodeId, Record, RecordHeader, RegionId};
+    use bytes::Bytes;
+    use raft::eraftpb::{Entry, Message, MessageType};
+
+    fn frame(message: &Message) -> Frame {
+        let header = FrameHeader {
+            kind: FrameKind::Raft,
+            from: NodeId(1),
+            to: NodeId(2),
+            region: RegionId(0),
+            cluster: 7,
+            wall_ms: 1,
+        };
+        let mut out = Vec::new();
+        start(&header, &mut out);
+        encode(message, &mut out);
+        Frame::decode(&finish(out)).unwrap()
+    }
+
+    #[test]
+    fn a_message_survives_the_journey() {
+        let mut header = RecordHeader::derived_noop(RegionId(0), Default::default(), 3, None);
+        header.index = 6;
+        header.kind = billing_wire::RecordKind::CloseTs;
+        let data = Bytes::from(Record { header, submissions: vec![] }.encode());
+        let entries = vec![
+            Entry { index: 5, term: 2, ..Entry::default() },
+            Entry { index: 6, term: 3, data, ..Entry::default() },
+        ];
+        let message = Message {
+            msg_type: MessageType::MsgAppend,
+            from: 1,
+            to: 2,
+            term: 3,
+            log_term: 1,
+            index: 4,
+            commit: 2,
+            commit_term: 1,
+            reject_hint: 9,
+            reject: true,
+            entries: entries.into(),
+            ..Message::default()
+        };
+        assert_eq!(decode(&frame(&message)).unwrap(), message);
+    }
+
+    #[test]
+    fn a_short_message_is_an_error() {
+        let whole = frame(&Message { msg_type: MessageType::MsgHeartbeat, ..Message::default() });
+        for length in 0..whole.body.len() {
+            let short = Frame { body: whole.body.slice(..length), header: whole.header };
+            assert!(decode(&short).is_err(), "{length} bytes");
+        }
+    }
+}

@@ -1,0 +1,317 @@
+//! One region log as a Raft group on raft-rs: pre-vote, check-quorum, pipelined appends,
+//! asynchronous persists, and no randomness but ours.
+//!
+//! Source: D. Ongaro, "Consensus: Bridging Theory and Practice" (2014), §3, §9.6 and §10.2.1.
+
+use super::screen::{Refused, Screen};
+use super::window::LogWindow;
+use super::{Consensus, Sink, message};
+use crate::io::Role;
+use crate::journal::{RecoveredLog, RegionPromise};
+use crate::{canary, sometimes};
+use billing_wire::{Genesis, Incarnation, LogIndex, NodeId, RegionId, Term};
+use bytes::Bytes;
+use raft::eraftpb::{ConfState, Entry, HardState, Message, MessageType};
+use raft::{RawNode, StateRole};
+use std::collections::VecDeque;
+use std::ops::RangeInclusive;
+
+/// Bytes of entries in one append message, at most.
+const APPEND_BYTES_MAX: u64 = 1 << 20;
+/// Append messages to one peer that wait for their answer, at most.
+const APPENDS_IN_FLIGHT_MAX: usize = 64;
+
+/// What a group needs to know of its node's configuration.
+#[derive(Debug, Clone, Copy)]
+pub struct GroupConfig {
+    /// This node.
+    pub node: NodeId,
+    /// Stream of election jitter.
+    pub seed: u64,
+    /// A leader shows itself every so many ticks.
+    pub heartbeat_ticks: u32,
+    /// A follower stands for election after 1 to 2 times so many silent ticks.
+    pub election_ticks: u32,
+    /// Last folded index: nothing up to here is handed over again.
+    pub folded: LogIndex,
+}
+
+/// Messages that wait for a persist.
+struct Waiting {
+    number: u64,
+    needs_sync: bool,
+    messages: Vec<Message>,
+}
+
+/// One region log.
+pub struct RegionLog {
+    region: RegionId,
+    incarnation: Incarnation,
+    config: GroupConfig,
+    raft: RawNode<LogWindow>,
+    waiting: VecDeque<Waiting>,
+    /// Last ready that was handed over.
+    handed_over: u64,
+    /// Last ready that the running persist covers.
+    persisting: Option<u64>,
+    committed: LogIndex,
+    elections: u64,
+    role: Role,
+}
+
+impl RegionLog {
+    /// A group over what recovery found.
+    ///
+    /// # Panics
+    /// When the recovered state contradicts itself; recovery has checked it.
+    pub fn new(
+        genesis: &Genesis,
+        config: GroupConfig,
+        promise: &RegionPromise,
+        log: RecoveredLog,
+    ) -> Self {
+        let (voters, learners): (Vec<NodeId>, Vec<NodeId>) =
+            genesis.nodes().partition(|node| genesis.region_of(*node) == Some(log.region));
+        let ids = |nodes: &[NodeId]| nodes.iter().map(|node| node.0.into()).collect::<Vec<u64>>();
+        let committed = promise.commit.max(config.folded);
+        assert!(committed <= promise.durable_index, "only durable entries are folded");
+        let hard_state = HardState {
+            term: promise.term,
+            vote: promise.vote,
+            commit: committed,
+            ..HardState::default()
+        };
+        let members = ConfState::from((ids(&voters), ids(&learners)));
+        let (region, incarnation) = (log.region, log.incarnation);
+        let window = LogWindow::new(region, incarnation, log.records, hard_state, members);
+        let raft_config = raft::Config {
+            id: config.node.0.into(),
+            election_tick: config.election_ticks as usize,
+            heartbeat_tick: config.heartbeat_ticks as usize,
+            applied: config.folded,
+            max_size_per_msg: APPEND_BYTES_MAX,
+            max_inflight_msgs: APPENDS_IN_FLIGHT_MAX,
+            check_quorum: true,
+            pre_vote: true,
+            batch_append: true,
+            skip_bcast_commit: true,
+            ..raft::Config::default()
+        };
+        let silent = slog::Logger::root(slog::Discard, slog::o!());
+        let raft = RawNode::new(&raft_config, window, &silent).expect("the configuration is legal");
+        let role = if voters.contains(&config.node) { Role::Follower } else { Role::Learner };
+        let mut log = Self {
+            region,
+            incarnation,
+            config,
+            raft,
+            waiting: VecDeque::new(),
+            handed_over: 0,
+            persisting: None,
+            committed: config.folded,
+            elections: 0,
+            role,
+        };
+        log.steady_jitter();
+        log
+    }
+
+    /// The records.
+    pub fn window(&self) -> &LogWindow {
+        self.raft.store()
+    }
+
+    /// Raft term.
+    pub fn term(&self) -> Term {
+        self.raft.raft.term
+    }
+
+    /// Gives up leadership at once, without naming a successor.
+    pub fn step_down(&mut self) {
+        let term = self.raft.raft.term;
+        self.raft.raft.become_follower(term, raft::INVALID_ID);
+        self.steady_jitter();
+    }
+
+    /// The library draws its election jitter from the machine's entropy; ours replaces it after
+    /// every step, so that a run depends on its seed alone.
+    fn steady_jitter(&mut self) {
+        let base = u64::from(self.config.election_ticks);
+        let draw = mix(
+            self.config.seed
+                ^ u64::from(self.config.node.0) << 48
+                ^ u64::from(self.region.0) << 40
+                ^ self.raft.raft.term << 16
+                ^ self.elections,
+        );
+        self.raft.raft.set_randomized_election_timeout((base + draw % base) as usize);
+    }
+
+    fn note_role(&mut self) {
+        let role = match self.raft.raft.state {
+            StateRole::Leader => Role::Leader,
+            StateRole::Candidate | StateRole::PreCandidate => Role::Candidate,
+            StateRole::Follower if self.raft.raft.promotable() => Role::Follower,
+            StateRole::Follower => Role::Learner,
+        };
+        if role == self.role {
+            return;
+        }
+        self.elections += 1;
+        if role == Role::Leader {
+            sometimes!("leader-elected");
+            tracing::info!(region = self.region.0, term = self.term(), "leads the region log");
+        } else if self.role == Role::Leader {
+            sometimes!("leader-deposed");
+            tracing::info!(region = self.region.0, term = self.term(), "no longer leads");
+        }
+        self.role = role;
+    }
+
+    fn hand_over<S: Sink>(&mut self, sink: &mut S) {
+        let mut ready = self.raft.ready();
+        for message in ready.take_messages() {
+            self.send(&message, sink);
+        }
+        if let Some(last) = ready.take_committed_entries().last() {
+            self.committed = last.index;
+        }
+        let entries = ready.take_entries();
+        let forgets_vote = canary!("vote-not-persisted") && entries.is_empty();
+        let needs_sync = ready.must_sync() && !forgets_vote;
+        if let Some(hard_state) = ready.hs() {
+            if needs_sync {
+                sink.hard_state(self.region, hard_state.term, hard_state.vote);
+            }
+            sink.commit(self.region, hard_state.commit);
+        }
+        for entry in entries {
+            let slot = self.raft.mut_store().append(entry);
+            sink.append(&slot.header, &slot.bytes);
+        }
+        let messages = ready.take_persisted_messages();
+        let number = ready.number();
+        self.raft.advance_append_async(ready);
+        self.raft.advance_apply();
+        self.handed_over = number;
+        let must_wait = needs_sync && !canary!("ack-before-sync");
+        if must_wait || !self.waiting.is_empty() {
+            self.waiting.push_back(Waiting { number, needs_sync, messages });
+            return;
+        }
+        self.raft.on_persist_ready(number);
+        for message in messages {
+            self.send(&message, sink);
+        }
+    }
+
+    fn send<S: Sink>(&self, message: &Message, sink: &mut S) {
+        if message.msg_type == MessageType::MsgRequestVoteResponse {
+            if message.reject {
+                sometimes!("vote-refused");
+            } else {
+                sometimes!("vote-granted");
+            }
+        }
+        if message::travels(message) {
+            sink.send(self.region, message);
+        }
+    }
+
+    /// Entries that were committed and not yet taken by the caller's fold.
+    pub fn unfolded(&self, folded: LogIndex) -> RangeInclusive<LogIndex> {
+        folded + 1..=self.committed
+    }
+
+    /// Entries that were proposed and are not committed.
+    pub fn uncommitted(&self) -> u64 {
+        self.window().last_index() - self.raft.raft.raft_log.committed
+    }
+}
+
+impl Consensus for RegionLog {
+    fn tick(&mut self) {
+        self.raft.tick();
+        self.steady_jitter();
+    }
+
+    fn step(&mut self, message: Message) -> Result<(), Refused> {
+        let from = message.from;
+        if self.raft.raft.prs().get(from).is_none() {
+            return Err(Refused::Stranger(from));
+        }
+        let screen = Screen {
+            region: self.region,
+            incarnation: self.incarnation,
+            window: self.raft.store(),
+            committed: self.raft.raft.raft_log.committed,
+        };
+        screen.check(&message)?;
+        // The library's own refusals (a stale term, a dropped proposal) need no answer.
+        let _ = self.raft.step(message);
+        self.steady_jitter();
+        Ok(())
+    }
+
+    fn propose(&mut self, record: Bytes) -> bool {
+        let expected = self.window().last_index() + 1;
+        let entry = Entry { data: record, ..Entry::default() };
+        let mut message = Message { msg_type: MessageType::MsgPropose, ..Message::default() };
+        message.from = self.config.node.0.into();
+        message.entries = vec![entry].into();
+        if self.role != Role::Leader || self.raft.raft.step(message).is_err() {
+            return false;
+        }
+        let last = self.raft.raft.raft_log.last_index();
+        assert_eq!(last, expected, "a record is proposed for the place that it gets");
+        true
+    }
+
+    fn ready<S: Sink>(&mut self, sink: &mut S) {
+        while self.raft.has_ready() {
+            self.hand_over(sink);
+        }
+        self.note_role();
+        self.steady_jitter();
+    }
+
+    fn persist_started(&mut self) {
+        self.persisting = Some(self.handed_over);
+    }
+
+    fn persisted<S: Sink>(&mut self, sink: &mut S) {
+        let Some(number) = self.persisting.take() else { return };
+        let mut covered = number;
+        while let Some(front) = self.waiting.front() {
+            if front.needs_sync && front.number > number {
+                break;
+            }
+            let Some(waiting) = self.waiting.pop_front() else { break };
+            covered = covered.max(waiting.number);
+            for message in waiting.messages {
+                self.send(&message, sink);
+            }
+        }
+        self.raft.on_persist_ready(covered);
+    }
+
+    fn committed(&self) -> LogIndex {
+        self.committed
+    }
+
+    fn role(&self) -> Role {
+        self.role
+    }
+
+    fn leader(&self) -> Option<NodeId> {
+        let leader = self.raft.raft.leader_id;
+        (leader != raft::INVALID_ID).then_some(NodeId(leader as u16))
+    }
+}
+
+/// A finaliser that spreads every bit (D. Stafford, "Better Bit Mixing", variant 13).
+fn mix(mut x: u64) -> u64 {
+    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^ (x >> 31)
+}

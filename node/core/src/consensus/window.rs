@@ -1,0 +1,155 @@
+//! The log as the consensus library reads it: every record of the region log, in memory. Reading
+//! old records back from the journal comes with log archiving; until then a node's memory grows
+//! with its log (README, "Limits").
+
+use billing_wire::{Incarnation, LogIndex, RecordHeader, RecordKind, RecordView, RegionId};
+use bytes::Bytes;
+use raft::eraftpb::{ConfState, Entry, HardState, Snapshot};
+use raft::storage::{GetEntriesContext, RaftState, Storage};
+use raft::{Error, StorageError};
+
+/// A record and its decoded header.
+#[derive(Debug, Clone)]
+pub struct Slot {
+    /// The fixed part.
+    pub header: RecordHeader,
+    /// The encoded record.
+    pub bytes: Bytes,
+}
+
+/// Every record of one region log from index 1.
+#[derive(Debug)]
+pub struct LogWindow {
+    region: RegionId,
+    incarnation: Incarnation,
+    slots: Vec<Slot>,
+    hard_state: HardState,
+    members: ConfState,
+}
+
+impl LogWindow {
+    /// A log over verified records.
+    ///
+    /// # Panics
+    /// When a record does not decode: recovery has verified each.
+    pub fn new(
+        region: RegionId,
+        incarnation: Incarnation,
+        records: Vec<Bytes>,
+        hard_state: HardState,
+        members: ConfState,
+    ) -> Self {
+        let slot = |bytes: Bytes| {
+            let header = RecordView::decode(&bytes).expect("recovery verified it").header;
+            Slot { header, bytes }
+        };
+        let slots = records.into_iter().map(slot).collect();
+        Self { region, incarnation, slots, hard_state, members }
+    }
+
+    /// Header of the last record.
+    pub fn last(&self) -> Option<&RecordHeader> {
+        self.slots.last().map(|slot| &slot.header)
+    }
+
+    /// Last index; 0 when empty.
+    pub fn last_index(&self) -> LogIndex {
+        self.slots.len() as u64
+    }
+
+    /// The record at an index.
+    pub fn get(&self, index: LogIndex) -> Option<&Slot> {
+        self.slots.get(index.checked_sub(1)? as usize)
+    }
+
+    /// Takes an entry that the library made durable-bound: decodes it or derives the record of
+    /// an entry that the library made itself. Replaces what is behind it.
+    ///
+    /// # Panics
+    /// On a gap or a broken hash chain: messages are screened before they are stepped.
+    pub fn append(&mut self, entry: Entry) -> &Slot {
+        let kept = entry.index as usize - 1;
+        assert!(kept <= self.slots.len(), "entry {} leaves a gap in the log", entry.index);
+        self.slots.truncate(kept);
+        let slot = slot_of(self.region, self.incarnation, &entry, self.last());
+        let prev_hash = self.last().map_or([0; 32], |last| last.hash);
+        assert_eq!(slot.header.prev_hash, prev_hash, "entry {} breaks the chain", entry.index);
+        self.slots.push(slot);
+        &self.slots[kept]
+    }
+}
+
+/// The record of an entry. Empty entries are the library's own and get a derived header.
+pub fn slot_of(
+    region: RegionId,
+    incarnation: Incarnation,
+    entry: &Entry,
+    prev: Option<&RecordHeader>,
+) -> Slot {
+    if !entry.data.is_empty() {
+        let header = RecordView::decode(&entry.data).expect("screened before it came here").header;
+        assert_eq!((header.index, header.term), (entry.index, entry.term), "place of a record");
+        return Slot { header, bytes: entry.data.clone() };
+    }
+    let header = RecordHeader::derived_noop(region, incarnation, entry.term, prev);
+    let mut record = billing_wire::Record { header, submissions: Vec::new() };
+    let bytes = Bytes::from(record.encode());
+    Slot { header: record.header, bytes }
+}
+
+fn entry_of(slot: &Slot) -> Entry {
+    let data = match slot.header.kind {
+        RecordKind::Noop => Bytes::new(),
+        _ => slot.bytes.clone(),
+    };
+    Entry { term: slot.header.term, index: slot.header.index, data, ..Entry::default() }
+}
+
+impl Storage for LogWindow {
+    fn initial_state(&self) -> raft::Result<RaftState> {
+        Ok(RaftState::new(self.hard_state.clone(), self.members.clone()))
+    }
+
+    fn entries(
+        &self,
+        low: u64,
+        high: u64,
+        max_size: impl Into<Option<u64>>,
+        _: GetEntriesContext,
+    ) -> raft::Result<Vec<Entry>> {
+        if low == 0 || high > self.last_index() + 1 {
+            return Err(Error::Store(StorageError::Unavailable));
+        }
+        let budget = max_size.into().unwrap_or(u64::MAX);
+        let mut bytes = 0;
+        let mut entries = Vec::with_capacity((high - low) as usize);
+        for slot in &self.slots[low as usize - 1..high as usize - 1] {
+            bytes += slot.bytes.len() as u64;
+            if !entries.is_empty() && bytes > budget {
+                break;
+            }
+            entries.push(entry_of(slot));
+        }
+        Ok(entries)
+    }
+
+    fn term(&self, index: u64) -> raft::Result<u64> {
+        if index == 0 {
+            return Ok(0);
+        }
+        let slot = self.get(index).ok_or(Error::Store(StorageError::Unavailable))?;
+        Ok(slot.header.term)
+    }
+
+    fn first_index(&self) -> raft::Result<u64> {
+        Ok(1)
+    }
+
+    fn last_index(&self) -> raft::Result<u64> {
+        Ok(self.slots.len() as u64)
+    }
+
+    fn snapshot(&self, _: u64, _: u64) -> raft::Result<Snapshot> {
+        Err(Error::Store(StorageError::SnapshotTemporarilyUnavailable))
+    }
+}

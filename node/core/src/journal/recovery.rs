@@ -1,0 +1,180 @@
+//! Reads a directory back: keeps exactly the records up to the durable index, cuts what a power
+//! cut tore behind it, and refuses what is broken before it.
+
+use super::segment::{Placed, SegmentHeader, scan};
+use super::superblock::{RegionPromise, Superblock};
+use super::writer::Tail;
+use super::{Image, RecoverError, Recovered, RecoveredLog};
+use crate::io::{DiskStep, FileName};
+use crate::{canary, sometimes};
+use billing_wire::{Genesis, LogIndex, NodeId, RecordView, RegionId};
+use bytes::Bytes;
+use std::collections::BTreeMap;
+
+/// A segment as it lies on disk.
+struct Segment {
+    sequence: u32,
+    first_index: LogIndex,
+    length: u64,
+    records: Vec<Placed>,
+}
+
+/// Reads superblock and segments of a node's directory. The steps make the result durable and
+/// must be carried out before the node is opened: what was cut must be gone before anything is
+/// appended, and a promise that was read must not be forgotten by a second crash.
+///
+/// # Errors
+/// What cannot be believed and cannot be cut.
+pub fn recover(
+    genesis: &Genesis,
+    node: NodeId,
+    image: Image,
+) -> Result<(Recovered, Vec<DiskStep>), RecoverError> {
+    let (superblock, files) = sort(image);
+    let file = superblock.ok_or(RecoverError::NoSuperblock)?;
+    let (mut superblock, damaged) =
+        Superblock::newest(&file).ok_or(RecoverError::SuperblockDamaged)?;
+    check_identity(genesis, node, &superblock)?;
+    if damaged > 0 {
+        sometimes!("superblock-slot-damaged");
+    }
+    let mut steps = Vec::new();
+    let mut logs = Vec::with_capacity(superblock.regions.len());
+    for promise in &mut superblock.regions {
+        let none = BTreeMap::new();
+        let segments = files.get(&promise.region).unwrap_or(&none);
+        logs.push(recover_log(genesis, promise, segments, &mut steps)?);
+    }
+    superblock.sequence += 1;
+    superblock.steps(&mut steps);
+    Ok((Recovered { superblock, logs }, steps))
+}
+
+type SegmentFiles = BTreeMap<RegionId, BTreeMap<u32, Bytes>>;
+
+fn sort(image: Image) -> (Option<Bytes>, SegmentFiles) {
+    let mut superblock = None;
+    let mut files = SegmentFiles::new();
+    for (name, bytes) in image {
+        match name {
+            FileName::Superblock => superblock = Some(Bytes::from(bytes)),
+            FileName::Segment { region, sequence } => {
+                files.entry(region).or_default().insert(sequence, Bytes::from(bytes));
+            }
+            FileName::Genesis | FileName::Ledger | FileName::LedgerAside => {}
+        }
+    }
+    (superblock, files)
+}
+
+fn check_identity(
+    genesis: &Genesis,
+    node: NodeId,
+    superblock: &Superblock,
+) -> Result<(), RecoverError> {
+    let expected = billing_wire::frame::cluster_mark(genesis.cluster);
+    if superblock.cluster != expected {
+        return Err(RecoverError::OtherCluster { found: superblock.cluster, expected });
+    }
+    if superblock.node != node {
+        return Err(RecoverError::OtherNode { found: superblock.node, expected: node });
+    }
+    if superblock.regions.len() != genesis.regions.len() {
+        return Err(RecoverError::SuperblockDamaged);
+    }
+    Ok(())
+}
+
+fn recover_log(
+    genesis: &Genesis,
+    promise: &mut RegionPromise,
+    files: &BTreeMap<u32, Bytes>,
+    steps: &mut Vec<DiskStep>,
+) -> Result<RecoveredLog, RecoverError> {
+    let region = promise.region;
+    // A segment that no superblock ever named holds nothing that was promised.
+    for &sequence in files.keys().filter(|sequence| **sequence > promise.tail_segment) {
+        sometimes!("tail-cut-at-recovery");
+        steps.push(DiskStep::Remove { file: FileName::Segment { region, sequence } });
+    }
+    if canary!("acknowledged-tail-cut") && promise.durable_index > 1 {
+        promise.durable_index -= 1;
+    }
+    let mut records: Vec<Bytes> = Vec::new();
+    let mut tail = Tail { segment: promise.tail_segment, offset: 0 };
+    for sequence in 1..=promise.tail_segment {
+        let segment = read_segment(genesis, region, sequence, files)?;
+        let kept = segment.first_index - 1;
+        if kept > records.len() as u64 {
+            let index = records.len() as u64 + 1;
+            return Err(RecoverError::RecordDamaged { region, index, segment: sequence - 1 });
+        }
+        records.truncate(kept as usize);
+        tail.offset = segment.length;
+        if sequence == promise.tail_segment {
+            tail.offset = cut_tail(promise, &segment, steps);
+        }
+        records.extend(segment.records.into_iter().map(|placed| placed.bytes));
+    }
+    if (records.len() as u64) < promise.durable_index {
+        let (index, segment) = (records.len() as u64 + 1, promise.tail_segment);
+        return Err(RecoverError::RecordDamaged { region, index, segment });
+    }
+    records.truncate(promise.durable_index as usize);
+    check_last(promise, &records)?;
+    Ok(RecoveredLog { region, incarnation: promise.incarnation, records, tail })
+}
+
+fn read_segment(
+    genesis: &Genesis,
+    region: RegionId,
+    sequence: u32,
+    files: &BTreeMap<u32, Bytes>,
+) -> Result<Segment, RecoverError> {
+    let file =
+        files.get(&sequence).ok_or(RecoverError::SegmentMissing { region, segment: sequence })?;
+    let damaged = RecoverError::SegmentDamaged { region, segment: sequence };
+    let header = SegmentHeader::decode(file).ok_or(damaged.clone())?;
+    let is_ours = header.cluster == genesis.cluster
+        && header.region == region
+        && header.sequence == sequence
+        && header.first_index > 0;
+    if !is_ours {
+        return Err(damaged);
+    }
+    let length = file.len() as u64;
+    Ok(Segment { sequence, first_index: header.first_index, length, records: scan(&header, file) })
+}
+
+/// Where the tail segment ends once everything behind the durable index is cut.
+fn cut_tail(promise: &RegionPromise, segment: &Segment, steps: &mut Vec<DiskStep>) -> u64 {
+    let file = FileName::Segment { region: promise.region, sequence: segment.sequence };
+    let last = (promise.durable_index + 1).checked_sub(segment.first_index + 1);
+    let last = last.and_then(|place| segment.records.get(place as usize));
+    let end = last.map_or(super::segment::SEGMENT_HEADER_BYTES as u64, |placed| placed.end);
+    if end == segment.length {
+        return end;
+    }
+    sometimes!("tail-cut-at-recovery");
+    if canary!("append-behind-torn-tail") {
+        return segment.length;
+    }
+    steps.push(DiskStep::SetLength { file, length: end });
+    steps.push(DiskStep::Sync { file });
+    end
+}
+
+fn check_last(promise: &mut RegionPromise, records: &[Bytes]) -> Result<(), RecoverError> {
+    let region = promise.region;
+    let Some(last) = records.last() else { return Ok(()) };
+    let index = promise.durable_index;
+    let found = RecordView::decode(last).map_or([0; 32], |view| view.header.hash);
+    if canary!("acknowledged-tail-cut") {
+        promise.last_hash = found;
+    }
+    if found != promise.last_hash {
+        return Err(RecoverError::OtherRecord { region, index });
+    }
+    promise.commit = promise.commit.min(index);
+    Ok(())
+}

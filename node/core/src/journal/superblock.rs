@@ -1,0 +1,240 @@
+//! The superblock: what a node promised, kept apart from the logs, so that a torn tail and a
+//! rotten record can never look alike (billing.md §8).
+//!
+//! One file of four slots, [`SLOT_STRIDE`] bytes apart. Sequence n is written twice, to the slots
+//! 2·(n mod 2) and 2·(n mod 2)+1, then synced once. A write that is torn by a power cut can
+//! only damage the pair of its own sequence; the pair before is whole.
+//!
+//! ```text
+//!   0  magic     8    "BILLSUP\x01"
+//!   8  crc       u32  CRC32C over bytes 12..SLOT_BYTES
+//!  12  format    u8   1
+//!  13  regions   u8
+//!  14  node      u16
+//!  16  cluster   u64  low half of the cluster id
+//!  24  sequence  u64
+//!  32  regions × { region u8, reserved 3, incarnation u32, term u64, vote u64, commit u64,
+//!                  durable_index u64, last_hash 32, tail_segment u32, reserved 4 }
+//! ```
+
+use crate::io::{DiskStep, FileName};
+use billing_wire::codec::Reader;
+use billing_wire::{Hash, Incarnation, LogIndex, NodeId, RegionId, Term};
+use bytes::Bytes;
+
+/// Distance of two slots in bytes: no sector is shared.
+pub const SLOT_STRIDE: u64 = 4096;
+/// Bytes of a slot that are written: one disk sector, enough for five regions.
+pub const SLOT_BYTES: usize = 512;
+/// Slots in the file.
+pub const SLOTS: u64 = 4;
+const FORMAT: u8 = 1;
+const MAGIC: &[u8; 8] = b"BILLSUP\x01";
+const CHECKED_FROM: usize = 12;
+const HEADER_BYTES: usize = 32;
+const REGION_BYTES: usize = 80;
+
+/// What a node promised about one region log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RegionPromise {
+    /// The region log.
+    pub region: RegionId,
+    /// The region's incarnation.
+    pub incarnation: Incarnation,
+    /// Raft term.
+    pub term: Term,
+    /// For whom the node voted in that term; 0 for nobody.
+    pub vote: u64,
+    /// An index that is known to be committed; may lag.
+    pub commit: LogIndex,
+    /// Every record up to here is synced.
+    pub durable_index: LogIndex,
+    /// Hash of the record at `durable_index`; zeros for an empty log.
+    pub last_hash: Hash,
+    /// The segment that holds that record; later segments are not part of the log.
+    pub tail_segment: u32,
+}
+
+impl RegionPromise {
+    /// The promise of an empty log.
+    pub fn empty(region: RegionId, incarnation: Incarnation) -> Self {
+        Self {
+            region,
+            incarnation,
+            term: 0,
+            vote: 0,
+            commit: 0,
+            durable_index: 0,
+            last_hash: [0; 32],
+            tail_segment: 0,
+        }
+    }
+}
+
+/// Everything that a node promised.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Superblock {
+    /// The node.
+    pub node: NodeId,
+    /// Low half of the cluster id.
+    pub cluster: u64,
+    /// Increases with each write.
+    pub sequence: u64,
+    /// Per region log, ascending.
+    pub regions: Vec<RegionPromise>,
+}
+
+impl Superblock {
+    /// The promise about a region log.
+    pub fn region(&self, region: RegionId) -> Option<&RegionPromise> {
+        self.regions.iter().find(|promise| promise.region == region)
+    }
+
+    /// The bytes of one slot.
+    ///
+    /// # Panics
+    /// With more regions than fit: `limits::REGIONS_MAX` do.
+    pub fn encode(&self) -> Bytes {
+        assert!(HEADER_BYTES + self.regions.len() * REGION_BYTES <= SLOT_BYTES, "it fits a sector");
+        let mut out = Vec::with_capacity(SLOT_BYTES);
+        out.extend_from_slice(MAGIC);
+        out.extend_from_slice(&[0; 4]);
+        out.extend_from_slice(&[FORMAT, self.regions.len() as u8]);
+        out.extend_from_slice(&self.node.0.to_le_bytes());
+        out.extend_from_slice(&self.cluster.to_le_bytes());
+        out.extend_from_slice(&self.sequence.to_le_bytes());
+        for promise in &self.regions {
+            out.extend_from_slice(&[promise.region.0, 0, 0, 0]);
+            out.extend_from_slice(&promise.incarnation.0.to_le_bytes());
+            for word in [promise.term, promise.vote, promise.commit, promise.durable_index] {
+                out.extend_from_slice(&word.to_le_bytes());
+            }
+            out.extend_from_slice(&promise.last_hash);
+            out.extend_from_slice(&promise.tail_segment.to_le_bytes());
+            out.extend_from_slice(&[0; 4]);
+        }
+        out.resize(SLOT_BYTES, 0);
+        let crc = crc32c::crc32c(&out[CHECKED_FROM..]);
+        out[8..CHECKED_FROM].copy_from_slice(&crc.to_le_bytes());
+        Bytes::from(out)
+    }
+
+    /// Reads a slot; `None` when it does not verify, which at most a torn write explains.
+    pub fn decode(slot: &[u8]) -> Option<Self> {
+        let mut r = Reader::new("superblock", slot.get(..SLOT_BYTES)?);
+        let magic = r.take(8).ok()?;
+        let crc = r.u32().ok()?;
+        if magic != MAGIC || crc != crc32c::crc32c(&slot[CHECKED_FROM..SLOT_BYTES]) {
+            return None;
+        }
+        let (format, count) = (r.u8().ok()?, r.u8().ok()?);
+        if format != FORMAT || HEADER_BYTES + usize::from(count) * REGION_BYTES > SLOT_BYTES {
+            return None;
+        }
+        let node = NodeId(r.u16().ok()?);
+        let (cluster, sequence) = (r.u64().ok()?, r.u64().ok()?);
+        let regions = (0..count).map(|_| promise(&mut r)).collect::<Option<_>>()?;
+        Some(Self { node, cluster, sequence, regions })
+    }
+
+    /// Reads the file: the slot with the highest sequence, and how many of the slots that were
+    /// ever written do not verify. `None` when no slot does.
+    pub fn newest(file: &[u8]) -> Option<(Self, usize)> {
+        let mut newest: Option<Self> = None;
+        let mut damaged = 0;
+        for i in 0..SLOTS as usize {
+            let at = i * SLOT_STRIDE as usize;
+            let slot = file.get(at..at + SLOT_BYTES).unwrap_or_default();
+            match Self::decode(slot) {
+                Some(found) if newest.as_ref().is_none_or(|n| n.sequence < found.sequence) => {
+                    newest = Some(found);
+                }
+                Some(_) => {}
+                None => damaged += usize::from(slot.iter().any(|byte| *byte != 0)),
+            }
+        }
+        newest.map(|superblock| (superblock, damaged))
+    }
+
+    /// The steps that write and sync this superblock.
+    pub fn steps(&self, out: &mut Vec<DiskStep>) {
+        let file = FileName::Superblock;
+        let bytes = self.encode();
+        let first = 2 * (self.sequence % 2) * SLOT_STRIDE;
+        out.push(DiskStep::Write { file, offset: first, bytes: bytes.clone() });
+        out.push(DiskStep::Write { file, offset: first + SLOT_STRIDE, bytes });
+        out.push(DiskStep::Sync { file });
+    }
+}
+
+fn promise(r: &mut Reader<'_>) -> Option<RegionPromise> {
+    let region = RegionId(r.u8().ok()?);
+    r.take(3).ok()?;
+    let found = RegionPromise {
+        region,
+        incarnation: Incarnation(r.u32().ok()?),
+        term: r.u64().ok()?,
+        vote: r.u64().ok()?,
+        commit: r.u64().ok()?,
+        durable_index: r.u64().ok()?,
+        last_hash: r.hash().ok()?,
+        tail_segment: r.u32().ok()?,
+    };
+    r.take(4).ok()?;
+    Some(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{RegionPromise, SLOT_BYTES, SLOT_STRIDE, Superblock};
+    use crate::io::DiskStep;
+    use billing_wire::{Incarnation, NodeId, RegionId};
+
+    fn superblock(sequence: u64) -> Superblock {
+        let promise = |r| RegionPromise {
+            term: sequence,
+            vote: 2,
+            durable_index: 10 * sequence,
+            ..RegionPromise::empty(RegionId(r), Incarnation(0))
+        };
+        let regions = (0..5).map(promise).collect();
+        Superblock { node: NodeId(3), cluster: 77, sequence, regions }
+    }
+
+    fn write(file: &mut Vec<u8>, superblock: &Superblock) {
+        let mut steps = Vec::new();
+        superblock.steps(&mut steps);
+        for step in steps {
+            let DiskStep::Write { offset, bytes, .. } = step else { continue };
+            let end = offset as usize + bytes.len();
+            file.resize(file.len().max(end), 0);
+            file[offset as usize..end].copy_from_slice(&bytes);
+        }
+    }
+
+    #[test]
+    fn the_newest_whole_pair_wins() {
+        let mut file = Vec::new();
+        assert!(Superblock::newest(&file).is_none());
+        for sequence in 1..=5 {
+            write(&mut file, &superblock(sequence));
+        }
+        assert_eq!(Superblock::newest(&file), Some((superblock(5), 0)));
+        // One copy of sequence 5 rots: the other serves. Both torn: sequence 4 serves.
+        let pair = 2 * SLOT_STRIDE as usize;
+        file[pair + 40] ^= 1;
+        assert_eq!(Superblock::newest(&file), Some((superblock(5), 1)));
+        file[pair + SLOT_STRIDE as usize + SLOT_BYTES - 1] ^= 1;
+        assert_eq!(Superblock::newest(&file), Some((superblock(4), 2)));
+    }
+
+    #[test]
+    fn no_flipped_bit_is_believed() {
+        let good = superblock(9).encode();
+        for bit in 0..SLOT_BYTES * 8 {
+            let mut bad = good.to_vec();
+            bad[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(Superblock::decode(&bad), None, "bit {bit}");
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! The journal's writing side: gathers records and hard states while a persist runs, and turns
+//! them into the steps of the next one: records, sync, superblock, sync.
+
+use super::segment::{SEGMENT_HEADER_BYTES, SegmentHeader};
+use super::superblock::{RegionPromise, Superblock};
+use crate::io::{DiskStep, FileName};
+use crate::sometimes;
+use billing_wire::{ClusterId, LogIndex, RecordHeader, RegionId, Term};
+use bytes::Bytes;
+
+/// Where the next record of a region log goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tail {
+    /// The segment; 0 before the first.
+    pub segment: u32,
+    /// Offset of the first free byte in it.
+    pub offset: u64,
+}
+
+/// Bytes that wait for the next persist, all for one segment.
+#[derive(Debug)]
+struct Stretch {
+    segment: u32,
+    offset: u64,
+    bytes: Vec<u8>,
+}
+
+#[derive(Debug)]
+struct RegionWriter {
+    promise: RegionPromise,
+    tail: Tail,
+    stretches: Vec<Stretch>,
+}
+
+/// Gathers what must become durable.
+#[derive(Debug)]
+pub struct Writer {
+    cluster: ClusterId,
+    segment_bytes: u64,
+    superblock: Superblock,
+    regions: Vec<RegionWriter>,
+    dirty: bool,
+    pending_bytes: usize,
+}
+
+impl Writer {
+    /// A writer behind what recovery found.
+    pub fn new(
+        cluster: ClusterId,
+        segment_bytes: u64,
+        superblock: Superblock,
+        tails: &[Tail],
+    ) -> Self {
+        assert_eq!(superblock.regions.len(), tails.len(), "a tail per region log");
+        let regions = superblock
+            .regions
+            .iter()
+            .zip(tails)
+            .map(|(promise, tail)| RegionWriter {
+                promise: *promise,
+                tail: *tail,
+                stretches: Vec::new(),
+            })
+            .collect();
+        Self { cluster, segment_bytes, superblock, regions, dirty: false, pending_bytes: 0 }
+    }
+
+    /// Takes a record that follows the last one, or replaces a suffix.
+    ///
+    /// # Panics
+    /// When it leaves a gap.
+    pub fn append(&mut self, header: &RecordHeader, bytes: &Bytes) {
+        let region = &mut self.regions[usize::from(header.region.0)];
+        let last = region.promise.durable_index;
+        assert!(header.index <= last + 1, "record {} leaves a gap behind {last}", header.index);
+        let replaces = header.index <= last;
+        let full = region.tail.offset >= self.segment_bytes;
+        if region.tail.segment == 0 || replaces || full {
+            if replaces {
+                sometimes!("log-suffix-replaced");
+            } else if full {
+                sometimes!("segment-sealed");
+            }
+            region.start_segment(self.cluster, header);
+        }
+        region.put(bytes);
+        region.promise.durable_index = header.index;
+        region.promise.last_hash = header.hash;
+        region.promise.tail_segment = region.tail.segment;
+        self.pending_bytes += bytes.len();
+        self.dirty = true;
+    }
+
+    /// Takes a new term and vote, which must be durable before the node acts on them.
+    pub fn hard_state(&mut self, region: RegionId, term: Term, vote: u64) {
+        let promise = &mut self.regions[usize::from(region.0)].promise;
+        promise.term = term;
+        promise.vote = vote;
+        self.dirty = true;
+    }
+
+    /// Takes a commit index; it rides along with the next persist and needs none of its own.
+    pub fn commit(&mut self, region: RegionId, index: LogIndex) {
+        self.regions[usize::from(region.0)].promise.commit = index;
+    }
+
+    /// Last index that was handed to a persist or waits for one.
+    pub fn durable_index(&self, region: RegionId) -> LogIndex {
+        self.superblock.region(region).map_or(0, |promise| promise.durable_index)
+    }
+
+    /// Whether something waits for a persist.
+    pub fn is_dirty(&self) -> bool {
+        self.dirty
+    }
+
+    /// Bytes of records that wait.
+    pub fn pending_bytes(&self) -> usize {
+        self.pending_bytes
+    }
+
+    /// The steps of the next persist; everything gathered so far is in them.
+    pub fn take_steps(&mut self) -> Vec<DiskStep> {
+        let mut steps = Vec::with_capacity(5);
+        for region in &mut self.regions {
+            let name = region.promise.region;
+            for stretch in region.stretches.drain(..) {
+                let file = FileName::Segment { region: name, sequence: stretch.segment };
+                let (offset, bytes) = (stretch.offset, Bytes::from(stretch.bytes));
+                steps.push(DiskStep::Write { file, offset, bytes });
+                steps.push(DiskStep::Sync { file });
+            }
+        }
+        self.superblock.sequence += 1;
+        for (promise, region) in self.superblock.regions.iter_mut().zip(&self.regions) {
+            // A commit index beyond the durable log would promise what is not there.
+            let commit = region.promise.commit.min(region.promise.durable_index);
+            *promise = RegionPromise { commit, ..region.promise };
+        }
+        self.superblock.steps(&mut steps);
+        self.dirty = false;
+        self.pending_bytes = 0;
+        steps
+    }
+}
+
+impl RegionWriter {
+    fn start_segment(&mut self, cluster: ClusterId, first: &RecordHeader) {
+        self.tail = Tail { segment: self.tail.segment + 1, offset: 0 };
+        let header = SegmentHeader {
+            region: first.region,
+            cluster,
+            incarnation: first.incarnation,
+            sequence: self.tail.segment,
+            first_index: first.index,
+            prev_hash: first.prev_hash,
+        };
+        let mut bytes = Vec::with_capacity(4 * SEGMENT_HEADER_BYTES);
+        header.encode(&mut bytes);
+        self.tail.offset = bytes.len() as u64;
+        self.stretches.push(Stretch { segment: self.tail.segment, offset: 0, bytes });
+    }
+
+    fn put(&mut self, bytes: &Bytes) {
+        let Tail { segment, offset } = self.tail;
+        match self.stretches.last_mut() {
+            Some(stretch) if stretch.segment == segment => stretch.bytes.extend_from_slice(bytes),
+            _ => self.stretches.push(Stretch { segment, offset, bytes: bytes.to_vec() }),
+        }
+        self.tail.offset += bytes.len() as u64;
+    }
+}

@@ -1,0 +1,105 @@
+//! Frames that arrive: verified, then consensus, forwards, and answers to forwards. What does not
+//! verify is counted and dropped; every sender repeats what matters.
+
+use super::Node;
+use crate::consensus::{Consensus, message};
+use crate::io::Outputs;
+use crate::sometimes;
+use crate::time::Now;
+use billing_wire::codec::{DecodeError, Reader};
+use billing_wire::{Frame, FrameKind, Submission, WriteAnswer, WriteOptions};
+use bytes::Bytes;
+use raft::eraftpb::MessageType;
+
+/// A follower's request to the leader of a term.
+pub(super) struct Forward {
+    /// The follower's number for it.
+    pub(super) sequence: u64,
+    /// The term whose leader is meant.
+    pub(super) term: u64,
+    /// What is submitted.
+    pub(super) submission: Submission,
+    /// How it is to be acknowledged.
+    pub(super) options: WriteOptions,
+}
+
+impl Forward {
+    pub(super) fn encode(
+        sequence: u64,
+        term: u64,
+        submission: &Submission,
+        options: &WriteOptions,
+        out: &mut Vec<u8>,
+    ) {
+        out.extend_from_slice(&sequence.to_le_bytes());
+        out.extend_from_slice(&term.to_le_bytes());
+        submission.encode(options, out);
+    }
+
+    fn decode(body: &[u8]) -> Result<Self, DecodeError> {
+        let mut r = Reader::new("forwarded submission", body);
+        let (sequence, term) = (r.u64()?, r.u64()?);
+        let (submission, options) = Submission::decode(&mut r)?;
+        r.finish()?;
+        Ok(Self { sequence, term, submission, options })
+    }
+}
+
+fn decode_answer(body: &[u8]) -> Result<(u64, WriteAnswer), DecodeError> {
+    let mut r = Reader::new("answer to a forwarded submission", body);
+    let sequence = r.u64()?;
+    let answer = WriteAnswer::decode(&mut r)?;
+    r.finish()?;
+    Ok((sequence, answer))
+}
+
+impl Node {
+    pub(super) fn receive(&mut self, now: Now, bytes: &Bytes, out: &mut Outputs) {
+        if self.take_frame(now, bytes, out).is_none() {
+            sometimes!("frame-refused");
+        }
+    }
+
+    /// `None`: refused.
+    fn take_frame(&mut self, now: Now, bytes: &Bytes, out: &mut Outputs) -> Option<()> {
+        let frame = Frame::decode(bytes).ok()?;
+        let header = frame.header;
+        let is_ours = header.cluster == self.cluster_mark
+            && header.to == self.config.node
+            && usize::from(header.region.0) < self.logs.len()
+            && self.config.genesis.region_of(header.from).is_some();
+        if !is_ours {
+            return None;
+        }
+        self.skew.hear(now, header.from, header.wall_ms);
+        match header.kind {
+            FrameKind::Raft => self.take_message(now, &frame)?,
+            FrameKind::Forward => {
+                let forward = Forward::decode(&frame.body).ok()?;
+                self.take_forward(now, header.from, forward, out);
+            }
+            FrameKind::ForwardAnswer => {
+                let (sequence, answer) = decode_answer(&frame.body).ok()?;
+                self.take_answer(now, sequence, answer, out);
+            }
+            FrameKind::Hello => {}
+        }
+        Some(())
+    }
+
+    fn take_message(&mut self, now: Now, frame: &Frame) -> Option<()> {
+        let message = message::decode(frame).ok()?;
+        let region = frame.header.region;
+        let from_leader =
+            matches!(message.msg_type, MessageType::MsgAppend | MessageType::MsgHeartbeat);
+        let log = &mut self.logs[usize::from(region.0)];
+        if let Err(refused) = log.step(message) {
+            tracing::warn!(from = frame.header.from.0, %refused, "refused a consensus message");
+            return None;
+        }
+        if from_leader && region == self.region && log.leader() == Some(frame.header.from) {
+            self.heard_leader_at = now.monotonic;
+        }
+        Some(())
+    }
+}

@@ -1,0 +1,341 @@
+//! The node: takes one input at a time through consensus, journal, merge, ledger and sessions.
+//! This file is the order of things; each thing itself lies in its own room.
+
+mod desk;
+mod frames;
+mod reads;
+mod writes;
+
+use crate::canary;
+use crate::config::Config;
+use crate::consensus::{Consensus, GroupConfig, RegionLog};
+use crate::control::{HybridClock, SkewGate};
+use crate::io::{
+    DiskFault, HaltReason, Input, Output, Outputs, PersistToken, RequestId, Role, Status,
+};
+use crate::journal::{Recovered, Writer};
+use crate::ledger::Ledger;
+use crate::ledger::store::{LedgerStore, StoreError};
+use crate::merge;
+use crate::session::Sessions;
+use crate::sometimes;
+use crate::time::{Monotonic, Now};
+use billing_wire::{Frontier, Hlc, RecordView, RegionId};
+use desk::Desk;
+
+/// One billing node.
+pub struct Node {
+    config: Config,
+    region: RegionId,
+    cluster_mark: u64,
+    logs: Vec<RegionLog>,
+    writer: Writer,
+    ledger: Ledger,
+    sessions: Sessions,
+    clock: HybridClock,
+    skew: SkewGate,
+    persist: Option<PersistToken>,
+    next_persist: u64,
+    committing_ledger: bool,
+    ledger_committed_at: Monotonic,
+    /// When this node last heard its region log's leader.
+    heard_leader_at: Monotonic,
+    was_leader: bool,
+    stopping: bool,
+    halted: bool,
+}
+
+impl Node {
+    /// A node over what recovery found and the committed rows of its ledger database. Emits
+    /// nothing: the first outputs follow the first input.
+    ///
+    /// # Errors
+    /// When the database cannot be believed, or has folded more than the log durably holds.
+    ///
+    /// # Panics
+    /// When the configuration is illegal or names a node outside the cluster: check it first.
+    pub fn open(
+        config: Config,
+        recovered: Recovered,
+        store: Box<dyn LedgerStore>,
+        now: Now,
+    ) -> Result<Self, StoreError> {
+        assert!(config.check().is_ok(), "the configuration is checked before a node opens");
+        let region = config.genesis.region_of(config.node).expect("the node is in genesis");
+        let ledger = Ledger::open(config.ledger_cache_rows, store)?;
+        let superblock = recovered.superblock;
+        let mut logs = Vec::with_capacity(recovered.logs.len());
+        let mut tails = Vec::with_capacity(recovered.logs.len());
+        for (promise, log) in superblock.regions.iter().zip(recovered.logs) {
+            let folded = ledger.frontier().of(log.region);
+            if folded > promise.durable_index {
+                let durable = promise.durable_index;
+                let text = format!("has folded entry {folded}, the log ends at {durable}");
+                return Err(StoreError(text));
+            }
+            tails.push(log.tail);
+            let group = GroupConfig {
+                node: config.node,
+                seed: config.seed,
+                heartbeat_ticks: config.heartbeat_ticks,
+                election_ticks: config.election_ticks,
+                folded,
+            };
+            logs.push(RegionLog::new(&config.genesis, group, promise, log));
+        }
+        let cluster = config.genesis.cluster;
+        Ok(Self {
+            region,
+            cluster_mark: billing_wire::frame::cluster_mark(cluster),
+            logs,
+            writer: Writer::new(cluster, config.segment_bytes, superblock, &tails),
+            ledger,
+            sessions: Sessions::new(config.write_timeout_ms, config.seed),
+            clock: HybridClock::default(),
+            skew: SkewGate::new(config.clock_skew_max_ms),
+            persist: None,
+            next_persist: 0,
+            committing_ledger: false,
+            ledger_committed_at: now.monotonic,
+            heard_leader_at: now.monotonic,
+            was_leader: false,
+            stopping: false,
+            halted: false,
+            config,
+        })
+    }
+
+    /// Takes one input and appends what is to be done to `out`, in the order in which it is to
+    /// be done. After a halt every input is ignored.
+    pub fn step(&mut self, now: Now, input: Input, out: &mut Outputs) {
+        if self.halted {
+            return;
+        }
+        match input {
+            Input::Tick => self.tick(now, out),
+            Input::Message(bytes) => self.receive(now, &bytes, out),
+            Input::DiskDone { token, result } => self.disk_done(now, token, result, out),
+            Input::LedgerDone { result } => self.ledger_done(result, out),
+            Input::Write { request, submission, options } => {
+                self.write(now, request, submission, options, out);
+            }
+            Input::Read { request, read } => self.read(now, request, &read, out),
+            Input::Stop => self.stopping = true,
+        }
+        self.work(now, out);
+    }
+
+    fn tick(&mut self, now: Now, out: &mut Outputs) {
+        let is_off = self.skew.is_off(now);
+        for log in &mut self.logs {
+            if is_off && log.role() == Role::Leader {
+                sometimes!("leader-clock-off");
+                log.step_down();
+            }
+            // A node whose clock is off must not stand for election either.
+            if !is_off || log.role() == Role::Learner {
+                log.tick();
+            }
+        }
+        self.expire_writes(now, out);
+    }
+
+    fn disk_done(
+        &mut self,
+        now: Now,
+        token: PersistToken,
+        result: Result<(), DiskFault>,
+        out: &mut Outputs,
+    ) {
+        assert_eq!(self.persist, Some(token), "the answer belongs to the open persist");
+        self.persist = None;
+        if let Err(fault) = result
+            && !canary!("failed-sync-ignored")
+        {
+            sometimes!("sync-failed");
+            self.halt(HaltReason::Disk(fault), out);
+            return;
+        }
+        let mut desk = Desk {
+            writer: &mut self.writer,
+            out,
+            me: self.config.node,
+            cluster: self.cluster_mark,
+            wall_ms: now.wall.ms(),
+        };
+        for log in &mut self.logs {
+            log.persisted(&mut desk);
+        }
+        if canary!("ack-on-one-of-three") {
+            self.answer_persisted(out);
+        }
+    }
+
+    fn ledger_done(&mut self, result: Result<(), DiskFault>, out: &mut Outputs) {
+        assert!(self.committing_ledger, "the answer belongs to the open ledger commit");
+        self.committing_ledger = false;
+        match result {
+            Ok(()) => {
+                sometimes!("ledger-committed");
+                self.ledger.batch_committed();
+            }
+            Err(_) => self.halt(HaltReason::Ledger, out),
+        }
+    }
+
+    fn halt(&mut self, reason: HaltReason, out: &mut Outputs) {
+        tracing::warn!(?reason, "memory may no longer be believed: opening again");
+        self.halted = true;
+        out.push(Output::Halt(reason));
+    }
+
+    /// Carries everything forward as far as it goes without another input.
+    fn work(&mut self, now: Now, out: &mut Outputs) {
+        while !self.halted {
+            self.drain_logs(now, out);
+            let folded = self.fold(now, out);
+            if !folded && !self.propose(now) {
+                break;
+            }
+        }
+        if !self.halted {
+            self.start_persist(out);
+            self.commit_ledger(now, out);
+        }
+    }
+
+    fn drain_logs(&mut self, now: Now, out: &mut Outputs) {
+        let mut desk = Desk {
+            writer: &mut self.writer,
+            out,
+            me: self.config.node,
+            cluster: self.cluster_mark,
+            wall_ms: now.wall.ms(),
+        };
+        for log in &mut self.logs {
+            log.ready(&mut desk);
+        }
+        let leads = self.own_log().role() == Role::Leader;
+        if self.was_leader && !leads {
+            self.drop_queued(now, out);
+        }
+        self.was_leader = leads;
+    }
+
+    /// Folds what is committed, in merged order; answers whoever waits for it.
+    fn fold(&mut self, now: Now, out: &mut Outputs) -> bool {
+        let mut folded = false;
+        while let Some(region) = self.next_to_fold() {
+            let index = self.ledger.frontier().of(region) + 1;
+            let slot = self.logs[usize::from(region.0)].window().get(index);
+            let bytes = slot.expect("a committed entry is in the window").bytes.clone();
+            let Ok(view) = RecordView::decode(&bytes) else {
+                panic!("record {index} of region {region} was verified when it came in");
+            };
+            if self.ledger.apply(&view).is_err() {
+                self.halt(HaltReason::Ledger, out);
+                return false;
+            }
+            // Nothing can come before it any more (see `merge`), so it is final.
+            self.ledger.set_watermark(view.header.hlc);
+            self.answer_folded(now, &view, out);
+            if self.halted {
+                return false;
+            }
+            folded = true;
+        }
+        folded
+    }
+
+    fn next_to_fold(&self) -> Option<RegionId> {
+        let frontier = self.ledger.frontier();
+        merge::next(self.logs.iter().zip(0..).map(|(log, place)| {
+            let region = RegionId(place);
+            let index = frontier.of(region) + 1;
+            if index > log.committed() {
+                return None;
+            }
+            let hlc = log.window().get(index)?.header.hlc;
+            Some(merge::Head { hlc, region })
+        }))
+    }
+
+    fn start_persist(&mut self, out: &mut Outputs) {
+        if self.persist.is_some() || !self.writer.is_dirty() {
+            return;
+        }
+        let token = PersistToken(self.next_persist);
+        self.next_persist += 1;
+        self.persist = Some(token);
+        for log in &mut self.logs {
+            log.persist_started();
+        }
+        out.push(Output::Persist { token, steps: self.writer.take_steps() });
+    }
+
+    fn commit_ledger(&mut self, now: Now, out: &mut Outputs) {
+        let dirty = self.ledger.dirty_submissions();
+        if self.committing_ledger || dirty == 0 {
+            return;
+        }
+        let waited = now.monotonic.ms_since(self.ledger_committed_at);
+        let is_due = waited >= self.config.ledger_commit_ms
+            || dirty >= self.config.ledger_commit_submissions
+            || self.stopping;
+        if is_due {
+            self.committing_ledger = true;
+            self.ledger_committed_at = now.monotonic;
+            out.push(Output::CommitLedger(self.ledger.take_batch()));
+        }
+    }
+
+    fn own_log(&self) -> &RegionLog {
+        &self.logs[usize::from(self.region.0)]
+    }
+
+    /// Whether everything that was accepted is answered and durable: a stopping process may
+    /// end.
+    pub fn is_drained(&self) -> bool {
+        self.sessions.is_empty()
+            && self.persist.is_none()
+            && !self.committing_ledger
+            && self.ledger.dirty_submissions() == 0
+    }
+
+    /// What the node says of itself.
+    pub fn status(&self) -> Status {
+        let own = self.own_log();
+        let mut committed = Frontier::default();
+        for (log, place) in self.logs.iter().zip(0..) {
+            committed.set(RegionId(place), log.committed());
+        }
+        Status {
+            node: self.config.node,
+            role: own.role(),
+            leader: own.leader(),
+            term: own.term(),
+            last_index: own.window().last_index(),
+            durable_index: self.writer.durable_index(self.region),
+            committed,
+            folded: self.ledger.frontier(),
+            watermark: self.ledger.watermark(),
+            outcome_chain: self.ledger.outcome_chain(),
+            state_hash: self.ledger.state_hash(),
+        }
+    }
+
+    /// The encoded record of a region log, durable or not; for inspection.
+    pub fn record(&self, region: RegionId, index: u64) -> Option<&bytes::Bytes> {
+        self.logs.get(usize::from(region.0))?.window().get(index).map(|slot| &slot.bytes)
+    }
+
+    /// Stamp of the last record of the own log; `ZERO` when it is empty.
+    fn last_stamp(&self) -> Hlc {
+        self.own_log().window().last().map_or(Hlc::ZERO, |last| last.hlc)
+    }
+}
+
+/// An answer that nobody waits for is dropped; this names the ones that clients wait for.
+fn answer_client(request: RequestId, answer: billing_wire::WriteAnswer, out: &mut Outputs) {
+    out.push(Output::AnswerWrite { request, answer });
+}

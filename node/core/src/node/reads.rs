@@ -1,0 +1,57 @@
+//! Reads: answered at once from what this node has folded, with the frame of reference that the
+//! answer claims.
+
+use super::Node;
+use crate::canary;
+use crate::consensus::Consensus;
+use crate::io::{HaltReason, Output, Outputs, RequestId, Role};
+use crate::sometimes;
+use crate::time::Now;
+use billing_wire::{QueryResult, Read, ReadAnswer, ReadLevel, Token};
+
+impl Node {
+    pub(super) fn read(&mut self, now: Now, request: RequestId, read: &Read, out: &mut Outputs) {
+        let secret = &self.config.genesis.secret;
+        let result = match &read.token {
+            Some(token) if !token.verify(secret) => Ok(QueryResult::BadToken),
+            _ => self.ledger.query(&read.query),
+        };
+        let result = match result {
+            Ok(result) => result,
+            Err(_) => {
+                self.halt(HaltReason::Ledger, out);
+                return;
+            }
+        };
+        let mut frontier = self.ledger.frontier();
+        if canary!("reply-ahead-of-frontier") {
+            frontier.set(self.region, self.own_log().window().last_index());
+        }
+        let watermark = self.ledger.watermark();
+        let seen = read.token.unwrap_or_default();
+        let session_gap = read.level == ReadLevel::Session && !frontier.covers(&seen.frontier);
+        if session_gap {
+            sometimes!("session-gap");
+        }
+        let is_leader = self.own_log().role() == Role::Leader;
+        let stale_ms = if is_leader { 0 } else { now.monotonic.ms_since(self.heard_leader_at) };
+        // A forged token must not be signed: it counts as none.
+        let seen = if result == QueryResult::BadToken { Token::default() } else { seen };
+        let token = Token::sign(
+            &self.config.genesis.secret,
+            frontier.join(&seen.frontier),
+            watermark.max(seen.watermark),
+        );
+        let provisional = self.logs.len() > 1;
+        let answer = ReadAnswer {
+            result,
+            frontier,
+            watermark,
+            provisional,
+            stale_ms,
+            session_gap,
+            token,
+        };
+        out.push(Output::AnswerRead { request, answer: Box::new(answer) });
+    }
+}

@@ -1,0 +1,356 @@
+//! Writes: admitted, replayed or joined, then queued on the leader or forwarded to it, proposed
+//! in batches, and answered once they are committed and folded.
+//!
+//! What an answer claims is true of this submission: `Unavailable` is said only by who knows that
+//! it was never proposed, everything else that fails is `Unknown` (billing.md §3).
+
+use super::desk::Desk;
+use super::frames::Forward;
+use super::{Node, answer_client};
+use crate::consensus::Consensus;
+use crate::io::{HaltReason, Outputs, RequestId, Role};
+use crate::ledger::{Operation, admission};
+use crate::session::{Pending, Stage, Waiter};
+use crate::sometimes;
+use crate::time::Now;
+use billing_wire::answer::Unavailable;
+use billing_wire::{
+    CommandClass, DenyReason, Disposition, FrameKind, Grade, Hash, NodeId, OpId, Position, Receipt,
+    Record, RecordHeader, RecordKind, RecordView, RedirectReason, Submission, Token, WriteAnswer,
+    WriteOptions,
+};
+use bytes::Bytes;
+
+/// When a client should try again after a refusal, in milliseconds.
+const RETRY_AFTER_MS: u32 = 250;
+
+fn unavailable(reason: Unavailable) -> WriteAnswer {
+    WriteAnswer::Unavailable { reason, retry_after_ms: RETRY_AFTER_MS }
+}
+
+impl Node {
+    pub(super) fn write(
+        &mut self,
+        now: Now,
+        request: RequestId,
+        submission: Submission,
+        options: WriteOptions,
+        out: &mut Outputs,
+    ) {
+        if let Err(refusal) = admission::check(&submission.command) {
+            answer_client(request, WriteAnswer::Refused(refusal), out);
+            return;
+        }
+        let waiter = Waiter::Client { request, options };
+        let fingerprint = submission.command.fingerprint();
+        if self.settle_at_once(now, submission.op_id, &fingerprint, waiter, out) {
+            return;
+        }
+        if let Some(reason) = self.refuses_writes() {
+            answer_client(request, unavailable(reason), out);
+            return;
+        }
+        let own = self.own_log();
+        match own.leader() {
+            _ if own.role() == Role::Leader => {
+                self.accept(now, submission, fingerprint, waiter, out);
+            }
+            Some(leader) => {
+                sometimes!("write-forwarded");
+                let sequence =
+                    self.sessions.forward(now.monotonic, &submission, fingerprint, waiter);
+                let term = self.own_log().term();
+                let region = self.region;
+                self.desk(now, out).send_frame(FrameKind::Forward, leader, region, 128, |bytes| {
+                    Forward::encode(sequence, term, &submission, &options, bytes);
+                });
+            }
+            None => answer_client(request, unavailable(Unavailable::NoLeader), out),
+        }
+    }
+
+    fn refuses_writes(&self) -> Option<Unavailable> {
+        if self.stopping {
+            return Some(Unavailable::Stopping);
+        }
+        if self.sessions.len() >= self.config.in_flight_max {
+            sometimes!("write-shed");
+            return Some(Unavailable::Overloaded);
+        }
+        None
+    }
+
+    fn desk<'a>(&'a mut self, now: Now, out: &'a mut Outputs) -> Desk<'a> {
+        Desk {
+            writer: &mut self.writer,
+            out,
+            me: self.config.node,
+            cluster: self.cluster_mark,
+            wall_ms: now.wall.ms(),
+        }
+    }
+
+    /// Answers from the log or joins what is in flight. `false`: the operation is new here.
+    fn settle_at_once(
+        &mut self,
+        now: Now,
+        op_id: OpId,
+        fingerprint: &Hash,
+        waiter: Waiter,
+        out: &mut Outputs,
+    ) -> bool {
+        match self.ledger.operation(op_id) {
+            Err(_) => self.halt(HaltReason::Ledger, out),
+            Ok(Some(known)) if known.fingerprint == *fingerprint => {
+                sometimes!("op-replayed");
+                let receipt = self.receipt(op_id, &known, true, waiter.options());
+                self.answer(now, waiter, WriteAnswer::Done(receipt), out);
+            }
+            Ok(Some(_)) => {
+                sometimes!("op-conflict");
+                self.answer(now, waiter, WriteAnswer::Conflict { op_id }, out);
+            }
+            Ok(None) => match self.sessions.join(op_id, fingerprint, &waiter) {
+                None => return false,
+                Some(true) => {}
+                Some(false) => {
+                    sometimes!("op-conflict");
+                    self.answer(now, waiter, WriteAnswer::Conflict { op_id }, out);
+                }
+            },
+        }
+        true
+    }
+
+    /// Takes a new operation on the leader.
+    fn accept(
+        &mut self,
+        now: Now,
+        submission: Submission,
+        fingerprint: Hash,
+        waiter: Waiter,
+        out: &mut Outputs,
+    ) {
+        if self.skew.is_off(now) {
+            self.answer(now, waiter, unavailable(Unavailable::ClockSkew), out);
+            return;
+        }
+        self.sessions.enqueue(now.monotonic, submission, fingerprint, waiter);
+    }
+
+    pub(super) fn take_forward(
+        &mut self,
+        now: Now,
+        from: NodeId,
+        forward: Forward,
+        out: &mut Outputs,
+    ) {
+        let Forward { sequence, term, submission, options } = forward;
+        let waiter = Waiter::Follower { node: from, sequence, options };
+        let fingerprint = submission.command.fingerprint();
+        if self.settle_at_once(now, submission.op_id, &fingerprint, waiter, out) {
+            return;
+        }
+        let own = self.own_log();
+        if own.role() != Role::Leader || own.term() != term {
+            // An earlier copy of this frame may have been proposed in another life of this
+            // node: only the leader of that very term could know that it was not.
+            self.answer(now, waiter, WriteAnswer::Unknown, out);
+            return;
+        }
+        if admission::check(&submission.command).is_err() {
+            // The follower has checked it; a peer that did not is not obeyed.
+            sometimes!("frame-refused");
+            return;
+        }
+        match self.refuses_writes() {
+            Some(reason) => self.answer(now, waiter, unavailable(reason), out),
+            None => self.accept(now, submission, fingerprint, waiter, out),
+        }
+    }
+
+    pub(super) fn take_answer(
+        &mut self,
+        now: Now,
+        sequence: u64,
+        answer: WriteAnswer,
+        out: &mut Outputs,
+    ) {
+        let Some(op_id) = self.sessions.forwarded(sequence) else { return };
+        let overdue = self.sessions.is_overdue(op_id, now.monotonic);
+        let Some(pending) = self.sessions.finish(op_id) else { return };
+        let answer = if overdue { WriteAnswer::Unknown } else { answer };
+        for waiter in pending.waiters {
+            self.answer(now, waiter, answer.clone(), out);
+        }
+    }
+
+    /// Proposes what waits, as one entry. Only while no persist runs: what arrives meanwhile
+    /// shares the next one.
+    pub(super) fn propose(&mut self, now: Now) -> bool {
+        let own = self.own_log();
+        let may = self.sessions.has_queued()
+            && self.persist.is_none()
+            && own.role() == Role::Leader
+            && own.uncommitted() < self.config.uncommitted_entries_max as u64
+            && !self.skew.is_off(now);
+        if !may {
+            return false;
+        }
+        let batch = self.sessions.take_queued(self.config.batch_submissions_max);
+        if batch.len() > 1 {
+            sometimes!("batch-of-many");
+        }
+        let own = self.own_log();
+        let last = own.window().last().copied();
+        let index = last.map_or(0, |last| last.index) + 1;
+        let members = &self.config.genesis.regions[usize::from(self.region.0)];
+        let (term, incarnation) = (own.term(), members.incarnation);
+        let hlc = self.clock.stamp(self.last_stamp(), now.wall);
+        let header = RecordHeader {
+            kind: RecordKind::Submissions,
+            region: self.region,
+            incarnation,
+            index,
+            term,
+            hlc,
+            prev_hash: last.map_or([0; 32], |last| last.hash),
+            hash: [0; 32],
+        };
+        let mut record = Record { header, submissions: batch };
+        let bytes = Bytes::from(record.encode());
+        let accepted = self.logs[usize::from(self.region.0)].propose(bytes);
+        if !accepted {
+            self.sessions.put_back(record.submissions);
+        }
+        accepted
+    }
+
+    /// Answers whoever waits for the submissions of a record that was just folded.
+    pub(super) fn answer_folded(&mut self, now: Now, view: &RecordView<'_>, out: &mut Outputs) {
+        if self.sessions.is_empty() {
+            return;
+        }
+        for submission in view.submissions().flatten() {
+            let Some(pending) = self.sessions.finish(submission.op_id) else { continue };
+            let position = view.header.position(submission.offset);
+            let Ok(known) = self.ledger.operation(submission.op_id) else {
+                self.halt(HaltReason::Ledger, out);
+                return;
+            };
+            let known = known.expect("a folded submission has its row");
+            self.answer_pending(now, submission.op_id, &pending, &known, position, out);
+        }
+    }
+
+    fn answer_pending(
+        &mut self,
+        now: Now,
+        op_id: OpId,
+        pending: &Pending,
+        known: &Operation,
+        position: Position,
+        out: &mut Outputs,
+    ) {
+        let is_bound_elsewhere = pending.fingerprint != known.fingerprint;
+        for waiter in &pending.waiters {
+            let mut receipt = self.receipt(op_id, known, position != known.position, waiter.options());
+            if is_bound_elsewhere {
+                receipt.replayed = false;
+                receipt.position = position;
+                receipt.disposition = mismatch(pending.class);
+            }
+            self.answer(now, *waiter, WriteAnswer::Done(receipt), out);
+        }
+    }
+
+    fn receipt(
+        &self,
+        op_id: OpId,
+        known: &Operation,
+        replayed: bool,
+        options: WriteOptions,
+    ) -> Receipt {
+        // One region has no geo grade; what is folded there is final (billing.md §3).
+        let grade = match options.min_durability {
+            Some(Grade::Final) => Grade::Final,
+            _ => Grade::Region,
+        };
+        let secret = &self.config.genesis.secret;
+        let token = Token::sign(secret, self.ledger.frontier(), self.ledger.watermark());
+        let (disposition, position) = (known.disposition, known.position);
+        Receipt { op_id, grade, disposition, position, replayed, token }
+    }
+
+    fn answer(&mut self, now: Now, waiter: Waiter, answer: WriteAnswer, out: &mut Outputs) {
+        match waiter {
+            Waiter::Client { request, .. } => answer_client(request, answer, out),
+            Waiter::Follower { node, sequence, .. } => {
+                let region = self.region;
+                let kind = FrameKind::ForwardAnswer;
+                self.desk(now, out).send_frame(kind, node, region, 144, |bytes| {
+                    bytes.extend_from_slice(&sequence.to_le_bytes());
+                    answer.encode(bytes);
+                });
+            }
+        }
+    }
+
+    pub(super) fn expire_writes(&mut self, now: Now, out: &mut Outputs) {
+        while let Some(pending) = self.sessions.expire(now.monotonic) {
+            let answer = match pending.stage {
+                Stage::Queued => unavailable(Unavailable::Overloaded),
+                Stage::Proposed => {
+                    sometimes!("write-unknown");
+                    WriteAnswer::Unknown
+                }
+                Stage::Forwarded { .. } => {
+                    sometimes!("forward-timed-out");
+                    WriteAnswer::Unknown
+                }
+            };
+            for waiter in pending.waiters {
+                self.answer(now, waiter, answer.clone(), out);
+            }
+        }
+    }
+
+    /// This node no longer leads: what was never proposed is refused, truthfully.
+    pub(super) fn drop_queued(&mut self, now: Now, out: &mut Outputs) {
+        for (_, pending) in self.sessions.drop_queued() {
+            for waiter in pending.waiters {
+                self.answer(now, waiter, unavailable(Unavailable::NoLeader), out);
+            }
+        }
+    }
+
+    /// A planted bug: the leader's own disk is taken for a quorum.
+    pub(super) fn answer_persisted(&mut self, out: &mut Outputs) {
+        let Some(slot) = self.own_log().window().last().copied() else { return };
+        let Some(bytes) = self.record(self.region, slot.index).cloned() else { return };
+        let Ok(view) = RecordView::decode(&bytes) else { return };
+        for submission in view.submissions().flatten() {
+            let Some(pending) = self.sessions.finish(submission.op_id) else { continue };
+            let known = Operation {
+                fingerprint: submission.fingerprint,
+                position: slot.position(submission.offset),
+                disposition: Disposition::Applied,
+            };
+            for waiter in pending.waiters {
+                if let Waiter::Client { request, options } = waiter {
+                    let receipt = self.receipt(submission.op_id, &known, false, options);
+                    answer_client(request, WriteAnswer::Done(receipt), out);
+                }
+            }
+        }
+    }
+}
+
+fn mismatch(class: CommandClass) -> Disposition {
+    match class {
+        CommandClass::Fact => {
+            Disposition::Redirected { reason: RedirectReason::FingerprintMismatch }
+        }
+        CommandClass::Intent => Disposition::Denied { reason: DenyReason::FingerprintMismatch },
+    }
+}

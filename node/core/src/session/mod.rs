@@ -1,0 +1,180 @@
+//! The life of a write on one node: waiting for a place in the log, proposed or forwarded,
+//! folded, answered. One operation has one life at a time; a second sending of it joins.
+
+mod pending;
+
+pub use pending::{Pending, Stage, Waiter};
+
+use crate::sometimes;
+use crate::time::Monotonic;
+use billing_wire::{Hash, OpId, Submission};
+use std::collections::{BTreeMap, VecDeque};
+
+/// Every write that this node owes an answer for.
+#[derive(Debug)]
+pub struct Sessions {
+    timeout_ms: u64,
+    in_flight: BTreeMap<OpId, Pending>,
+    /// Submissions that wait for a place in the log, in order of arrival.
+    queue: VecDeque<Submission>,
+    /// Deadlines in order; an operation that was answered leaves its own behind.
+    deadlines: VecDeque<(Monotonic, OpId)>,
+    forwards: BTreeMap<u64, OpId>,
+    next_forward: u64,
+}
+
+impl Sessions {
+    /// No writes yet. Sequence numbers of forwards start at a place that `seed` decides, so that
+    /// an answer to an earlier life of this node finds nothing.
+    pub fn new(timeout_ms: u64, seed: u64) -> Self {
+        Self {
+            timeout_ms,
+            in_flight: BTreeMap::new(),
+            queue: VecDeque::new(),
+            deadlines: VecDeque::new(),
+            forwards: BTreeMap::new(),
+            next_forward: seed << 24,
+        }
+    }
+
+    /// Operations in flight.
+    pub fn len(&self) -> usize {
+        self.in_flight.len()
+    }
+
+    /// Whether nothing is in flight.
+    pub fn is_empty(&self) -> bool {
+        self.in_flight.is_empty()
+    }
+
+    /// Whether submissions wait for a place in the log.
+    pub fn has_queued(&self) -> bool {
+        !self.queue.is_empty()
+    }
+
+    /// Submissions that wait for a place in the log.
+    pub fn queued(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Lets a waiter join an operation in flight. `None`: it is not in flight. `Some(false)`:
+    /// it is, with another body.
+    pub fn join(&mut self, op_id: OpId, fingerprint: &Hash, waiter: &Waiter) -> Option<bool> {
+        let pending = self.in_flight.get_mut(&op_id)?;
+        if pending.fingerprint != *fingerprint {
+            return Some(false);
+        }
+        sometimes!("op-joined-in-flight");
+        if !pending.waiters.contains(waiter) {
+            pending.waiters.push(*waiter);
+        }
+        Some(true)
+    }
+
+    fn start(&mut self, now: Monotonic, op_id: OpId, pending: Pending) {
+        self.deadlines.push_back((pending.deadline, op_id));
+        let before = self.in_flight.insert(op_id, pending);
+        assert!(before.is_none(), "an operation has one life at a time, at {now:?}");
+    }
+
+    /// Puts a submission into the queue for the log.
+    pub fn enqueue(
+        &mut self,
+        now: Monotonic,
+        submission: Submission,
+        fingerprint: Hash,
+        waiter: Waiter,
+    ) {
+        let deadline = now.plus_ms(self.timeout_ms);
+        let class = submission.command.class();
+        let pending = Pending::new(fingerprint, class, waiter, Stage::Queued, deadline);
+        self.start(now, submission.op_id, pending);
+        self.queue.push_back(submission);
+    }
+
+    /// Notes that a submission was forwarded; returns the number under which it travels.
+    pub fn forward(
+        &mut self,
+        now: Monotonic,
+        submission: &Submission,
+        fingerprint: Hash,
+        waiter: Waiter,
+    ) -> u64 {
+        let sequence = self.next_forward;
+        self.next_forward += 1;
+        let deadline = now.plus_ms(self.timeout_ms);
+        let stage = Stage::Forwarded { sequence };
+        let class = submission.command.class();
+        let pending = Pending::new(fingerprint, class, waiter, stage, deadline);
+        self.start(now, submission.op_id, pending);
+        self.forwards.insert(sequence, submission.op_id);
+        sequence
+    }
+
+    /// Takes up to `count` submissions out of the queue: they are about to be proposed.
+    pub fn take_queued(&mut self, count: usize) -> Vec<Submission> {
+        let count = count.min(self.queue.len());
+        let batch: Vec<Submission> = self.queue.drain(..count).collect();
+        for submission in &batch {
+            if let Some(pending) = self.in_flight.get_mut(&submission.op_id) {
+                pending.stage = Stage::Proposed;
+            }
+        }
+        batch
+    }
+
+    /// The proposal was refused: the submissions wait again, in their order.
+    pub fn put_back(&mut self, batch: Vec<Submission>) {
+        for submission in batch.into_iter().rev() {
+            if let Some(pending) = self.in_flight.get_mut(&submission.op_id) {
+                pending.stage = Stage::Queued;
+            }
+            self.queue.push_front(submission);
+        }
+    }
+
+    /// The operation was folded, or its forward was answered: takes it out.
+    pub fn finish(&mut self, op_id: OpId) -> Option<Pending> {
+        let pending = self.in_flight.remove(&op_id)?;
+        if let Stage::Forwarded { sequence } = pending.stage {
+            self.forwards.remove(&sequence);
+        }
+        Some(pending)
+    }
+
+    /// The operation that was forwarded under a number, while it waits.
+    pub fn forwarded(&self, sequence: u64) -> Option<OpId> {
+        self.forwards.get(&sequence).copied()
+    }
+
+    /// Whether the answer of an operation is overdue: it must then be answered `Unknown`.
+    pub fn is_overdue(&self, op_id: OpId, now: Monotonic) -> bool {
+        self.in_flight.get(&op_id).is_some_and(|pending| pending.deadline <= now)
+    }
+
+    /// Takes out one operation that waited too long.
+    pub fn expire(&mut self, now: Monotonic) -> Option<Pending> {
+        while let Some((deadline, op_id)) = self.deadlines.front().copied() {
+            if deadline > now {
+                return None;
+            }
+            self.deadlines.pop_front();
+            let is_its_own = self.in_flight.get(&op_id).is_some_and(|p| p.deadline == deadline);
+            if is_its_own {
+                let pending = self.finish(op_id);
+                if pending.as_ref().is_some_and(|p| p.stage == Stage::Queued) {
+                    self.queue.retain(|submission| submission.op_id != op_id);
+                }
+                return pending;
+            }
+        }
+        None
+    }
+
+    /// This node no longer leads: takes out what was queued and never proposed.
+    pub fn drop_queued(&mut self) -> Vec<(OpId, Pending)> {
+        let queue = std::mem::take(&mut self.queue);
+        let ids = queue.into_iter().map(|submission| submission.op_id);
+        ids.filter_map(|op_id| Some((op_id, self.in_flight.remove(&op_id)?))).collect()
+    }
+}

@@ -1,0 +1,77 @@
+//! One operation in flight and who waits for it.
+
+use crate::io::RequestId;
+use crate::time::Monotonic;
+use billing_wire::{CommandClass, Hash, NodeId, WriteOptions};
+
+/// Who wants the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Waiter {
+    /// A client of this node.
+    Client {
+        /// Its request.
+        request: RequestId,
+        /// How it is to be acknowledged.
+        options: WriteOptions,
+    },
+    /// A follower that forwarded it.
+    Follower {
+        /// The follower.
+        node: NodeId,
+        /// Its number for the forward.
+        sequence: u64,
+        /// How it is to be acknowledged.
+        options: WriteOptions,
+    },
+}
+
+impl Waiter {
+    /// How it is to be acknowledged.
+    pub fn options(&self) -> WriteOptions {
+        match self {
+            Self::Client { options, .. } | Self::Follower { options, .. } => *options,
+        }
+    }
+}
+
+/// How far an operation is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Waits for a place in the log.
+    Queued,
+    /// In a record that was proposed: from here on it may be logged, whatever happens.
+    Proposed,
+    /// On its way to the leader.
+    Forwarded {
+        /// The number under which it travels.
+        sequence: u64,
+    },
+}
+
+/// An operation in flight.
+#[derive(Debug)]
+pub struct Pending {
+    /// What the operation is bound to here.
+    pub fingerprint: Hash,
+    /// Fact or intent.
+    pub class: CommandClass,
+    /// Who wants the answer.
+    pub waiters: Vec<Waiter>,
+    /// How far it is.
+    pub stage: Stage,
+    /// When it is answered `Unknown`.
+    pub deadline: Monotonic,
+}
+
+impl Pending {
+    /// An operation with its first waiter.
+    pub fn new(
+        fingerprint: Hash,
+        class: CommandClass,
+        waiter: Waiter,
+        stage: Stage,
+        deadline: Monotonic,
+    ) -> Self {
+        Self { fingerprint, class, waiters: vec![waiter], stage, deadline }
+    }
+}
