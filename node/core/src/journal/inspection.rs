@@ -51,7 +51,7 @@ pub fn inspect(genesis: &Genesis, node: NodeId, image: Image) -> Inspection {
     match recover(genesis, node, image) {
         Err(error) => inspection.damage.push(error.to_string()),
         Ok((recovered, _)) => {
-            inspection.superblock_sequence = recovered.superblock.sequence - 1;
+            inspection.superblock_sequence = recovered.superblock.sequence;
             for (promise, log) in recovered.superblock.regions.iter().zip(recovered.logs) {
                 let submissions = hashes(&log.records, log.region, &mut inspection.damage);
                 inspection.logs.push(LogReport {

@@ -23,7 +23,7 @@ pub type Image = Vec<(FileName, Vec<u8>)>;
 /// What recovery found.
 #[derive(Debug)]
 pub struct Recovered {
-    /// The promises; the steps of recovery made them durable under this sequence.
+    /// The promises, made durable again by the steps of recovery.
     pub superblock: Superblock,
     /// The logs, in the order of the superblock.
     pub logs: Vec<RecoveredLog>,

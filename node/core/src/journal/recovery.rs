@@ -45,7 +45,9 @@ pub fn recover(
         let segments = files.get(&promise.region).unwrap_or(&none);
         logs.push(recover_log(genesis, promise, segments, &mut steps)?);
     }
-    superblock.sequence += 1;
+    // Written again exactly as it was read. After a failed sync the operating system may show
+    // bytes that the disk never got; the other pair of slots then still holds the last promise
+    // that was kept, and must not be overwritten before this one is durable.
     superblock.steps(&mut steps);
     Ok((Recovered { superblock, logs }, steps))
 }
