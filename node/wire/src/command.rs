@@ -1,9 +1,9 @@
 //! What a client may ask: the commands, their class, and their canonical bytes, over which the
 //! fingerprint is taken.
 
-use crate::codec::{DecodeError, Reader, put_text};
+use crate::codec::{DecodeError, put_text};
+use crate::command_view::CommandView;
 use crate::ids::{AccountId, Date, Hash, MeterId, OpId, ServicePointId};
-use crate::limits::{READS_PER_COMMAND_MAX, TEXT_BYTES_MAX};
 use serde::{Deserialize, Serialize};
 
 /// Whether a command reports what already happened or asks for something (billing.md §4).
@@ -120,12 +120,11 @@ pub enum Command {
 
 // Tags are never reused. Kept free for later commands: 6 CloseAccount, 7 RequestRefund,
 // 8 IssueInvoice, 9 CancelRebill, 10 PublishTariff, 11 AssignTariff, 12 CloseCycle.
-const TAG_OPEN_ACCOUNT: u8 = 1;
-const TAG_RECORD_PAYMENT: u8 = 2;
-const TAG_RECORD_READ: u8 = 3;
-const TAG_POST_ADJUSTMENT: u8 = 4;
-const TAG_REVERSE_PAYMENT: u8 = 5;
-const WHAT: &str = "command";
+pub(crate) const TAG_OPEN_ACCOUNT: u8 = 1;
+pub(crate) const TAG_RECORD_PAYMENT: u8 = 2;
+pub(crate) const TAG_RECORD_READ: u8 = 3;
+pub(crate) const TAG_POST_ADJUSTMENT: u8 = 4;
+pub(crate) const TAG_REVERSE_PAYMENT: u8 = 5;
 
 impl Command {
     /// Fact or intent.
@@ -198,37 +197,7 @@ impl Command {
     /// # Errors
     /// Whatever is not exactly one command of this release.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let mut r = Reader::new(WHAT, bytes);
-        let command = match r.u8()? {
-            TAG_OPEN_ACCOUNT => Self::OpenAccount {
-                account: AccountId(r.u64()?),
-                service_point: ServicePointId(r.u64()?),
-                date: Date(r.u32()?),
-            },
-            TAG_RECORD_PAYMENT => Self::RecordPayment {
-                account: AccountId(r.u64()?),
-                amount: r.i64()?,
-                date: Date(r.u32()?),
-                provider: r.text("provider", TEXT_BYTES_MAX)?.to_owned(),
-                external_ref: r.text("external_ref", TEXT_BYTES_MAX)?.to_owned(),
-            },
-            TAG_RECORD_READ => Self::RecordRead { reads: decode_reads(&mut r)? },
-            TAG_POST_ADJUSTMENT => Self::PostAdjustment {
-                account: AccountId(r.u64()?),
-                amount: r.i64()?,
-                reason: adjustment_reason(&mut r)?,
-                date: Date(r.u32()?),
-            },
-            TAG_REVERSE_PAYMENT => Self::ReversePayment {
-                payment: OpId(r.u128()?),
-                amount: r.i64()?,
-                reason: reversal_reason(&mut r)?,
-                date: Date(r.u32()?),
-            },
-            tag => return Err(unknown("tag", tag, TAG_REVERSE_PAYMENT)),
-        };
-        r.finish()?;
-        Ok(command)
+        Ok(CommandView::decode(bytes)?.to_command())
     }
 
     /// `blake3(canonical body)`: what an `op_id` is bound to (billing.md §5).
@@ -242,49 +211,4 @@ impl Command {
 /// The fingerprint of a canonical command body.
 pub fn fingerprint(body: &[u8]) -> Hash {
     *blake3::hash(body).as_bytes()
-}
-
-fn decode_reads(r: &mut Reader<'_>) -> Result<Vec<MeterRead>, DecodeError> {
-    let n = usize::from(r.u16()?);
-    r.at_most("reads", n as u64, READS_PER_COMMAND_MAX as u64)?;
-    let mut reads = Vec::with_capacity(n);
-    for _ in 0..n {
-        reads.push(MeterRead {
-            meter: MeterId(r.u64()?),
-            date: Date(r.u32()?),
-            register: r.u64()?,
-            quality: read_quality(r)?,
-        });
-    }
-    Ok(reads)
-}
-
-fn unknown(field: &'static str, found: u8, limit: u8) -> DecodeError {
-    DecodeError::OutOfRange { what: WHAT, field, found: found.into(), limit: limit.into() }
-}
-
-fn read_quality(r: &mut Reader<'_>) -> Result<ReadQuality, DecodeError> {
-    match r.u8()? {
-        0 => Ok(ReadQuality::Estimated),
-        1 => Ok(ReadQuality::Customer),
-        2 => Ok(ReadQuality::Actual),
-        other => Err(unknown("quality", other, 2)),
-    }
-}
-
-fn adjustment_reason(r: &mut Reader<'_>) -> Result<AdjustmentReason, DecodeError> {
-    match r.u8()? {
-        0 => Ok(AdjustmentReason::Goodwill),
-        1 => Ok(AdjustmentReason::LateFee),
-        2 => Ok(AdjustmentReason::BadDebt),
-        other => Err(unknown("reason", other, 2)),
-    }
-}
-
-fn reversal_reason(r: &mut Reader<'_>) -> Result<ReversalReason, DecodeError> {
-    match r.u8()? {
-        0 => Ok(ReversalReason::Bounced),
-        1 => Ok(ReversalReason::ChargeBack),
-        other => Err(unknown("reason", other, 1)),
-    }
 }

@@ -7,6 +7,7 @@
 pub mod answer;
 pub mod codec;
 pub mod command;
+pub mod command_view;
 pub mod frame;
 pub mod genesis;
 pub mod hlc;
@@ -21,6 +22,7 @@ pub use codec::DecodeError;
 pub use command::{
     AdjustmentReason, Command, CommandClass, MeterRead, ReadQuality, ReversalReason,
 };
+pub use command_view::{CommandView, ReadsView};
 pub use frame::{Frame, FrameHeader, FrameKind};
 pub use genesis::{Genesis, RegionMembers};
 pub use hlc::Hlc;
