@@ -1,0 +1,102 @@
+//! Ranges of a command's values: what admission refuses and what the fold, should it be in the
+//! log all the same, books as out of range. It knows no state.
+
+use crate::limits::{AMOUNT_MAX, DATE_MAX, DATE_MIN, REGISTER_MAX};
+use billing_wire::limits::{READS_PER_COMMAND_MAX, TEXT_BYTES_MAX};
+use billing_wire::{Command, CommandView, Date, MeterRead, Refusal};
+
+/// Checks a command before it is logged.
+///
+/// # Errors
+/// The first field outside its range, with what was expected.
+pub fn check(command: &Command) -> Result<(), Refusal> {
+    match command {
+        Command::OpenAccount { date, .. } => date_in_range("date", *date),
+        Command::RecordPayment { amount, date, provider, external_ref, .. } => {
+            amount_in_range(*amount)?;
+            date_in_range("date", *date)?;
+            text_in_range("provider", provider)?;
+            text_in_range("external_ref", external_ref)
+        }
+        Command::RecordRead { reads } => reads_in_range(reads),
+        Command::PostAdjustment { amount, date, .. }
+        | Command::ReversePayment { amount, date, .. } => {
+            amount_in_range(*amount)?;
+            date_in_range("date", *date)
+        }
+    }
+}
+
+/// Whether every value is one that can be booked. Texts are bounded by the codec.
+pub(super) fn in_range(command: &CommandView<'_>) -> bool {
+    match *command {
+        CommandView::OpenAccount { date, .. } => is_date(date),
+        CommandView::RecordPayment { amount, date, .. }
+        | CommandView::PostAdjustment { amount, date, .. }
+        | CommandView::ReversePayment { amount, date, .. } => is_amount(amount) && is_date(date),
+        CommandView::RecordRead { reads } => {
+            !reads.is_empty() && reads.iter().all(|read| is_date(read.date) && is_register(&read))
+        }
+    }
+}
+
+/// Whether an amount is one that can be booked.
+pub(super) fn is_amount(amount: i64) -> bool {
+    (1..=AMOUNT_MAX).contains(&amount)
+}
+
+fn is_date(date: Date) -> bool {
+    (DATE_MIN..=DATE_MAX).contains(&date.0)
+}
+
+fn is_register(read: &MeterRead) -> bool {
+    read.register <= REGISTER_MAX
+}
+
+fn refusal(field: impl Into<String>, detail: String) -> Result<(), Refusal> {
+    Err(Refusal { field: field.into(), detail })
+}
+
+fn amount_in_range(amount: i64) -> Result<(), Refusal> {
+    if is_amount(amount) {
+        return Ok(());
+    }
+    refusal("amount", format!("{amount} minor units, 1 to {AMOUNT_MAX} expected"))
+}
+
+fn date_in_range(field: &str, date: Date) -> Result<(), Refusal> {
+    if is_date(date) {
+        return Ok(());
+    }
+    let expected = "1990-01-01 to 2199-12-31";
+    let days = date.0;
+    refusal(
+        field,
+        format!("day {days} since 1970-01-01, {DATE_MIN} to {DATE_MAX} ({expected}) expected"),
+    )
+}
+
+fn text_in_range(field: &str, text: &str) -> Result<(), Refusal> {
+    if text.len() <= TEXT_BYTES_MAX {
+        return Ok(());
+    }
+    refusal(field, format!("{} bytes, at most {TEXT_BYTES_MAX} expected", text.len()))
+}
+
+fn reads_in_range(reads: &[MeterRead]) -> Result<(), Refusal> {
+    if reads.is_empty() || reads.len() > READS_PER_COMMAND_MAX {
+        let found = reads.len();
+        return refusal("reads", format!("{found} reads, 1 to {READS_PER_COMMAND_MAX} expected"));
+    }
+    for (i, read) in reads.iter().enumerate() {
+        date_in_range(&format!("reads[{i}].date"), read.date)?;
+        if !is_register(read) {
+            let found = read.register;
+            return refusal(
+                format!("reads[{i}].register"),
+                format!("{found} base units, at most {REGISTER_MAX} expected"),
+            );
+        }
+    }
+    Ok(())
+}

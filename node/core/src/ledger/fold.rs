@@ -1,0 +1,150 @@
+//! The fold of one submission: has the operation been here before, can it be booked at all, and
+//! whose rules decide. The rules themselves are in the modules of their nouns.
+
+use super::Ledger;
+use super::admission;
+use super::rows::{AccountRow, HistoryRow, OperationRow, PaymentEffect};
+use super::state::State;
+use super::store::StoreError;
+use crate::sometimes;
+use billing_wire::{
+    AccountId, CommandClass, CommandView, DenyReason, Disposition, JournalLine, LedgerCode, OpId,
+    Position, RedirectReason, SubmissionView,
+};
+
+/// A redirected fact.
+pub(super) fn redirected(reason: RedirectReason) -> Disposition {
+    Disposition::Redirected { reason }
+}
+
+/// A denied intent.
+pub(super) fn denied(reason: DenyReason) -> Disposition {
+    Disposition::Denied { reason }
+}
+
+/// The booking of one submission: where it stands, and what it has booked so far.
+pub(super) struct Booking<'a> {
+    pub(super) state: &'a mut State,
+    pub(super) lines: &'a mut Vec<JournalLine>,
+    pub(super) position: Position,
+    pub(super) op_id: OpId,
+}
+
+/// A change of a balance does not fit into its integer; nothing was booked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct BalanceOverflow;
+
+impl Ledger {
+    /// Folds one submission: decides, books, and adds the outcome to the chain.
+    pub(super) fn fold(
+        &mut self,
+        position: Position,
+        submission: &SubmissionView<'_>,
+    ) -> Result<(), StoreError> {
+        self.lines.clear();
+        let op_id = submission.op_id;
+        let mut booking =
+            Booking { state: &mut self.state, lines: &mut self.lines, position, op_id };
+        let disposition = booking.book(submission)?;
+        self.state.totals.add(&self.lines);
+        self.chain.add(&position, op_id, &disposition, &self.lines);
+        Ok(())
+    }
+}
+
+impl Booking<'_> {
+    fn book(&mut self, submission: &SubmissionView<'_>) -> Result<Disposition, StoreError> {
+        let command = CommandView::decode(submission.body).ok();
+        if let Some(first) = self.state.get::<OperationRow>(&self.op_id)? {
+            if first.fingerprint == submission.fingerprint {
+                sometimes!("duplicate-in-log");
+                return Ok(Disposition::Duplicate { of: first.position });
+            }
+            sometimes!("fingerprint-mismatch-in-log");
+            return Ok(self.book_mismatch(command.as_ref()));
+        }
+        let (disposition, payment) = match &command {
+            None => (redirected(RedirectReason::Malformed), None),
+            Some(command) if !admission::in_range(command) => (out_of_range(command), None),
+            Some(command) => self.book_command(command)?,
+        };
+        let fingerprint = submission.fingerprint;
+        let row = OperationRow { fingerprint, position: self.position, disposition, payment };
+        self.state.put(self.op_id, row);
+        Ok(disposition)
+    }
+
+    /// The operation came before with another body. The first one keeps the operation; money
+    /// that this one reports may be real all the same.
+    fn book_mismatch(&mut self, command: Option<&CommandView<'_>>) -> Disposition {
+        match command {
+            Some(command) if command.class() == CommandClass::Intent => {
+                return denied(DenyReason::FingerprintMismatch);
+            }
+            Some(CommandView::RecordPayment { amount, .. }) if admission::is_amount(*amount) => {
+                self.line_pair(LedgerCode::CASH, LedgerCode::SUSPENSE, *amount, None);
+            }
+            _ => {}
+        }
+        redirected(RedirectReason::FingerprintMismatch)
+    }
+
+    fn book_command(
+        &mut self,
+        command: &CommandView<'_>,
+    ) -> Result<(Disposition, Option<PaymentEffect>), StoreError> {
+        let disposition = match *command {
+            CommandView::RecordPayment { account, amount, .. } => {
+                return self.record_payment(account, amount);
+            }
+            CommandView::OpenAccount { account, service_point, date } => {
+                self.open_account(account, service_point, date)?
+            }
+            CommandView::RecordRead { reads } => self.record_reads(&reads)?,
+            CommandView::PostAdjustment { account, amount, reason, .. } => {
+                self.post_adjustment(account, amount, reason)?
+            }
+            CommandView::ReversePayment { payment, amount, .. } => {
+                self.reverse_payment(payment, amount)?
+            }
+        };
+        Ok((disposition, None))
+    }
+
+    /// Books an amount from one account of the general ledger to another. `account` is the
+    /// customer account of the side that is the receivable.
+    pub(super) fn line_pair(
+        &mut self,
+        debit: LedgerCode,
+        credit: LedgerCode,
+        amount: i64,
+        account: Option<AccountId>,
+    ) {
+        let of = |code| account.filter(|_| code == LedgerCode::RECEIVABLE);
+        self.lines.push(JournalLine { code: debit, account: of(debit), amount });
+        self.lines.push(JournalLine { code: credit, account: of(credit), amount: -amount });
+    }
+
+    /// Changes a balance by what `op_id` did and writes the history item.
+    pub(super) fn change_balance(
+        &mut self,
+        account: AccountId,
+        row: &mut AccountRow,
+        amount: i64,
+        op_id: OpId,
+    ) -> Result<(), BalanceOverflow> {
+        row.balance = row.balance.checked_add(amount).ok_or(BalanceOverflow)?;
+        row.items += 1;
+        let item = HistoryRow { position: self.position, op_id, amount, balance: row.balance };
+        self.state.put((account, row.items), item);
+        self.state.put(account, *row);
+        Ok(())
+    }
+}
+
+fn out_of_range(command: &CommandView<'_>) -> Disposition {
+    match command.class() {
+        CommandClass::Intent => denied(DenyReason::OutOfRange),
+        CommandClass::Fact => redirected(RedirectReason::OutOfRange),
+    }
+}

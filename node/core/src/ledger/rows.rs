@@ -1,0 +1,414 @@
+//! The rows of the ledger: typed values, and their keys and values as bytes. Keys are big-endian
+//! so that byte order is key order; values are little-endian. Rows know nothing of booking.
+
+use super::cache::{TableCache, Tables};
+use super::store::Table;
+use billing_wire::codec::Reader;
+use billing_wire::{
+    AccountId, Date, DecodeError, Disposition, Hash, Hlc, MeterId, OpId, Position, ReadQuality,
+    RegionId, ServicePointId,
+};
+
+/// A kind of row: its table, its key, its codec, and where its cache is.
+pub(super) trait Row: Copy + Eq {
+    /// Orders as its bytes do.
+    type Key: Copy + Ord;
+    /// Where rows of this kind are kept.
+    const TABLE: Table;
+    /// Appends the key's bytes.
+    fn encode_key(key: &Self::Key, out: &mut Vec<u8>);
+    /// Reads a key; trailing bytes are the caller's to refuse.
+    fn decode_key(r: &mut Reader<'_>) -> Result<Self::Key, DecodeError>;
+    /// Appends the value's bytes.
+    fn encode(&self, out: &mut Vec<u8>);
+    /// Reads a value; trailing bytes are the caller's to refuse.
+    fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError>;
+    /// The cache of this kind.
+    fn cache(tables: &Tables) -> &TableCache<Self>;
+    /// The cache of this kind, to change.
+    fn cache_mut(tables: &mut Tables) -> &mut TableCache<Self>;
+}
+
+/// An open account, by number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct AccountRow {
+    /// Minor units; what the customer owes is positive.
+    pub(super) balance: i64,
+    /// How many history items there are.
+    pub(super) items: u64,
+    /// Where it is supplied.
+    pub(super) service_point: ServicePointId,
+    /// Since when.
+    pub(super) opened: Date,
+}
+
+/// Which account a service point supplies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ServicePointRow {
+    /// The account.
+    pub(super) account: AccountId,
+}
+
+/// Where a payment's money lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// On the account.
+    Account = 0,
+    /// In suspense until the account is opened.
+    SuspenseWaiting = 1,
+    /// In suspense for a person.
+    Suspense = 2,
+}
+
+/// What a payment booked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct PaymentEffect {
+    /// Whom the payer named.
+    pub(super) account: AccountId,
+    /// Minor units, positive.
+    pub(super) amount: i64,
+    /// Where the money lies, or lay until it was reversed.
+    pub(super) place: Place,
+    /// The reversal that took it back.
+    pub(super) reversed_by: Option<Position>,
+}
+
+/// The first submission of an operation, by `op_id`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct OperationRow {
+    /// Of its body.
+    pub(super) fingerprint: Hash,
+    /// Where it stands.
+    pub(super) position: Position,
+    /// What became of it.
+    pub(super) disposition: Disposition,
+    /// What it booked, if it was a payment that booked something.
+    pub(super) payment: Option<PaymentEffect>,
+}
+
+/// Something that happened to an account, by (account, sequence).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct HistoryRow {
+    /// The submission that caused it.
+    pub(super) position: Position,
+    /// Its operation.
+    pub(super) op_id: OpId,
+    /// Change of the balance in minor units.
+    pub(super) amount: i64,
+    /// Balance afterwards in minor units.
+    pub(super) balance: i64,
+}
+
+/// A payment that waits in suspense for its account, by (account, position).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct SuspenseRow {
+    /// The payment.
+    pub(super) op_id: OpId,
+}
+
+impl SuspenseRow {
+    /// First and last key that an account can have.
+    pub(super) fn keys_of(account: AccountId) -> (<Self as Row>::Key, <Self as Row>::Key) {
+        let last = Position {
+            hlc: Hlc(u64::MAX),
+            region: RegionId(u8::MAX),
+            index: u64::MAX,
+            offset: u16::MAX,
+        };
+        ((account, Position::default()), (account, last))
+    }
+}
+
+/// A reversal that waits for its payment, by the payment's `op_id`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ParkedRow {
+    /// The reversal's operation.
+    pub(super) op_id: OpId,
+    /// Where the reversal stands.
+    pub(super) position: Position,
+    /// Minor units, positive.
+    pub(super) amount: i64,
+}
+
+/// Key of a reading. Orders by meter, then from the latest day to the earliest, so that the
+/// latest earlier reading is the next row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct MeterDay {
+    /// The meter.
+    pub(super) meter: MeterId,
+    days_left: u32,
+}
+
+impl MeterDay {
+    /// The key of a meter's reading of a day.
+    pub(super) fn new(meter: MeterId, date: Date) -> Self {
+        Self { meter, days_left: u32::MAX - date.0 }
+    }
+
+    /// The key of the day before; `None` on the first day of all.
+    pub(super) fn day_before(self) -> Option<Self> {
+        Some(Self { days_left: self.days_left.checked_add(1)?, ..self })
+    }
+
+    /// The meter's first day: behind every other key of the meter.
+    pub(super) fn first_day(self) -> Self {
+        Self { days_left: u32::MAX, ..self }
+    }
+}
+
+/// The best reading of a meter on a day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct MeterReadRow {
+    /// Base units.
+    pub(super) register: u64,
+    /// How it was obtained.
+    pub(super) quality: ReadQuality,
+    /// Whether a person should look at it.
+    pub(super) flagged: bool,
+    /// The submission that brought it.
+    pub(super) position: Position,
+}
+
+fn out_of_range(what: &'static str, field: &'static str, found: u8, limit: u8) -> DecodeError {
+    DecodeError::OutOfRange { what, field, found: found.into(), limit: limit.into() }
+}
+
+macro_rules! cached_in {
+    ($field:ident) => {
+        fn cache(tables: &Tables) -> &TableCache<Self> {
+            &tables.$field
+        }
+        fn cache_mut(tables: &mut Tables) -> &mut TableCache<Self> {
+            &mut tables.$field
+        }
+    };
+}
+
+impl Row for AccountRow {
+    type Key = AccountId;
+    const TABLE: Table = Table::Account;
+    cached_in!(accounts);
+
+    fn encode_key(key: &AccountId, out: &mut Vec<u8>) {
+        out.extend_from_slice(&key.0.to_be_bytes());
+    }
+    fn decode_key(r: &mut Reader<'_>) -> Result<AccountId, DecodeError> {
+        Ok(AccountId(big_endian(r)?))
+    }
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.balance.to_le_bytes());
+        out.extend_from_slice(&self.items.to_le_bytes());
+        out.extend_from_slice(&self.service_point.0.to_le_bytes());
+        out.extend_from_slice(&self.opened.0.to_le_bytes());
+    }
+    fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            balance: r.i64()?,
+            items: r.u64()?,
+            service_point: ServicePointId(r.u64()?),
+            opened: Date(r.u32()?),
+        })
+    }
+}
+
+impl Row for ServicePointRow {
+    type Key = ServicePointId;
+    const TABLE: Table = Table::ServicePoint;
+    cached_in!(service_points);
+
+    fn encode_key(key: &ServicePointId, out: &mut Vec<u8>) {
+        out.extend_from_slice(&key.0.to_be_bytes());
+    }
+    fn decode_key(r: &mut Reader<'_>) -> Result<ServicePointId, DecodeError> {
+        Ok(ServicePointId(big_endian(r)?))
+    }
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.account.0.to_le_bytes());
+    }
+    fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self { account: AccountId(r.u64()?) })
+    }
+}
+
+impl Place {
+    fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        match r.u8()? {
+            0 => Ok(Self::Account),
+            1 => Ok(Self::SuspenseWaiting),
+            2 => Ok(Self::Suspense),
+            other => Err(out_of_range("operation row", "place", other, 2)),
+        }
+    }
+}
+
+impl PaymentEffect {
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.account.0.to_le_bytes());
+        out.extend_from_slice(&self.amount.to_le_bytes());
+        out.push(self.place as u8);
+        out.push(self.reversed_by.is_some().into());
+        if let Some(position) = self.reversed_by {
+            position.encode(out);
+        }
+    }
+    fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            account: AccountId(r.u64()?),
+            amount: r.i64()?,
+            place: Place::decode(r)?,
+            reversed_by: option(r, "reversal", Position::decode)?,
+        })
+    }
+}
+
+impl Row for OperationRow {
+    type Key = OpId;
+    const TABLE: Table = Table::Operation;
+    cached_in!(operations);
+
+    fn encode_key(key: &OpId, out: &mut Vec<u8>) {
+        out.extend_from_slice(&key.0.to_be_bytes());
+    }
+    fn decode_key(r: &mut Reader<'_>) -> Result<OpId, DecodeError> {
+        Ok(OpId(r.u128()?.swap_bytes()))
+    }
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.fingerprint);
+        self.position.encode(out);
+        self.disposition.encode(out);
+        out.push(self.payment.is_some().into());
+        if let Some(payment) = &self.payment {
+            payment.encode(out);
+        }
+    }
+    fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            fingerprint: r.hash()?,
+            position: Position::decode(r)?,
+            disposition: Disposition::decode(r)?,
+            payment: option(r, "payment", PaymentEffect::decode)?,
+        })
+    }
+}
+
+impl Row for HistoryRow {
+    type Key = (AccountId, u64);
+    const TABLE: Table = Table::History;
+    cached_in!(history);
+
+    fn encode_key((account, sequence): &Self::Key, out: &mut Vec<u8>) {
+        out.extend_from_slice(&account.0.to_be_bytes());
+        out.extend_from_slice(&sequence.to_be_bytes());
+    }
+    fn decode_key(r: &mut Reader<'_>) -> Result<Self::Key, DecodeError> {
+        Ok((AccountId(big_endian(r)?), big_endian(r)?))
+    }
+    fn encode(&self, out: &mut Vec<u8>) {
+        self.position.encode(out);
+        out.extend_from_slice(&self.op_id.0.to_le_bytes());
+        out.extend_from_slice(&self.amount.to_le_bytes());
+        out.extend_from_slice(&self.balance.to_le_bytes());
+    }
+    fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            position: Position::decode(r)?,
+            op_id: OpId(r.u128()?),
+            amount: r.i64()?,
+            balance: r.i64()?,
+        })
+    }
+}
+
+impl Row for SuspenseRow {
+    type Key = (AccountId, Position);
+    const TABLE: Table = Table::Suspense;
+    cached_in!(suspense);
+
+    fn encode_key((account, position): &Self::Key, out: &mut Vec<u8>) {
+        out.extend_from_slice(&account.0.to_be_bytes());
+        position.encode(out);
+    }
+    fn decode_key(r: &mut Reader<'_>) -> Result<Self::Key, DecodeError> {
+        Ok((AccountId(big_endian(r)?), Position::decode(r)?))
+    }
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.op_id.0.to_le_bytes());
+    }
+    fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self { op_id: OpId(r.u128()?) })
+    }
+}
+
+impl Row for ParkedRow {
+    type Key = OpId;
+    const TABLE: Table = Table::Parked;
+    cached_in!(parked);
+
+    fn encode_key(key: &OpId, out: &mut Vec<u8>) {
+        OperationRow::encode_key(key, out);
+    }
+    fn decode_key(r: &mut Reader<'_>) -> Result<OpId, DecodeError> {
+        OperationRow::decode_key(r)
+    }
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.op_id.0.to_le_bytes());
+        self.position.encode(out);
+        out.extend_from_slice(&self.amount.to_le_bytes());
+    }
+    fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self { op_id: OpId(r.u128()?), position: Position::decode(r)?, amount: r.i64()? })
+    }
+}
+
+impl Row for MeterReadRow {
+    type Key = MeterDay;
+    const TABLE: Table = Table::MeterRead;
+    cached_in!(meter_reads);
+
+    fn encode_key(key: &MeterDay, out: &mut Vec<u8>) {
+        out.extend_from_slice(&key.meter.0.to_be_bytes());
+        out.extend_from_slice(&key.days_left.to_be_bytes());
+    }
+    fn decode_key(r: &mut Reader<'_>) -> Result<MeterDay, DecodeError> {
+        Ok(MeterDay { meter: MeterId(big_endian(r)?), days_left: r.u32()?.swap_bytes() })
+    }
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.register.to_le_bytes());
+        out.push(self.quality as u8);
+        out.push(self.flagged.into());
+        self.position.encode(out);
+    }
+    fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            register: r.u64()?,
+            quality: match r.u8()? {
+                0 => ReadQuality::Estimated,
+                1 => ReadQuality::Customer,
+                2 => ReadQuality::Actual,
+                other => return Err(out_of_range("meter read row", "quality", other, 2)),
+            },
+            flagged: flag(r, "flagged")?,
+            position: Position::decode(r)?,
+        })
+    }
+}
+
+fn big_endian(r: &mut Reader<'_>) -> Result<u64, DecodeError> {
+    Ok(r.u64()?.swap_bytes())
+}
+
+fn flag(r: &mut Reader<'_>, field: &'static str) -> Result<bool, DecodeError> {
+    match r.u8()? {
+        0 => Ok(false),
+        1 => Ok(true),
+        other => Err(out_of_range("ledger row", field, other, 1)),
+    }
+}
+
+fn option<T>(
+    r: &mut Reader<'_>,
+    field: &'static str,
+    decode: impl FnOnce(&mut Reader<'_>) -> Result<T, DecodeError>,
+) -> Result<Option<T>, DecodeError> {
+    if flag(r, field)? { decode(r).map(Some) } else { Ok(None) }
+}
