@@ -2,6 +2,7 @@
 //! out what comes back, in that order. Everything that differs between a real machine and the
 //! simulator lies below two traits, [`Host`] and [`Directory`].
 
+mod block_layer;
 pub mod host;
 pub mod ledger_database;
 pub mod replica;
