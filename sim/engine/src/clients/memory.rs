@@ -1,0 +1,113 @@
+//! What the clients remember of what they asked: which accounts they opened, which payments they
+//! reported, which of those they took back. Bounded, oldest forgotten first.
+
+use crate::seed::Stream;
+use billing_wire::{AccountId, OpId, Submission};
+use std::collections::VecDeque;
+
+/// Payments, reversals and submissions that are remembered, of each.
+const REMEMBERED_MAX: usize = 256;
+/// Accounts from here on are never opened.
+const NEVER_OPENED: u64 = 1 << 40;
+
+/// A payment that was reported, or will be.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Payment {
+    pub(super) op_id: OpId,
+    /// Minor units.
+    pub(super) amount: i64,
+}
+
+/// What clients remember.
+#[derive(Debug, Default)]
+pub(super) struct Memory {
+    /// Accounts 1 to this were asked to be opened.
+    opened: u64,
+    payments: VecDeque<Payment>,
+    reversed: VecDeque<Payment>,
+    recent: VecDeque<Submission>,
+    /// Payments that were reversed before they were reported.
+    held: VecDeque<Submission>,
+}
+
+impl Memory {
+    /// How many accounts were asked to be opened.
+    pub(super) fn opened(&self) -> u64 {
+        self.opened
+    }
+
+    /// One more account to open.
+    pub(super) fn open_next(&mut self) -> AccountId {
+        self.opened += 1;
+        AccountId(self.opened)
+    }
+
+    /// An account that was asked to be opened, half of the time one of four busy ones.
+    pub(super) fn account(&self, stream: &mut Stream) -> AccountId {
+        let opened = self.opened.max(1);
+        let of = if stream.below(2) == 0 { opened.min(4) } else { opened };
+        AccountId(1 + stream.below(of))
+    }
+
+    /// An account that is not open: it will be soon, or never.
+    pub(super) fn unknown_account(&self, stream: &mut Stream) -> AccountId {
+        match stream.below(3) {
+            0 => AccountId(NEVER_OPENED + stream.below(1_000)),
+            _ => AccountId(self.opened + 1 + stream.below(4)),
+        }
+    }
+
+    pub(super) fn remember_payment(&mut self, payment: Payment) {
+        remember(&mut self.payments, payment);
+    }
+
+    pub(super) fn remember(&mut self, submission: &Submission) {
+        remember(&mut self.recent, submission.clone());
+    }
+
+    pub(super) fn hold(&mut self, submission: Submission) {
+        remember(&mut self.held, submission);
+    }
+
+    /// A held payment that is reported now.
+    pub(super) fn release(&mut self, stream: &mut Stream) -> Option<Submission> {
+        if self.held.is_empty() || stream.below(4) != 0 {
+            return None;
+        }
+        self.held.pop_front()
+    }
+
+    /// A payment to be taken back for the first time.
+    pub(super) fn take_back(&mut self, stream: &mut Stream) -> Option<Payment> {
+        let place = place(&self.payments, stream)?;
+        let payment = self.payments.swap_remove_back(place)?;
+        remember(&mut self.reversed, payment);
+        Some(payment)
+    }
+
+    /// A payment that was reported and not taken back.
+    pub(super) fn payment(&self, stream: &mut Stream) -> Option<Payment> {
+        place(&self.payments, stream).map(|at| self.payments[at])
+    }
+
+    /// A payment that was taken back before.
+    pub(super) fn reversed(&self, stream: &mut Stream) -> Option<Payment> {
+        place(&self.reversed, stream).map(|at| self.reversed[at])
+    }
+
+    /// A submission of late.
+    pub(super) fn recent(&self, stream: &mut Stream) -> Option<&Submission> {
+        place(&self.recent, stream).map(|at| &self.recent[at])
+    }
+}
+
+fn place<T>(items: &VecDeque<T>, stream: &mut Stream) -> Option<usize> {
+    (!items.is_empty()).then(|| stream.below(items.len() as u64) as usize)
+}
+
+fn remember<T>(items: &mut VecDeque<T>, item: T) {
+    if items.len() == REMEMBERED_MAX {
+        items.pop_front();
+    }
+    items.push_back(item);
+}

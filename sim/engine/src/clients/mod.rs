@@ -1,0 +1,363 @@
+//! The clients: a population of sessions that opens accounts, reports payments, reads balances,
+//! misbehaves, and retries until it knows. Sans-io: it says what to send and when it wants to
+//! be woken; the world carries, keeps the deadlines and writes the history.
+
+mod commands;
+mod generator;
+mod memory;
+mod mistakes;
+mod operation;
+mod queries;
+mod traffic;
+
+use crate::scenario::{Between, Scenario};
+use crate::seed::{Purpose, Stream};
+use billing_wire::{NodeId, QueryResult, ReadAnswer, Token, WriteAnswer};
+use billsim_oracle::history::{Answer, CallId, Request};
+use generator::{Draft, Generator};
+use operation::{Heard, Operation};
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+use traffic::Traffic;
+
+const MILLISECOND_NS: u64 = 1_000_000;
+/// Bits of a call id that hold the session; a scenario has at most 4096 clients.
+const SESSION_BITS: u32 = 12;
+
+/// What the world is asked to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Send a request and report what comes back, [`Answer::TimedOut`] at the deadline at the
+    /// latest. What comes back after that is not reported.
+    Send {
+        /// Names this sending.
+        call: CallId,
+        /// The session.
+        session: u32,
+        /// The node.
+        node: NodeId,
+        /// What is asked.
+        request: Request,
+        /// Whether the same operation with the same body was sent before, by any session.
+        retry: bool,
+        /// When the client gives up, in nanoseconds.
+        deadline_ns: u64,
+    },
+}
+
+/// A session: one operation at a time.
+#[derive(Debug, Default)]
+struct Session {
+    /// The node that it talks to, by its place.
+    node: usize,
+    /// What it has seen.
+    token: Option<Token>,
+    /// What it is busy with.
+    operation: Option<Operation>,
+    /// The sending that it waits for; none while it pauses before a retry.
+    call: Option<CallId>,
+}
+
+/// All clients of a run.
+#[derive(Debug)]
+pub struct Population {
+    nodes: Vec<NodeId>,
+    sessions: Vec<Session>,
+    /// Sessions that have nothing to do.
+    free: Vec<u32>,
+    /// Sessions that pause, with the end of the pause.
+    pauses: BinaryHeap<Reverse<(u64, u32)>>,
+    traffic: Traffic,
+    generator: Generator,
+    /// Where sessions turn to and how long they pause.
+    choices: Stream,
+    /// Arrivals that wait for a free session.
+    backlog: u64,
+    /// Operations that were given up although they may have been logged.
+    given_up: VecDeque<Operation>,
+    request_ns: u64,
+    backoff_ms: Between,
+    attempts_max: u32,
+    liveness: bool,
+    calls: u64,
+    acknowledged: u64,
+    abandoned: u64,
+}
+
+impl Population {
+    /// The clients of a seed, before they do anything; simulated time starts at 0.
+    ///
+    /// # Panics
+    /// If there is no node.
+    pub fn new(scenario: &Scenario, seed: u64, nodes: Vec<NodeId>) -> Self {
+        assert!(!nodes.is_empty(), "clients need a node to talk to");
+        let clients = scenario.load.clients;
+        let mut choices = Stream::indexed(seed, Purpose::Load, 0);
+        let sessions = (0..clients).map(|_| Session {
+            node: choices.below(nodes.len() as u64) as usize,
+            ..Session::default()
+        });
+        Self {
+            sessions: sessions.collect(),
+            free: (0..clients).rev().collect(),
+            pauses: BinaryHeap::new(),
+            traffic: Traffic::new(&scenario.load, Stream::indexed(seed, Purpose::Load, 1)),
+            generator: Generator::new(&scenario.load, Stream::indexed(seed, Purpose::Load, 2)),
+            choices,
+            nodes,
+            backlog: 0,
+            given_up: VecDeque::new(),
+            request_ns: scenario.timeouts.request_ms * MILLISECOND_NS,
+            backoff_ms: scenario.timeouts.backoff_ms,
+            attempts_max: scenario.timeouts.attempts,
+            liveness: false,
+            calls: 0,
+            acknowledged: 0,
+            abandoned: 0,
+        }
+    }
+
+    /// When it wants to be woken, in nanoseconds; `u64::MAX` for never.
+    pub fn next_wake(&self) -> u64 {
+        let pause = self.pauses.peek().map_or(u64::MAX, |Reverse((until, _))| *until);
+        pause.min(self.traffic.next_arrival())
+    }
+
+    /// Does what is due.
+    pub fn wake(&mut self, now: u64, out: &mut Vec<Action>) {
+        while self.traffic.next_arrival() <= now {
+            self.traffic.advance();
+            self.backlog += 1;
+            self.serve(now, out);
+        }
+        while let Some(Reverse((until, session))) = self.pauses.peek().copied() {
+            if until > now {
+                break;
+            }
+            self.pauses.pop();
+            self.send(session, now, out);
+        }
+    }
+
+    /// Takes what came back from a sending.
+    pub fn answered(&mut self, now: u64, call: CallId, answer: Answer, out: &mut Vec<Action>) {
+        let number = (call.0 & ((1 << SESSION_BITS) - 1)) as u32;
+        let Some(session) = self.sessions.get_mut(number as usize) else { return };
+        if session.call != Some(call) {
+            return;
+        }
+        session.call = None;
+        match answer {
+            Answer::Write(answer) => self.write_answered(number, now, &answer, out),
+            Answer::Read(answer) => self.read_answered(number, now, &answer, out),
+            Answer::TimedOut => self.failed(number, now, Heard::Nothing, 0, out),
+            Answer::Refused => self.failed(number, now, Heard::Refused, 0, out),
+        }
+    }
+
+    /// From now on nothing new is asked; whatever may have been logged is sent again until it is
+    /// known.
+    pub fn enter_liveness(&mut self, now: u64) {
+        self.liveness = true;
+        self.backlog = 0;
+        self.traffic.stop();
+        while let Some(operation) = self.given_up.pop_front() {
+            let Some(session) = self.free.pop() else {
+                self.given_up.push_front(operation);
+                break;
+            };
+            self.sessions[session as usize].operation = Some(operation);
+            self.pauses.push(Reverse((now, session)));
+        }
+    }
+
+    /// Writes that were acknowledged, each operation once.
+    pub fn acknowledged(&self) -> u64 {
+        self.acknowledged
+    }
+
+    /// Operations that were given up after the last attempt; none of them was logged by then.
+    pub fn abandoned(&self) -> u64 {
+        self.abandoned
+    }
+
+    /// Whether nothing is unresolved.
+    pub fn is_settled(&self) -> bool {
+        self.given_up.is_empty()
+            && !self.sessions.iter().filter_map(|s| s.operation.as_ref()).any(Operation::is_write)
+    }
+
+    /// A sentence for each write that has no definite answer yet.
+    pub fn unresolved(&self) -> Vec<String> {
+        let busy = self.sessions.iter().filter_map(|s| s.operation.as_ref());
+        busy.chain(&self.given_up).filter(|o| o.is_write()).map(Operation::sentence).collect()
+    }
+
+    /// Gives waiting work to free sessions.
+    fn serve(&mut self, now: u64, out: &mut Vec<Action>) {
+        while !self.free.is_empty() {
+            if let Some(operation) = self.given_up.pop_front_if(|_| self.liveness) {
+                self.start(operation, now, out);
+            } else if self.backlog > 0 {
+                self.backlog -= 1;
+                let draft = self.generator.next(now);
+                self.start_draft(draft, now, out);
+            } else {
+                break;
+            }
+        }
+    }
+
+    fn start_draft(&mut self, draft: Draft, now: u64, out: &mut Vec<Action>) {
+        let operation = Operation::new(draft);
+        let twin = operation.twin();
+        self.start(operation, now, out);
+        if let Some(twin) = twin
+            && !self.free.is_empty()
+        {
+            self.start(twin, now, out);
+        }
+    }
+
+    fn start(&mut self, operation: Operation, now: u64, out: &mut Vec<Action>) {
+        let place = self.choices.below(self.free.len() as u64) as usize;
+        let number = self.free.swap_remove(place);
+        let session = &mut self.sessions[number as usize];
+        // A new connection now and then, so that no node is without clients for long.
+        if self.choices.below(8) == 0 {
+            session.node = self.choices.below(self.nodes.len() as u64) as usize;
+        }
+        session.operation = Some(operation);
+        self.send(number, now, out);
+    }
+
+    fn send(&mut self, number: u32, now: u64, out: &mut Vec<Action>) {
+        let session = &mut self.sessions[number as usize];
+        let Some(operation) = session.operation.as_mut() else { return };
+        let call = CallId((self.calls << SESSION_BITS) | u64::from(number));
+        self.calls += 1;
+        session.call = Some(call);
+        let retry = operation.is_repeated();
+        let patience = operation.next_patience_ns().unwrap_or(self.request_ns);
+        out.push(Action::Send {
+            call,
+            session: number,
+            node: self.nodes[session.node],
+            request: operation.request(session.token),
+            retry,
+            deadline_ns: now + patience,
+        });
+    }
+
+    fn write_answered(
+        &mut self,
+        number: u32,
+        now: u64,
+        answer: &WriteAnswer,
+        out: &mut Vec<Action>,
+    ) {
+        match answer {
+            WriteAnswer::Done(receipt) => {
+                let session = &mut self.sessions[number as usize];
+                session.see(receipt.token);
+                let Some(operation) = session.operation.as_mut() else { return };
+                self.acknowledged += u64::from(operation.acknowledge());
+                if operation.wants_more() {
+                    self.turn_elsewhere(number);
+                    self.send(number, now, out);
+                } else {
+                    self.finish(number, now, out);
+                }
+            }
+            // Both are definite: this body is not logged under this operation.
+            WriteAnswer::Conflict { .. } | WriteAnswer::Refused(_) => {
+                self.finish(number, now, out);
+            }
+            WriteAnswer::Unavailable { retry_after_ms, .. } => {
+                self.failed(number, now, Heard::Unavailable, (*retry_after_ms).into(), out);
+            }
+            WriteAnswer::Unknown => self.failed(number, now, Heard::Unknown, 0, out),
+        }
+    }
+
+    fn read_answered(&mut self, number: u32, now: u64, answer: &ReadAnswer, out: &mut Vec<Action>) {
+        match answer.result {
+            QueryResult::Unavailable => self.failed(number, now, Heard::Unavailable, 0, out),
+            QueryResult::BadToken => {
+                self.sessions[number as usize].token = None;
+                self.finish(number, now, out);
+            }
+            _ => {
+                self.sessions[number as usize].see(answer.token);
+                self.finish(number, now, out);
+            }
+        }
+    }
+
+    /// A sending without a result: another node after a pause, as long as the budget lasts.
+    fn failed(
+        &mut self,
+        number: u32,
+        now: u64,
+        heard: Heard,
+        retry_after_ms: u64,
+        out: &mut Vec<Action>,
+    ) {
+        let session = &mut self.sessions[number as usize];
+        let Some(operation) = session.operation.as_mut() else { return };
+        operation.hear(heard);
+        let is_write = operation.is_write();
+        let attempts = operation.attempts();
+        if (self.liveness && !is_write) || (!self.liveness && attempts >= self.attempts_max) {
+            self.give_up(number, now, out);
+            return;
+        }
+        let hurried = operation.is_hurried();
+        self.turn_elsewhere(number);
+        if hurried {
+            self.send(number, now, out);
+            return;
+        }
+        let longest = self.backoff_ms.max;
+        let doubled = self.backoff_ms.min << attempts.saturating_sub(1).min(16);
+        let pause_ms = doubled.max(retry_after_ms).min(longest);
+        let pause_ns = pause_ms * MILLISECOND_NS;
+        let until = now + self.choices.range(pause_ns / 2, pause_ns);
+        self.pauses.push(Reverse((until, number)));
+    }
+
+    fn turn_elsewhere(&mut self, number: u32) {
+        let n = self.nodes.len();
+        if n > 1 {
+            let session = &mut self.sessions[number as usize];
+            session.node = (session.node + 1 + self.choices.below(n as u64 - 1) as usize) % n;
+        }
+    }
+
+    fn give_up(&mut self, number: u32, now: u64, out: &mut Vec<Action>) {
+        let operation = self.sessions[number as usize].operation.take();
+        match operation {
+            Some(operation) if operation.is_unknown() => self.given_up.push_back(operation),
+            _ => self.abandoned += 1,
+        }
+        self.finish(number, now, out);
+    }
+
+    fn finish(&mut self, number: u32, now: u64, out: &mut Vec<Action>) {
+        self.sessions[number as usize].operation = None;
+        self.free.push(number);
+        self.serve(now, out);
+    }
+}
+
+impl Session {
+    /// Keeps the token that covers more; of two that do not cover each other the newer.
+    fn see(&mut self, token: Token) {
+        let behind = self.token.is_some_and(|seen| {
+            seen.frontier.covers(&token.frontier) && seen.watermark >= token.watermark
+        });
+        if !behind {
+            self.token = Some(token);
+        }
+    }
+}

@@ -1,0 +1,334 @@
+//! Draws the fault plan of a seed and checks plans, drawn or edited.
+//!
+//! Swarm testing (Groce and others, 2012): each seed has some fault kinds and not others, at
+//! log-scaled rates and strengths, and some seeds have none. Every kind draws from a stream of
+//! its own, so that a scenario's new kind leaves the others' faults where they were.
+//!
+//! Fairness: in one region everything that was acknowledged is synced on a majority, and no kind
+//! here takes synced data away, so every combination of faults is fair, power cuts of all nodes
+//! at once included. What makes progress impossible ends with the safety phase.
+
+use crate::scenario::{FaultDraw, FaultKind, Scenario};
+use crate::seed::{Purpose, Stream};
+use billsim_record::plan::PLAN_FORMAT;
+use billsim_record::{Fault, FaultPlan, PlannedFault};
+
+/// Faults of one kind in one plan, at most: what a careless scenario can ask for.
+const FAULTS_PER_KIND_MAX: usize = 10_000;
+
+/// What makes a plan unusable.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    /// Written for another release.
+    #[error("the plan has format {found}, this release runs format {PLAN_FORMAT}")]
+    Format {
+        /// What it says.
+        found: u32,
+    },
+    /// Out of order.
+    #[error("fault {place} ({kind}) is at {at_ms} ms, before the one ahead of it: sort by at_ms")]
+    Order {
+        /// Which fault, from 0.
+        place: usize,
+        /// Its kind.
+        kind: &'static str,
+        /// Its time.
+        at_ms: u64,
+    },
+    /// A target that does not exist.
+    #[error("fault {place} ({kind}) names node {node}, the cluster has nodes 0 to {last}")]
+    Node {
+        /// Which fault, from 0.
+        place: usize,
+        /// Its kind.
+        kind: &'static str,
+        /// The target.
+        node: u8,
+        /// The last node.
+        last: u8,
+    },
+    /// A link from a node to itself.
+    #[error("fault {place} ({kind}) is on a link from node {node} to itself")]
+    OwnLink {
+        /// Which fault, from 0.
+        place: usize,
+        /// Its kind.
+        kind: &'static str,
+        /// The node.
+        node: u8,
+    },
+    /// A strength that means nothing.
+    #[error("fault {place} ({kind}) has intensity {found}, {low} to {high} {unit} expected")]
+    Intensity {
+        /// Which fault, from 0.
+        place: usize,
+        /// Its kind.
+        kind: &'static str,
+        /// What it says.
+        found: u64,
+        /// Smallest.
+        low: u64,
+        /// Largest.
+        high: u64,
+        /// Unit.
+        unit: &'static str,
+    },
+    /// A duration where there is none, or none where one is needed.
+    #[error("fault {place} ({kind}) has for_ms {found}, {expected} expected")]
+    Duration {
+        /// Which fault, from 0.
+        place: usize,
+        /// Its kind.
+        kind: &'static str,
+        /// What it says.
+        found: u64,
+        /// What is needed.
+        expected: &'static str,
+    },
+}
+
+/// The fault plan of a seed.
+pub fn draw(scenario: &Scenario, seed: u64) -> FaultPlan {
+    let mut faults = Vec::new();
+    let mut swarm = Stream::new(seed, Purpose::Config);
+    if swarm.below(100) >= u64::from(scenario.swarm.none_percent) {
+        for (kind, settings) in &scenario.faults {
+            let mut stream = Stream::indexed(seed, purpose(*kind), *kind as u64);
+            if stream.below(100) < u64::from(settings.percent) {
+                draw_kind(scenario, *kind, settings, &mut stream, &mut faults);
+            }
+        }
+    }
+    // Stable: faults of the same time stay in the order of kinds.
+    faults.sort_by_key(|f: &PlannedFault| f.at_ms);
+    FaultPlan { format: PLAN_FORMAT, scenario: scenario.name.clone(), seed, faults }
+}
+
+/// Checks a plan against the size of the cluster.
+///
+/// # Errors
+/// The first fault that cannot be injected. Faults may overlap.
+pub fn check(plan: &FaultPlan, nodes: u8) -> Result<(), PlanError> {
+    if plan.format != PLAN_FORMAT {
+        return Err(PlanError::Format { found: plan.format });
+    }
+    let mut before = 0;
+    for (place, planned) in plan.faults.iter().enumerate() {
+        let kind = planned.fault.kind();
+        if planned.at_ms < before {
+            return Err(PlanError::Order { place, kind, at_ms: planned.at_ms });
+        }
+        before = planned.at_ms;
+        check_targets(place, &planned.fault, nodes)?;
+        check_strength(place, planned)?;
+    }
+    Ok(())
+}
+
+/// The kind of a planned fault, as scenarios name it.
+pub fn kind_of(fault: &Fault) -> FaultKind {
+    match fault {
+        Fault::PowerCut { .. } => FaultKind::PowerCut,
+        Fault::Kill { .. } => FaultKind::Kill,
+        Fault::PowerCutAtWrite { .. } => FaultKind::PowerCutAtWrite,
+        Fault::PowerCutAll => FaultKind::PowerCutAll,
+        Fault::Pause { .. } => FaultKind::Pause,
+        Fault::Loss { .. } => FaultKind::Loss,
+        Fault::Delay { .. } => FaultKind::Delay,
+        Fault::Duplicate { .. } => FaultKind::Duplicate,
+        Fault::Reorder { .. } => FaultKind::Reorder,
+        Fault::BitFlip { .. } => FaultKind::BitFlip,
+        Fault::SlowLink { .. } => FaultKind::SlowLink,
+        Fault::Cut { .. } => FaultKind::Cut,
+        Fault::Isolate { .. } => FaultKind::Isolate,
+        Fault::ClientCut { .. } => FaultKind::ClientCut,
+        Fault::SlowDisk { .. } => FaultKind::SlowDisk,
+        Fault::WriteFails { .. } => FaultKind::WriteFails,
+        Fault::SyncFails { .. } => FaultKind::SyncFails,
+        Fault::ClockOffset { .. } => FaultKind::ClockOffset,
+        Fault::ClockDrift { .. } => FaultKind::ClockDrift,
+        Fault::ClockFreeze { .. } => FaultKind::ClockFreeze,
+    }
+}
+
+fn purpose(kind: FaultKind) -> Purpose {
+    use FaultKind as K;
+    match kind {
+        K::PowerCut | K::Kill | K::PowerCutAll | K::Pause => Purpose::Process,
+        K::PowerCutAtWrite | K::SlowDisk | K::WriteFails | K::SyncFails => Purpose::Disk,
+        K::ClockOffset | K::ClockDrift | K::ClockFreeze => Purpose::Clock,
+        K::Loss
+        | K::Delay
+        | K::Duplicate
+        | K::Reorder
+        | K::BitFlip
+        | K::SlowLink
+        | K::Cut
+        | K::Isolate
+        | K::ClientCut => Purpose::Net,
+    }
+}
+
+fn draw_kind(
+    scenario: &Scenario,
+    kind: FaultKind,
+    settings: &FaultDraw,
+    stream: &mut Stream,
+    faults: &mut Vec<PlannedFault>,
+) {
+    let end_ms = u64::from(scenario.phases.safety_s) * 1_000;
+    let gap_ms = 60_000 / settings.per_minute.log_uniform(stream);
+    let mut at_ms = stream.below(gap_ms.clamp(1, end_ms));
+    for _ in 0..FAULTS_PER_KIND_MAX {
+        if at_ms >= end_ms {
+            break;
+        }
+        let lasts = settings.duration_ms.map_or(0, |d| d.log_uniform(stream));
+        // It ends with the phase, when all fault sources are switched off.
+        let for_ms = lasts.min(end_ms - at_ms);
+        let strength = settings.intensity.map_or(0, |i| i.log_uniform(stream));
+        let nodes = scenario.cluster.nodes();
+        let mut add = |fault| faults.push(PlannedFault { at_ms, for_ms, fault });
+        if kind.is_of_a_link() {
+            for (from, to) in links(stream, nodes) {
+                add(of_link(kind, from, to, strength));
+            }
+        } else {
+            let node = stream.below(nodes.into()) as u8;
+            let sign = if stream.chance_ppm(500_000) { 1 } else { -1 };
+            add(of_node(kind, node, strength, sign));
+        }
+        at_ms += 1 + stream.exponential(gap_ms);
+    }
+}
+
+/// Which links a fault is on: one direction, both (with three nodes: a bridge), everything from
+/// a node, everything to a node, or all.
+fn links(stream: &mut Stream, nodes: u8) -> Vec<(u8, u8)> {
+    let a = stream.below(nodes.into()) as u8;
+    let b = (a + 1 + stream.below(u64::from(nodes) - 1) as u8) % nodes;
+    let others = (0..nodes).filter(|n| *n != a);
+    match stream.below(8) {
+        0..3 => vec![(a, b)],
+        3..5 => vec![(a, b), (b, a)],
+        5 => others.map(|n| (a, n)).collect(),
+        6 => others.map(|n| (n, a)).collect(),
+        _ => {
+            let all = (0..nodes).flat_map(|from| (0..nodes).map(move |to| (from, to)));
+            all.filter(|(from, to)| from != to).collect()
+        }
+    }
+}
+
+fn of_link(kind: FaultKind, from: u8, to: u8, strength: u64) -> Fault {
+    // Bounded by the scenario's check, far below 2^32.
+    let value = strength as u32;
+    match kind {
+        FaultKind::Loss => Fault::Loss { from, to, ppm: value },
+        FaultKind::Delay => Fault::Delay { from, to, extra_us: value },
+        FaultKind::Duplicate => Fault::Duplicate { from, to, ppm: value },
+        FaultKind::Reorder => Fault::Reorder { from, to, ppm: value },
+        FaultKind::BitFlip => Fault::BitFlip { from, to, ppm: value },
+        FaultKind::SlowLink => Fault::SlowLink { from, to, bytes_per_s: value },
+        FaultKind::Cut => Fault::Cut { from, to },
+        other => unreachable!("{} is not of a link", other.name()),
+    }
+}
+
+fn of_node(kind: FaultKind, node: u8, strength: u64, sign: i32) -> Fault {
+    // Bounded by the scenario's check, far below 2^31.
+    let value = strength as u32;
+    match kind {
+        FaultKind::PowerCut => Fault::PowerCut { node },
+        FaultKind::Kill => Fault::Kill { node },
+        FaultKind::PowerCutAtWrite => Fault::PowerCutAtWrite { node, step: value },
+        FaultKind::PowerCutAll => Fault::PowerCutAll,
+        FaultKind::Pause => Fault::Pause { node },
+        FaultKind::Isolate => Fault::Isolate { node },
+        FaultKind::ClientCut => Fault::ClientCut { node },
+        FaultKind::SlowDisk => Fault::SlowDisk { node, factor: value },
+        FaultKind::WriteFails => Fault::WriteFails { node, count: value },
+        FaultKind::SyncFails => Fault::SyncFails { node, count: value },
+        FaultKind::ClockOffset => {
+            Fault::ClockOffset { node, offset_ms: i64::from(value) * i64::from(sign) }
+        }
+        FaultKind::ClockDrift => Fault::ClockDrift { node, ppm: value as i32 * sign },
+        FaultKind::ClockFreeze => Fault::ClockFreeze { node },
+        other => unreachable!("{} is not of a node", other.name()),
+    }
+}
+
+fn check_targets(place: usize, fault: &Fault, nodes: u8) -> Result<(), PlanError> {
+    let (one, other) = match *fault {
+        Fault::PowerCutAll => return Ok(()),
+        Fault::Loss { from, to, .. }
+        | Fault::Delay { from, to, .. }
+        | Fault::Duplicate { from, to, .. }
+        | Fault::Reorder { from, to, .. }
+        | Fault::BitFlip { from, to, .. }
+        | Fault::SlowLink { from, to, .. }
+        | Fault::Cut { from, to } => (from, Some(to)),
+        Fault::PowerCut { node }
+        | Fault::Kill { node }
+        | Fault::PowerCutAtWrite { node, .. }
+        | Fault::Pause { node }
+        | Fault::Isolate { node }
+        | Fault::ClientCut { node }
+        | Fault::SlowDisk { node, .. }
+        | Fault::WriteFails { node, .. }
+        | Fault::SyncFails { node, .. }
+        | Fault::ClockOffset { node, .. }
+        | Fault::ClockDrift { node, .. }
+        | Fault::ClockFreeze { node } => (node, None),
+    };
+    let kind = fault.kind();
+    for node in [Some(one), other].into_iter().flatten() {
+        if node >= nodes {
+            return Err(PlanError::Node { place, kind, node, last: nodes.saturating_sub(1) });
+        }
+    }
+    match other {
+        Some(node) if node == one => Err(PlanError::OwnLink { place, kind, node }),
+        _ => Ok(()),
+    }
+}
+
+fn check_strength(place: usize, planned: &PlannedFault) -> Result<(), PlanError> {
+    let kind = planned.fault.kind();
+    let found = match planned.fault {
+        Fault::PowerCutAtWrite { step, .. } => step.into(),
+        Fault::Loss { ppm, .. }
+        | Fault::Duplicate { ppm, .. }
+        | Fault::Reorder { ppm, .. }
+        | Fault::BitFlip { ppm, .. } => ppm.into(),
+        Fault::Delay { extra_us, .. } => extra_us.into(),
+        Fault::SlowLink { bytes_per_s, .. } => bytes_per_s.into(),
+        Fault::SlowDisk { factor, .. } => factor.into(),
+        Fault::WriteFails { count, .. } | Fault::SyncFails { count, .. } => count.into(),
+        Fault::ClockOffset { offset_ms, .. } => offset_ms.unsigned_abs(),
+        Fault::ClockDrift { ppm, .. } => ppm.unsigned_abs().into(),
+        Fault::PowerCut { .. }
+        | Fault::Kill { .. }
+        | Fault::PowerCutAll
+        | Fault::Pause { .. }
+        | Fault::Cut { .. }
+        | Fault::Isolate { .. }
+        | Fault::ClientCut { .. }
+        | Fault::ClockFreeze { .. } => 0,
+    };
+    let named = kind_of(&planned.fault);
+    if let Some((low, high, unit)) = named.intensities()
+        && !(low..=high).contains(&found)
+    {
+        return Err(PlanError::Intensity { place, kind, found, low, high, unit });
+    }
+    let found = planned.for_ms;
+    match (named.lasts(), found) {
+        (true, 0) => Err(PlanError::Duration { place, kind, found, expected: "at least 1" }),
+        (false, 1..) => Err(PlanError::Duration { place, kind, found, expected: "0" }),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,127 @@
+//! Plans of the shipped scenarios: legal, repeatable, and with every kind of fault.
+
+use super::{PlanError, check, draw, kind_of};
+use crate::scenario::{FaultKind, Scenario};
+use billsim_record::{Fault, FaultPlan, PlannedFault};
+use std::collections::BTreeSet;
+
+fn shipped(name: &str) -> Scenario {
+    let path = format!("{}/../../scenarios/{name}.toml", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(path).expect("the scenario is shipped");
+    Scenario::parse(name, &text).expect("it parses")
+}
+
+const SHIPPED: [&str; 6] = [
+    "smoke/steady",
+    "smoke/crash",
+    "smoke/partition",
+    "smoke/disk-crash",
+    "smoke/clock",
+    "smoke/everything",
+];
+
+#[test]
+fn every_drawn_plan_is_legal_and_ends_with_the_phase() {
+    for name in SHIPPED {
+        let scenario = shipped(name);
+        let end_ms = u64::from(scenario.phases.safety_s) * 1_000;
+        for seed in 0..200 {
+            let plan = draw(&scenario, seed);
+            check(&plan, scenario.cluster.nodes()).expect("a drawn plan is legal");
+            assert_eq!(plan, draw(&scenario, seed));
+            assert!(plan.faults.iter().all(|f| f.at_ms + f.for_ms <= end_ms), "{name} {seed}");
+        }
+    }
+}
+
+#[test]
+fn every_kind_of_a_scenario_is_drawn_and_no_other() {
+    for name in SHIPPED {
+        let scenario = shipped(name);
+        let drawn: BTreeSet<FaultKind> = (0..200)
+            .flat_map(|seed| draw(&scenario, seed).faults)
+            .map(|f| kind_of(&f.fault))
+            .collect();
+        assert_eq!(drawn, scenario.faults.keys().copied().collect(), "{name}");
+        assert_eq!(drawn, scenario.require.iter().copied().collect(), "{name}");
+    }
+    let everything: Vec<FaultKind> = shipped("smoke/everything").faults.into_keys().collect();
+    assert_eq!(everything, FaultKind::ALL);
+}
+
+#[test]
+fn seeds_differ_in_which_kinds_they_have() {
+    let scenario = shipped("smoke/everything");
+    let kinds = |seed| -> BTreeSet<FaultKind> {
+        draw(&scenario, seed).faults.iter().map(|f| kind_of(&f.fault)).collect()
+    };
+    let sets: BTreeSet<BTreeSet<FaultKind>> = (0..200).map(kinds).collect();
+    assert!(sets.len() > 150, "{} different sets of kinds", sets.len());
+    assert!(sets.contains(&BTreeSet::new()), "no seed without faults");
+}
+
+#[test]
+fn a_new_kind_leaves_the_others_where_they_were() {
+    let mut scenario = shipped("smoke/crash");
+    scenario.swarm.none_percent = 0;
+    let mut fewer = scenario.clone();
+    fewer.faults.remove(&FaultKind::PowerCut);
+    for seed in 0..50 {
+        let rest: Vec<PlannedFault> = draw(&scenario, seed)
+            .faults
+            .into_iter()
+            .filter(|f| kind_of(&f.fault) != FaultKind::PowerCut)
+            .collect();
+        assert_eq!(rest, draw(&fewer, seed).faults);
+    }
+}
+
+// What a stored seed means must not change with a refactoring.
+#[test]
+fn a_plan_never_changes() {
+    let plan = draw(&shipped("smoke/disk-crash"), 3);
+    let lines: Vec<String> = plan
+        .faults
+        .iter()
+        .take(6)
+        .map(|f| format!("{} for {}: {:?}", f.at_ms, f.for_ms, f.fault))
+        .collect();
+    insta::assert_snapshot!(lines.join("\n"));
+}
+
+fn plan_of(at_ms: u64, for_ms: u64, fault: Fault) -> FaultPlan {
+    let faults = vec![PlannedFault { at_ms, for_ms, fault }];
+    FaultPlan { format: 1, scenario: "test".to_owned(), seed: 0, faults }
+}
+
+#[test]
+fn illegal_plans_are_refused_with_a_reason() {
+    let mut other_format = plan_of(0, 1, Fault::PowerCutAll);
+    other_format.format = 9;
+    let mut out_of_order = plan_of(5, 1, Fault::PowerCutAll);
+    out_of_order.faults.extend(plan_of(4, 1, Fault::PowerCutAll).faults);
+    let cases = [
+        other_format,
+        out_of_order,
+        plan_of(0, 1, Fault::Kill { node: 3 }),
+        plan_of(0, 1, Fault::Cut { from: 0, to: 7 }),
+        plan_of(0, 1, Fault::Cut { from: 1, to: 1 }),
+        plan_of(0, 1, Fault::Loss { from: 0, to: 1, ppm: 2_000_000 }),
+        plan_of(0, 1, Fault::SlowDisk { node: 0, factor: 1 }),
+        plan_of(0, 0, Fault::Pause { node: 0 }),
+        plan_of(0, 1, Fault::SyncFails { node: 0, count: 1 }),
+    ];
+    let said: Vec<String> = cases
+        .iter()
+        .map(|plan| check(plan, 3).expect_err("it is illegal"))
+        .map(|error: PlanError| error.to_string())
+        .collect();
+    insta::assert_snapshot!(said.join("\n"));
+}
+
+#[test]
+fn overlapping_faults_are_legal() {
+    let mut plan = plan_of(0, 1_000, Fault::PowerCut { node: 0 });
+    plan.faults.extend(plan_of(500, 1_000, Fault::PowerCut { node: 0 }).faults);
+    assert_eq!(check(&plan, 3), Ok(()));
+}

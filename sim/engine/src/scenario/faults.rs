@@ -1,0 +1,177 @@
+//! Fault kinds as scenarios name them, and how a seed draws each.
+
+use super::Between;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A kind of fault; the names are those of fault plans.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+// The numbers select the kind's random stream, so they are never reused.
+pub enum FaultKind {
+    /// Power cut of a node: un-synced data is lost or torn.
+    PowerCut = 1,
+    /// The process dies, the machine lives.
+    Kill = 2,
+    /// Power cut in the middle of the k-th disk step; intensity: k.
+    PowerCutAtWrite = 3,
+    /// Power cut of every node at once.
+    PowerCutAll = 4,
+    /// The process stands still.
+    Pause = 5,
+    /// Frames are lost; intensity: parts per million.
+    Loss = 6,
+    /// Frames take longer; intensity: microseconds.
+    Delay = 7,
+    /// Frames arrive twice; intensity: parts per million.
+    Duplicate = 8,
+    /// Frames are overtaken; intensity: parts per million.
+    Reorder = 9,
+    /// Bits of frames flip; intensity: parts per million.
+    BitFlip = 10,
+    /// A link carries little; intensity: bytes per second.
+    SlowLink = 11,
+    /// Nothing gets through in one direction, or in both.
+    Cut = 12,
+    /// Nothing gets from or to a node.
+    Isolate = 13,
+    /// Clients cannot reach a node.
+    ClientCut = 14,
+    /// Disk steps take longer; intensity: times as long.
+    SlowDisk = 15,
+    /// The next writes fail; intensity: how many.
+    WriteFails = 16,
+    /// The next syncs fail; intensity: how many.
+    SyncFails = 17,
+    /// The wall clock is off, ahead or behind; intensity: milliseconds.
+    ClockOffset = 18,
+    /// The wall clock runs fast or slow; intensity: parts per million.
+    ClockDrift = 19,
+    /// The wall clock stands still.
+    ClockFreeze = 20,
+}
+
+impl FaultKind {
+    /// Every kind.
+    pub const ALL: [Self; 20] = [
+        Self::PowerCut,
+        Self::Kill,
+        Self::PowerCutAtWrite,
+        Self::PowerCutAll,
+        Self::Pause,
+        Self::Loss,
+        Self::Delay,
+        Self::Duplicate,
+        Self::Reorder,
+        Self::BitFlip,
+        Self::SlowLink,
+        Self::Cut,
+        Self::Isolate,
+        Self::ClientCut,
+        Self::SlowDisk,
+        Self::WriteFails,
+        Self::SyncFails,
+        Self::ClockOffset,
+        Self::ClockDrift,
+        Self::ClockFreeze,
+    ];
+
+    /// The name as in plans, scenarios and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::PowerCut => "power-cut",
+            Self::Kill => "kill",
+            Self::PowerCutAtWrite => "power-cut-at-write",
+            Self::PowerCutAll => "power-cut-all",
+            Self::Pause => "pause",
+            Self::Loss => "loss",
+            Self::Delay => "delay",
+            Self::Duplicate => "duplicate",
+            Self::Reorder => "reorder",
+            Self::BitFlip => "bit-flip",
+            Self::SlowLink => "slow-link",
+            Self::Cut => "cut",
+            Self::Isolate => "isolate",
+            Self::ClientCut => "client-cut",
+            Self::SlowDisk => "slow-disk",
+            Self::WriteFails => "write-fails",
+            Self::SyncFails => "sync-fails",
+            Self::ClockOffset => "clock-offset",
+            Self::ClockDrift => "clock-drift",
+            Self::ClockFreeze => "clock-freeze",
+        }
+    }
+
+    /// Legal intensities, both included, with their unit; `None` for a kind that has none.
+    pub fn intensities(self) -> Option<(u64, u64, &'static str)> {
+        match self {
+            Self::Loss | Self::Duplicate | Self::Reorder | Self::BitFlip => {
+                Some((1, 1_000_000, "parts per million"))
+            }
+            Self::PowerCutAtWrite => Some((1, 1_000_000, "the number of the disk step")),
+            Self::Delay => Some((1, 60_000_000, "microseconds")),
+            Self::SlowLink => Some((1, 1_000_000_000, "bytes per second")),
+            Self::SlowDisk => Some((2, 100_000, "times as long")),
+            Self::WriteFails | Self::SyncFails => Some((1, 1_000, "how many fail")),
+            Self::ClockOffset => Some((1, 3_600_000, "milliseconds")),
+            Self::ClockDrift => Some((1, 100_000, "parts per million")),
+            Self::PowerCut
+            | Self::Kill
+            | Self::PowerCutAll
+            | Self::Pause
+            | Self::Cut
+            | Self::Isolate
+            | Self::ClientCut
+            | Self::ClockFreeze => None,
+        }
+    }
+
+    /// Whether it has a duration; the others are over when they have fired.
+    pub fn lasts(self) -> bool {
+        !matches!(self, Self::WriteFails | Self::SyncFails)
+    }
+
+    /// Whether it needs two nodes.
+    pub fn is_of_a_link(self) -> bool {
+        matches!(
+            self,
+            Self::Loss
+                | Self::Delay
+                | Self::Duplicate
+                | Self::Reorder
+                | Self::BitFlip
+                | Self::SlowLink
+                | Self::Cut
+        )
+    }
+}
+
+/// How a seed draws one kind of fault.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FaultDraw {
+    /// Per cent of the seeds that have the kind at all; 1 to 100.
+    pub percent: u8,
+    /// How often in such a seed; it draws one rate, log-scaled.
+    pub per_minute: Between,
+    /// How long each takes, log-scaled; needed by the kinds that last.
+    pub duration_ms: Option<Between>,
+    /// How strong each is, log-scaled, in the kind's unit; needed by the kinds that have one.
+    pub intensity: Option<Between>,
+}
+
+/// How seeds differ in their faults.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Swarm {
+    /// Per cent of the seeds that have no fault at all; 0 to 100.
+    pub none_percent: u8,
+}
+
+impl Default for Swarm {
+    fn default() -> Self {
+        Self { none_percent: 3 }
+    }
+}

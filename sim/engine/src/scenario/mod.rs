@@ -1,0 +1,266 @@
+//! A scenario: which cluster, which load, which faults and for how long. It is a TOML file; the
+//! seed draws everything that the file leaves open. Nothing here reads files.
+
+mod check;
+mod error;
+mod faults;
+mod node;
+mod profiles;
+
+pub use error::{ScenarioError, SourceError};
+pub use faults::{FaultDraw, FaultKind, Swarm};
+pub use node::NodeOverrides;
+pub use profiles::{Profile, ProfileRun, Profiles};
+
+use crate::seed::Stream;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// A smallest and a largest value, both included, written `[min, max]`; a seed draws between.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(from = "[u64; 2]", into = "[u64; 2]")]
+#[schemars(with = "[u64; 2]")]
+pub struct Between {
+    /// The smallest.
+    pub min: u64,
+    /// The largest.
+    pub max: u64,
+}
+
+impl From<[u64; 2]> for Between {
+    fn from([min, max]: [u64; 2]) -> Self {
+        Self { min, max }
+    }
+}
+
+impl From<Between> for [u64; 2] {
+    fn from(between: Between) -> Self {
+        [between.min, between.max]
+    }
+}
+
+impl Between {
+    /// A value, every order of magnitude as likely.
+    pub fn log_uniform(self, stream: &mut Stream) -> u64 {
+        stream.log_uniform(self.min, self.max)
+    }
+
+    /// A value, every one as likely.
+    pub fn uniform(self, stream: &mut Stream) -> u64 {
+        stream.range(self.min, self.max)
+    }
+}
+
+/// A scenario. Times and rates are simulated.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    /// Its name: the path under `scenarios/` without the ending.
+    #[serde(skip)]
+    pub name: String,
+    /// What it is for, in one sentence.
+    pub about: String,
+    /// Fault kinds that a sweep must have observed, or it has a coverage gap.
+    #[serde(default)]
+    pub require: Vec<FaultKind>,
+    /// How long.
+    pub phases: Phases,
+    /// Which cluster.
+    pub cluster: Cluster,
+    /// What clients do.
+    pub load: Load,
+    /// How patient clients are.
+    #[serde(default)]
+    pub timeouts: Timeouts,
+    /// Links without faults.
+    #[serde(default)]
+    pub network: Network,
+    /// Disks without faults.
+    #[serde(default)]
+    pub disk: Disk,
+    /// What differs from the node's defaults.
+    #[serde(default)]
+    pub node: NodeOverrides,
+    /// How seeds differ in their faults.
+    #[serde(default)]
+    pub swarm: Swarm,
+    /// What goes wrong, per kind.
+    #[serde(default)]
+    pub faults: BTreeMap<FaultKind, FaultDraw>,
+}
+
+/// How long the two phases of a run are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Phases {
+    /// Load and faults, in seconds; 1 to 86400.
+    pub safety_s: u32,
+    /// Everything must have converged so many seconds after that; 1 to 3600.
+    pub settle_limit_s: u32,
+}
+
+/// The cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Cluster {
+    /// Regions; 1 to 5.
+    pub regions: u8,
+    /// Nodes in each region; odd, 1 to 7.
+    pub nodes_per_region: u8,
+}
+
+impl Cluster {
+    /// Nodes in all.
+    pub fn nodes(&self) -> u8 {
+        self.regions * self.nodes_per_region
+    }
+}
+
+/// What clients do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Load {
+    /// Sessions, each with one operation at a time; 1 to 4096. Arrivals that find no free
+    /// session wait for one.
+    pub clients: u32,
+    /// Writes that arrive per second outside of bursts; a seed draws one rate, log-scaled.
+    pub transactions_per_s: Between,
+    /// Accounts that are opened at the start; 1 to 100000.
+    pub accounts: u32,
+    /// Times of another rate, lulls as well as bursts.
+    #[serde(default)]
+    pub bursts: Option<Bursts>,
+    /// How often each operation is asked for, relative to the others.
+    pub mix: Mix,
+    /// How often clients misbehave.
+    #[serde(default)]
+    pub misbehaviour: Misbehaviour,
+}
+
+/// Times of another rate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Bursts {
+    /// How many; a seed draws one rate, log-scaled.
+    pub per_minute: Between,
+    /// Writes that arrive per second meanwhile, log-scaled anew for each.
+    pub transactions_per_s: Between,
+    /// How long each takes, log-scaled.
+    pub duration_ms: Between,
+}
+
+/// How often each operation is asked for, relative to the others.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Mix {
+    /// Open one more account.
+    pub open_account: u32,
+    /// Record a payment.
+    pub payment: u32,
+    /// Record meter reads.
+    pub meter_read: u32,
+    /// Post an adjustment.
+    pub adjustment: u32,
+    /// Reverse a payment.
+    pub reversal: u32,
+    /// Look up a balance.
+    pub balance: u32,
+    /// Look up a page of history.
+    pub history: u32,
+    /// Look up an operation.
+    pub operation: u32,
+    /// Look up the trial balance.
+    pub trial_balance: u32,
+}
+
+/// How often clients misbehave, in parts per million of the writes.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Misbehaviour {
+    /// An `op_id` is used again with another body.
+    pub other_body_ppm: u32,
+    /// An amount, date or register is outside its range.
+    pub out_of_range_ppm: u32,
+    /// One operation is sent many times by an impatient client.
+    pub retry_storm_ppm: u32,
+    /// A payment names an account that is not open, or not yet.
+    pub unknown_account_ppm: u32,
+    /// A payment is reversed before it is reported.
+    pub early_reversal_ppm: u32,
+    /// A payment is reversed twice, or by another amount.
+    pub wrong_reversal_ppm: u32,
+    /// Two sessions send the same operation to two nodes at once.
+    pub concurrent_duplicate_ppm: u32,
+}
+
+/// How patient clients are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Timeouts {
+    /// A client gives up waiting for an answer; 10 to 60000 milliseconds.
+    pub request_ms: u64,
+    /// First and longest pause before a retry, doubled each time, with jitter; milliseconds.
+    pub backoff_ms: Between,
+    /// An operation is sent so many times at most before the end of the safety phase; 1 to 1000.
+    pub attempts: u32,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self { request_ms: 2_000, backoff_ms: Between { min: 20, max: 1_000 }, attempts: 30 }
+    }
+}
+
+/// Links without faults.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Network {
+    /// One-way latency of each frame, in microseconds.
+    pub latency_us: Between,
+}
+
+impl Default for Network {
+    fn default() -> Self {
+        Self { latency_us: Between { min: 200, max: 2_000 } }
+    }
+}
+
+/// Disks without faults.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Disk {
+    /// A write, in microseconds.
+    pub write_us: Between,
+    /// A sync, in microseconds.
+    pub sync_us: Between,
+}
+
+impl Default for Disk {
+    fn default() -> Self {
+        Self { write_us: Between { min: 10, max: 100 }, sync_us: Between { min: 200, max: 3_000 } }
+    }
+}
+
+impl Scenario {
+    /// Reads a scenario.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, with its place in the text.
+    pub fn parse(name: &str, text: &str) -> Result<Self, ScenarioError> {
+        let mut scenario: Self =
+            toml::from_str(text).map_err(|e| ScenarioError::from_toml(name, text, &e))?;
+        name.clone_into(&mut scenario.name);
+        check::check(&scenario).map_err(|wrong| ScenarioError::from_bound(name, text, &wrong))?;
+        Ok(scenario)
+    }
+}
+
+/// JSON Schema of scenario files.
+pub fn scenario_schema() -> String {
+    let schema = schemars::schema_for!(Scenario);
+    format!("{:#}\n", schema.as_value())
+}
+
+#[cfg(test)]
+mod tests;
