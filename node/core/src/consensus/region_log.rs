@@ -137,13 +137,11 @@ impl RegionLog {
     /// every step, so that a run depends on its seed alone.
     fn steady_jitter(&mut self) {
         let base = u64::from(self.config.election_ticks);
-        let draw = mix(
-            self.config.seed
-                ^ u64::from(self.config.node.0) << 48
-                ^ u64::from(self.region.0) << 40
-                ^ self.raft.raft.term << 16
-                ^ self.elections,
-        );
+        let draw = mix(self.config.seed
+            ^ u64::from(self.config.node.0) << 48
+            ^ u64::from(self.region.0) << 40
+            ^ self.raft.raft.term << 16
+            ^ self.elections);
         self.raft.raft.set_randomized_election_timeout((base + draw % base) as usize);
     }
 

@@ -43,15 +43,8 @@ impl Node {
             watermark.max(seen.watermark),
         );
         let provisional = self.logs.len() > 1;
-        let answer = ReadAnswer {
-            result,
-            frontier,
-            watermark,
-            provisional,
-            stale_ms,
-            session_gap,
-            token,
-        };
+        let answer =
+            ReadAnswer { result, frontier, watermark, provisional, stale_ms, session_gap, token };
         out.push(Output::AnswerRead { request, answer: Box::new(answer) });
     }
 }

@@ -254,7 +254,8 @@ impl Node {
     ) {
         let is_bound_elsewhere = pending.fingerprint != known.fingerprint;
         for waiter in &pending.waiters {
-            let mut receipt = self.receipt(op_id, known, position != known.position, waiter.options());
+            let mut receipt =
+                self.receipt(op_id, known, position != known.position, waiter.options());
             if is_bound_elsewhere {
                 receipt.replayed = false;
                 receipt.position = position;
