@@ -281,7 +281,8 @@ fn malformed(index: u64, op_id: OpId) -> Vec<u8> {
     bytes
 }
 
-fn story(path: &Path, text: String) -> datatest_stable::Result<()> {
+fn story(path: &Path) -> datatest_stable::Result<()> {
+    let text = std::fs::read_to_string(path)?;
     for telling in [Telling::InMemory, Telling::Restarted, Telling::RestartedWithoutCache] {
         let mut story = Story::new(telling);
         for (line, at) in text.lines().zip(1..) {

@@ -100,3 +100,83 @@ fn reads_in_range(reads: &[MeterRead]) -> Result<(), Refusal> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use billing_wire::{
+        AccountId, AdjustmentReason, MeterId, OpId, ReadQuality, ReversalReason, ServicePointId,
+    };
+
+    fn payment(amount: i64, day: u32, provider: &str) -> Command {
+        Command::RecordPayment {
+            account: AccountId(1),
+            amount,
+            date: Date(day),
+            provider: provider.to_owned(),
+            external_ref: String::new(),
+        }
+    }
+
+    fn read(day: u32, register: u64) -> MeterRead {
+        let (meter, quality) = (MeterId(1), ReadQuality::Actual);
+        MeterRead { meter, date: Date(day), register, quality }
+    }
+
+    fn field(command: &Command) -> Option<String> {
+        check(command).err().map(|refusal| refusal.field)
+    }
+
+    #[test]
+    fn bounds_are_inclusive() {
+        let long = "x".repeat(TEXT_BYTES_MAX + 1);
+        for (command, expected) in [
+            (payment(1, DATE_MIN, ""), None),
+            (payment(AMOUNT_MAX, DATE_MAX, &long[1..]), None),
+            (payment(0, DATE_MIN, ""), Some("amount")),
+            (payment(i64::MIN, DATE_MIN, ""), Some("amount")),
+            (payment(AMOUNT_MAX + 1, DATE_MIN, ""), Some("amount")),
+            (payment(1, DATE_MIN - 1, ""), Some("date")),
+            (payment(1, DATE_MAX + 1, ""), Some("date")),
+            (payment(1, DATE_MIN, &long), Some("provider")),
+            (Command::RecordRead { reads: vec![] }, Some("reads")),
+            (Command::RecordRead { reads: vec![read(DATE_MIN, 0); 101] }, Some("reads")),
+            (Command::RecordRead { reads: vec![read(DATE_MIN, REGISTER_MAX); 100] }, None),
+            (
+                Command::RecordRead { reads: vec![read(DATE_MIN, 0), read(0, 0)] },
+                Some("reads[1].date"),
+            ),
+            (
+                Command::RecordRead { reads: vec![read(DATE_MIN, REGISTER_MAX + 1)] },
+                Some("reads[0].register"),
+            ),
+        ] {
+            assert_eq!(field(&command).as_deref(), expected, "{command:?}");
+        }
+    }
+
+    #[test]
+    fn every_command_is_checked() {
+        let (account, date) = (AccountId(1), Date(0));
+        let commands = [
+            Command::OpenAccount { account, service_point: ServicePointId(1), date },
+            payment(1, 0, ""),
+            Command::RecordRead { reads: vec![read(0, 0)] },
+            Command::PostAdjustment { account, amount: 1, reason: AdjustmentReason::LateFee, date },
+            Command::ReversePayment {
+                payment: OpId(1),
+                amount: 1,
+                reason: ReversalReason::Bounced,
+                date,
+            },
+        ];
+        for command in commands {
+            let refusal = check(&command).unwrap_err();
+            assert!(refusal.field.ends_with("date"), "{refusal:?}");
+            assert!(refusal.detail.contains("7305 to 84005"), "{refusal:?}");
+            let mut body = Vec::new();
+            command.encode(&mut body);
+            assert!(!in_range(&CommandView::decode(&body).unwrap()), "the fold agrees");
+        }
+    }
+}

@@ -286,3 +286,138 @@ fn just_above<R: Row>(key: &R::Key) -> Vec<u8> {
     bytes.push(0);
     bytes
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use billing_wire::{AccountId, ServicePointId};
+
+    /// A database of service points 0, 10, 20, ... 90 that counts how often it is asked.
+    #[derive(Default)]
+    struct Tens(std::sync::atomic::AtomicU32);
+
+    impl LedgerStore for Tens {
+        fn get(&self, _: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+            self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            let key = u64::from_be_bytes(key.try_into().unwrap());
+            Ok((key < 100 && key.is_multiple_of(10)).then(|| key.to_le_bytes().to_vec()))
+        }
+
+        fn scan(
+            &self,
+            _: Table,
+            from: &[u8],
+            to: &[u8],
+            visit: &mut dyn FnMut(&[u8], &[u8]) -> bool,
+        ) -> Result<(), StoreError> {
+            for key in (0..100_u64).step_by(10) {
+                let bytes = key.to_be_bytes();
+                let inside = from <= &bytes[..] && &bytes[..] < to;
+                if inside && !visit(&bytes, &key.to_le_bytes()) {
+                    break;
+                }
+            }
+            Ok(())
+        }
+
+        fn rows(&self) -> Result<u64, StoreError> {
+            Ok(10)
+        }
+    }
+
+    impl Tens {
+        fn asked(&self) -> u32 {
+            self.0.swap(0, std::sync::atomic::Ordering::Relaxed)
+        }
+    }
+
+    type Cache = TableCache<ServicePointRow>;
+
+    fn row(account: u64) -> ServicePointRow {
+        ServicePointRow { account: AccountId(account) }
+    }
+
+    fn get(cache: &mut Cache, key: u64, store: &Tens) -> Option<u64> {
+        let row = cache.get(&ServicePointId(key), store, &mut Vec::new()).unwrap();
+        row.map(|row| row.account.0)
+    }
+
+    fn range(cache: &mut Cache, from: u64, to: u64) -> Vec<u64> {
+        let rows = cache.range(ServicePointId(from), ServicePointId(to), &Tens::default());
+        rows.unwrap().into_iter().map(|(key, _)| key.0).collect()
+    }
+
+    #[test]
+    fn a_row_is_read_once_and_a_complete_cache_never_reads() {
+        let (mut cache, store) = (Cache::default(), Tens::default());
+        assert_eq!(get(&mut cache, 10, &store), Some(10));
+        assert_eq!(get(&mut cache, 10, &store), Some(10));
+        assert_eq!(store.asked(), 1);
+        cache.peek(&ServicePointId(20), &store).unwrap();
+        cache.peek(&ServicePointId(20), &store).unwrap();
+        assert_eq!(store.asked(), 2, "peek keeps nothing");
+        cache.set_complete();
+        assert_eq!(get(&mut cache, 30, &store), None);
+        assert_eq!(store.asked(), 0);
+    }
+
+    #[test]
+    fn a_removed_row_hides_the_one_in_the_database_until_it_is_gone_there() {
+        let (mut cache, store) = (Cache::default(), Tens::default());
+        assert_eq!(get(&mut cache, 10, &store), Some(10));
+        assert_eq!(cache.put(ServicePointId(10), None), Some(row(10)));
+        let mut changes = Vec::new();
+        cache.take_changes(&mut changes);
+        assert_eq!(changes.len(), 1);
+        assert!(changes[0].2.is_none());
+        cache.evict(99);
+        assert_eq!(get(&mut cache, 10, &store), None);
+        assert_eq!(range(&mut cache, 0, 20), [0, 20]);
+        cache.committed();
+        assert_eq!(cache.slots.len(), 2, "nothing is kept of it");
+    }
+
+    #[test]
+    fn ranges_merge_both_and_prefer_what_is_here() {
+        let (mut cache, store) = (Cache::default(), Tens::default());
+        get(&mut cache, 20, &store);
+        cache.put(ServicePointId(20), Some(row(7)));
+        cache.put(ServicePointId(25), Some(row(8)));
+        let first = |cache: &Cache, from, to| {
+            let found = cache.first(ServicePointId(from), ServicePointId(to), &store).unwrap();
+            found.map(|(key, row)| (key.0, row.account.0))
+        };
+        assert_eq!(first(&cache, 11, 99), Some((20, 7)));
+        assert_eq!(first(&cache, 21, 99), Some((25, 8)));
+        assert_eq!(first(&cache, 26, 99), Some((30, 30)));
+        assert_eq!(first(&cache, 26, 29), None);
+        assert_eq!(first(&cache, 30, 30), Some((30, 30)));
+        assert_eq!(range(&mut cache, 15, 30), [20, 25, 30]);
+        assert_eq!(get(&mut cache, 20, &store), Some(7));
+    }
+
+    #[test]
+    fn only_clean_rows_leave_and_recent_ones_last() {
+        let (mut cache, store) = (Cache::default(), Tens::default());
+        for key in [0, 10, 20, 30] {
+            get(&mut cache, key, &store);
+        }
+        cache.put(ServicePointId(0), Some(row(1)));
+        assert_eq!(cache.clean(), 3);
+        cache.evict(1);
+        assert_eq!(cache.clean(), 2, "a second lap finds what the first one left");
+        let (here, gone) = (20, 10);
+        store.asked();
+        get(&mut cache, here, &store);
+        assert_eq!(store.asked(), 0);
+        // The row that was just read gets another chance, the other one does not.
+        cache.evict(1);
+        get(&mut cache, here, &store);
+        assert_eq!(store.asked(), 0);
+        get(&mut cache, gone, &store);
+        assert_eq!(store.asked(), 1);
+        cache.evict(99);
+        assert_eq!(cache.clean(), 0);
+        assert_eq!(get(&mut cache, 0, &store), Some(1), "a dirty row never leaves");
+    }
+}

@@ -412,3 +412,120 @@ fn option<T>(
 ) -> Result<Option<T>, DecodeError> {
     if flag(r, field)? { decode(r).map(Some) } else { Ok(None) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::cache::decode_row;
+    use super::*;
+    use billing_wire::RedirectReason;
+    use proptest::prelude::*;
+    use std::fmt::Debug;
+
+    fn position() -> impl Strategy<Value = Position> {
+        (any::<u64>(), 0..5_u8, any::<u64>(), any::<u16>()).prop_map(
+            |(hlc, region, index, offset)| Position {
+                hlc: Hlc(hlc),
+                region: RegionId(region),
+                index,
+                offset,
+            },
+        )
+    }
+
+    fn bytes<R: Row>(key: &R::Key, row: &R) -> (Vec<u8>, Vec<u8>) {
+        let (mut key_bytes, mut value) = (Vec::new(), Vec::new());
+        R::encode_key(key, &mut key_bytes);
+        row.encode(&mut value);
+        (key_bytes, value)
+    }
+
+    /// What is written is read back; a cut or an extra byte is an error.
+    fn survives<R: Row + Debug>(key: R::Key, row: R)
+    where
+        R::Key: Debug,
+    {
+        let (key_bytes, mut value) = bytes(&key, &row);
+        assert_eq!(decode_row::<R>(&key_bytes, &value).unwrap(), (key, row));
+        for end in 0..value.len() {
+            assert!(decode_row::<R>(&key_bytes, &value[..end]).is_err());
+        }
+        for end in 0..key_bytes.len() {
+            assert!(decode_row::<R>(&key_bytes[..end], &value).is_err());
+        }
+        value.push(0);
+        assert!(decode_row::<R>(&key_bytes, &value).is_err());
+    }
+
+    fn keys_order_as_bytes<R: Row>(a: R::Key, b: R::Key) {
+        let (mut a_bytes, mut b_bytes) = (Vec::new(), Vec::new());
+        R::encode_key(&a, &mut a_bytes);
+        R::encode_key(&b, &mut b_bytes);
+        assert_eq!(a.cmp(&b), a_bytes.cmp(&b_bytes));
+    }
+
+    fn payment() -> impl Strategy<Value = Option<PaymentEffect>> {
+        let place =
+            prop::sample::select(vec![Place::Account, Place::SuspenseWaiting, Place::Suspense]);
+        let effect = (any::<u64>(), any::<i64>(), place, prop::option::of(position())).prop_map(
+            |(account, amount, place, reversed_by)| PaymentEffect {
+                account: AccountId(account),
+                amount,
+                place,
+                reversed_by,
+            },
+        );
+        prop::option::of(effect)
+    }
+
+    proptest! {
+        #[test]
+        fn rows_survive(p in position(), q in position(), payment in payment(),
+            a: u64, b: u64, op: u128, amount: i64, balance: i64, day: u32, flagged: bool)
+        {
+            let (account, op_id) = (AccountId(a), OpId(op));
+            let opened = Date(day);
+            survives(account, AccountRow {
+                balance, items: b, service_point: ServicePointId(b), opened,
+            });
+            survives(ServicePointId(a), ServicePointRow { account });
+            for disposition in [
+                Disposition::Applied,
+                Disposition::Duplicate { of: q },
+                Disposition::Redirected { reason: RedirectReason::Overflow },
+            ] {
+                let fingerprint = [a as u8; 32];
+                survives(op_id, OperationRow { fingerprint, position: p, disposition, payment });
+            }
+            survives((account, b), HistoryRow { position: p, op_id, amount, balance });
+            survives((account, p), SuspenseRow { op_id });
+            survives(op_id, ParkedRow { op_id, position: p, amount });
+            let quality = ReadQuality::Customer;
+            survives(MeterDay::new(MeterId(a), opened), MeterReadRow {
+                register: b, quality, flagged, position: p,
+            });
+        }
+
+        #[test]
+        fn byte_order_is_key_order(p in position(), q in position(),
+            a in 0..3_u64, b in 0..3_u64, x: u64, y: u64, u: u128, v: u128, d: u32, e: u32)
+        {
+            keys_order_as_bytes::<AccountRow>(AccountId(x), AccountId(y));
+            keys_order_as_bytes::<ServicePointRow>(ServicePointId(x), ServicePointId(y));
+            keys_order_as_bytes::<OperationRow>(OpId(u), OpId(v));
+            keys_order_as_bytes::<ParkedRow>(OpId(u), OpId(v));
+            keys_order_as_bytes::<HistoryRow>((AccountId(a), x), (AccountId(b), y));
+            keys_order_as_bytes::<SuspenseRow>((AccountId(a), p), (AccountId(b), q));
+            let (day, other) = (MeterDay::new(MeterId(a), Date(d)), MeterDay::new(MeterId(b), Date(e)));
+            keys_order_as_bytes::<MeterReadRow>(day, other);
+        }
+    }
+
+    #[test]
+    fn later_days_come_first() {
+        let day = |day| MeterDay::new(MeterId(1), Date(day));
+        assert!(day(5) < day(4) && day(4) < day(0));
+        assert_eq!(day(5).day_before(), Some(day(4)));
+        assert_eq!(day(0).day_before(), None);
+        assert_eq!(day(5).first_day(), day(0));
+    }
+}
