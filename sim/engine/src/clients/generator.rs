@@ -6,8 +6,10 @@ use crate::seed::Stream;
 use billing_wire::{Command, Date, OpId, Submission};
 use billsim_oracle::history::Request;
 
-/// The civil date at the start; a simulated second is a day. 2024-10-04.
+/// The civil date at the start: 2024-10-04. A simulated second is a day.
 const FIRST_DATE: u32 = 20_000;
+/// After so many days the dates start again, so that a long run stays within the legal ones.
+const DATES: u64 = 10_000;
 
 /// An operation to come, and how its client behaves.
 #[derive(Debug)]
@@ -77,7 +79,7 @@ impl Generator {
 
     /// What a client asks now.
     pub(super) fn next(&mut self, now: u64) -> Draft {
-        self.date = Date(FIRST_DATE + (now / 1_000_000_000) as u32);
+        self.date = Date(FIRST_DATE + (now / 1_000_000_000 % DATES) as u32);
         if self.memory.opened() < self.to_open && self.stream.below(4) != 0 {
             let command = self.new_account();
             return self.submit(command);

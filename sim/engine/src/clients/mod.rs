@@ -176,7 +176,8 @@ impl Population {
         self.acknowledged
     }
 
-    /// Operations that were given up after the last attempt; none of them was logged by then.
+    /// Operations that were dropped after the last attempt: reads, and writes that every sending
+    /// was told were not appended.
     pub fn abandoned(&self) -> u64 {
         self.abandoned
     }
@@ -361,3 +362,6 @@ impl Session {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

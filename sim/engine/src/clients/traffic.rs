@@ -34,7 +34,7 @@ impl Traffic {
         let writes: u64 = writes.iter().map(|w| u64::from(*w)).sum();
         let all: u64 = writes + reads.iter().map(|w| u64::from(*w)).sum::<u64>();
         let unit = SECOND_NS * writes / all;
-        let usual_gap = unit / load.transactions_per_s.log_uniform(&mut stream);
+        let usual_gap = (unit / load.transactions_per_s.log_uniform(&mut stream)).max(1);
         let mut traffic = Self {
             stream,
             next: 0,
@@ -83,7 +83,8 @@ impl Traffic {
         let Some(bursts) = &self.bursts else { return };
         self.in_burst = !self.in_burst;
         let lasts = if self.in_burst {
-            self.gap = self.unit / bursts.transactions_per_s.log_uniform(&mut self.stream);
+            let rate = bursts.transactions_per_s.log_uniform(&mut self.stream);
+            self.gap = (self.unit / rate).max(1);
             bursts.duration_ms.log_uniform(&mut self.stream) * 1_000_000
         } else {
             self.gap = self.usual_gap;
