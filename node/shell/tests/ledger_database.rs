@@ -11,12 +11,13 @@ use std::collections::BTreeMap;
 
 const CACHE_BYTES: usize = 1 << 20;
 
+type Key = (Table, Box<[u8]>);
 /// Every row of a database.
-type Rows = BTreeMap<(Table, Box<[u8]>), Box<[u8]>>;
+type Rows = BTreeMap<Key, Box<[u8]>>;
 
 /// A batch of changes, drawn; every tenth removes a row, and the meta row numbers the batch.
 fn batch(draw: &mut Draw, number: u64) -> LedgerBatch {
-    let mut changes: BTreeMap<(Table, Box<[u8]>), Option<Box<[u8]>>> = BTreeMap::new();
+    let mut changes: BTreeMap<Key, Option<Box<[u8]>>> = BTreeMap::new();
     for _ in 0..=draw.below(60) {
         let table = Table::ALL[1 + draw.below(8) as usize];
         let key = Box::from(draw.below(4_000).to_be_bytes().as_slice());
@@ -104,7 +105,7 @@ fn a_scan_keeps_to_its_bounds_and_stops_when_told() {
 #[test]
 fn a_crash_anywhere_leaves_the_last_commit_or_the_one_in_flight() {
     let mut crashes = 0;
-    for seed in 0..4 {
+    for seed in 0..2 {
         for die_at in 1.. {
             let directory = MemoryDirectory::new();
             directory.die_at(die_at);
@@ -177,7 +178,7 @@ fn a_flipped_bit_is_never_silent() {
         }
     }
     let (mut unseen, mut found) = (0, 0);
-    for _ in 0..1_500 {
+    for _ in 0..600 {
         let damaged = directory.copy();
         damaged.flip(FileName::Ledger, &mut draw);
         let Ok(database) = LedgerDatabase::open(&damaged, CACHE_BYTES) else {
@@ -203,7 +204,7 @@ fn a_flipped_bit_is_never_silent() {
             }
         }
     }
-    assert!(found > 100 && unseen > 100, "{found} found, {unseen} without effect");
+    assert!(found > 50 && unseen > 50, "{found} found, {unseen} without effect");
 }
 
 #[test]
@@ -243,6 +244,28 @@ fn a_full_disk_is_reported_and_costs_only_that_commit() {
     let database = LedgerDatabase::open(&directory, CACHE_BYTES).unwrap();
     assert_eq!(read(&*database.reader()).unwrap(), rows);
     assert!(!directory.holds(FileName::LedgerAside));
+}
+
+/// A simulation can only be repeated when the database asks the disk for the same, in the same
+/// order, every time.
+#[test]
+fn the_same_commits_make_the_same_calls() {
+    let run = || {
+        let directory = MemoryDirectory::new();
+        let (mut draw, mut rows) = (Draw(11), 0);
+        for round in 0..3 {
+            let database = LedgerDatabase::open(&directory, CACHE_BYTES).unwrap();
+            for number in 0..20 {
+                database.commit(&batch(&mut draw, round * 20 + number)).unwrap();
+                rows += read(&*database.reader()).unwrap().len();
+            }
+        }
+        (directory.calls(), rows)
+    };
+    let first = run();
+    for _ in 0..5 {
+        assert_eq!(run(), first);
+    }
 }
 
 #[test]

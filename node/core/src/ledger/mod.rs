@@ -15,6 +15,7 @@ mod meta;
 mod meter_reads;
 mod payments;
 mod queries;
+mod row_codec;
 mod rows;
 mod state;
 pub mod store;

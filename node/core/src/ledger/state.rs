@@ -6,6 +6,8 @@ use super::rows::Row;
 use super::store::{LedgerStore, RowChange, StoreError, Table};
 use super::totals::Totals;
 use crate::canary;
+use billing_wire::DecodeError;
+use billing_wire::codec::Reader;
 use xxhash_rust::xxh3::xxh3_128;
 
 /// Above every key of every table.
@@ -217,7 +219,7 @@ pub(super) fn read_plain<T>(
     decode: impl FnOnce(&mut billing_wire::codec::Reader<'_>) -> Result<T, billing_wire::DecodeError>,
 ) -> Result<Option<T>, StoreError> {
     let Some(value) = store.get(table, key)? else { return Ok(None) };
-    let mut r = billing_wire::codec::Reader::new("ledger row", &value);
+    let mut r = Reader::new("ledger row", &value);
     let read = decode(&mut r).and_then(|row| r.finish().map(|()| row));
     read.map(Some).map_err(|error| not_a_row(table, &error))
 }

@@ -39,6 +39,8 @@ struct File {
 struct Disk {
     files: BTreeMap<FileName, Arc<Mutex<File>>>,
     calls: u64,
+    // Hash over kind, place and content of every call, reads included.
+    call_hash: u64,
     die_at: Option<u64>,
     dead: bool,
     fail_sync: bool,
@@ -67,6 +69,11 @@ fn put(bytes: &mut Vec<u8>, offset: usize, data: &[u8]) {
 impl Disk {
     fn alive(&self) -> io::Result<()> {
         if self.dead { Err(io::Error::other("the power is gone")) } else { Ok(()) }
+    }
+
+    fn note(&mut self, kind: u64, offset: usize, bytes: &[u8]) {
+        let call = xxhash_rust::xxh3::xxh3_64_with_seed(bytes, kind << 48 | offset as u64);
+        self.call_hash = (self.call_hash ^ call).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     }
 
     /// Counts a call that changes something; the power may go just before it is done.
@@ -119,6 +126,12 @@ impl MemoryDirectory {
     pub(crate) fn die_at(&self, n: u64) {
         let mut disk = self.disk();
         disk.die_at = Some(disk.calls + n);
+    }
+
+    /// How many calls changed something, and a hash over these and every read, in order.
+    pub(crate) fn calls(&self) -> (u64, u64) {
+        let disk = self.disk();
+        (disk.calls, disk.call_hash)
     }
 
     pub(crate) fn is_dead(&self) -> bool {
@@ -231,6 +244,7 @@ impl BlockFile for MemoryFile {
         let (file, offset) = (self.file(), offset as usize);
         let bytes = file.content.get(offset..offset + out.len());
         out.copy_from_slice(bytes.ok_or(io::ErrorKind::UnexpectedEof)?);
+        self.disk.lock().unwrap().note(1, offset, out);
         Ok(())
     }
 
@@ -241,6 +255,7 @@ impl BlockFile for MemoryFile {
         // What is under way when the power goes may arrive; what comes later does not.
         let dies = self.change();
         let mut file = self.file();
+        self.disk.lock().unwrap().note(2, offset, bytes);
         put(&mut file.content, offset, bytes);
         file.pending.push(Pending::Write(offset, bytes.to_vec()));
         dies
@@ -251,6 +266,7 @@ impl BlockFile for MemoryFile {
         self.grow(length as usize)?;
         let dies = self.change();
         let mut file = self.file();
+        self.disk.lock().unwrap().note(3, length as usize, &[]);
         file.content.resize(length as usize, 0);
         file.pending.push(Pending::Length(length as usize));
         dies
@@ -262,6 +278,7 @@ impl BlockFile for MemoryFile {
             return Err(io::Error::other("sync failed"));
         }
         let mut file = self.file();
+        self.disk.lock().unwrap().note(4, 0, &[]);
         file.durable = file.content.clone();
         file.pending.clear();
         Ok(())
