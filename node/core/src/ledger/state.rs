@@ -216,7 +216,7 @@ pub(super) fn read_plain<T>(
     store: &dyn LedgerStore,
     table: Table,
     key: &[u8],
-    decode: impl FnOnce(&mut billing_wire::codec::Reader<'_>) -> Result<T, billing_wire::DecodeError>,
+    decode: impl FnOnce(&mut Reader<'_>) -> Result<T, DecodeError>,
 ) -> Result<Option<T>, StoreError> {
     let Some(value) = store.get(table, key)? else { return Ok(None) };
     let mut r = Reader::new("ledger row", &value);
