@@ -202,7 +202,10 @@ fn fold_with_restarts(records: &[(Vec<u8>, Event)], store: &MemoryStore) -> Ledg
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1_000) })]
+    #![proptest_config(ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(1_000)
+    })]
 
     #[test]
     fn restarts_and_small_caches_change_nothing(run in run()) {

@@ -183,7 +183,7 @@ impl RegionLog {
             }
             sink.commit(self.region, hard_state.commit);
         }
-        for entry in entries {
+        for entry in &entries {
             let slot = self.raft.mut_store().append(entry);
             sink.append(&slot.header, &slot.bytes);
         }

@@ -24,15 +24,15 @@ pub enum Refused {
 }
 
 /// The state that messages are screened against.
-pub struct Screen<'a> {
+pub(super) struct Screen<'a> {
     /// The region log.
-    pub region: RegionId,
+    pub(super) region: RegionId,
     /// The region's incarnation.
-    pub incarnation: Incarnation,
+    pub(super) incarnation: Incarnation,
     /// The records, those not yet durable included.
-    pub window: &'a LogWindow,
+    pub(super) window: &'a LogWindow,
     /// What is known to be committed.
-    pub committed: LogIndex,
+    pub(super) committed: LogIndex,
 }
 
 impl Screen<'_> {
@@ -40,7 +40,7 @@ impl Screen<'_> {
     ///
     /// # Errors
     /// The first thing that is wrong.
-    pub fn check(&self, message: &Message) -> Result<(), Refused> {
+    pub(super) fn check(&self, message: &Message) -> Result<(), Refused> {
         let last = self.window.last_index();
         match message.msg_type {
             MessageType::MsgAppend => self.entries(message),

@@ -67,11 +67,11 @@ impl LogWindow {
     ///
     /// # Panics
     /// On a gap or a broken hash chain: messages are screened before they are stepped.
-    pub fn append(&mut self, entry: Entry) -> &Slot {
+    pub fn append(&mut self, entry: &Entry) -> &Slot {
         let kept = entry.index as usize - 1;
         assert!(kept <= self.slots.len(), "entry {} leaves a gap in the log", entry.index);
         self.slots.truncate(kept);
-        let slot = slot_of(self.region, self.incarnation, &entry, self.last());
+        let slot = slot_of(self.region, self.incarnation, entry, self.last());
         let prev_hash = self.last().map_or([0; 32], |last| last.hash);
         assert_eq!(slot.header.prev_hash, prev_hash, "entry {} breaks the chain", entry.index);
         self.slots.push(slot);
@@ -80,7 +80,7 @@ impl LogWindow {
 }
 
 /// The record of an entry. Empty entries are the library's own and get a derived header.
-pub fn slot_of(
+pub(super) fn slot_of(
     region: RegionId,
     incarnation: Incarnation,
     entry: &Entry,

@@ -358,7 +358,8 @@ mod tests {
             keys_order_as_bytes::<ParkedRow>(OpId(u), OpId(v));
             keys_order_as_bytes::<HistoryRow>((AccountId(a), x), (AccountId(b), y));
             keys_order_as_bytes::<SuspenseRow>((AccountId(a), p), (AccountId(b), q));
-            let (day, other) = (MeterDay::new(MeterId(a), Date(d)), MeterDay::new(MeterId(b), Date(e)));
+            let day = MeterDay::new(MeterId(a), Date(d));
+            let other = MeterDay::new(MeterId(b), Date(e));
             keys_order_as_bytes::<MeterReadRow>(day, other);
         }
     }
