@@ -103,15 +103,16 @@ impl Frame {
     /// A length outside the legal range.
     pub fn length(prefix: [u8; 4]) -> Result<usize, DecodeError> {
         let length = u32::from_le_bytes(prefix) as usize;
-        if (FRAME_HEADER_BYTES..=FRAME_BYTES_MAX).contains(&length) {
-            return Ok(length);
+        if length < FRAME_HEADER_BYTES {
+            return Err(DecodeError::Truncated {
+                what: WHAT,
+                offset: 0,
+                needed: FRAME_HEADER_BYTES,
+                left: length,
+            });
         }
-        Err(DecodeError::OutOfRange {
-            what: WHAT,
-            field: "length",
-            found: length as u64,
-            limit: FRAME_BYTES_MAX as u64,
-        })
+        Reader::new(WHAT, &prefix).at_most("length", length as u64, FRAME_BYTES_MAX as u64)?;
+        Ok(length)
     }
 
     /// Verifies one whole frame.
@@ -122,9 +123,13 @@ impl Frame {
         let mut r = Reader::new(WHAT, bytes);
         let length = r.u32()? as usize;
         let stored = r.u32()?;
-        if length != bytes.len() {
+        if length > bytes.len() {
             let left = bytes.len();
             return Err(DecodeError::Truncated { what: WHAT, offset: 0, needed: length, left });
+        }
+        if length < bytes.len() {
+            let extra = bytes.len() - length;
+            return Err(DecodeError::Trailing { what: WHAT, offset: length, extra });
         }
         let computed = crc32c::crc32c(&bytes[CHECKED_FROM..]);
         if stored != computed {

@@ -103,12 +103,12 @@ impl std::str::FromStr for OpId {
     /// Reads a UUID, with or without hyphens.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let digits: String = text.chars().filter(|c| *c != '-').collect();
-        if digits.len() != 32 {
-            return Err(format!("'{text}' is no UUID: 32 hexadecimal digits expected"));
-        }
-        u128::from_str_radix(&digits, 16)
+        // The integer parser alone would also take a sign.
+        let is_uuid = digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let value = if is_uuid { u128::from_str_radix(&digits, 16).ok() } else { None };
+        value
             .map(OpId)
-            .map_err(|_| format!("'{text}' is no UUID: 32 hexadecimal digits expected"))
+            .ok_or_else(|| format!("'{text}' is no UUID: 32 hexadecimal digits expected"))
     }
 }
 

@@ -163,7 +163,7 @@ impl Record {
     /// Reads exactly one record and every command in it.
     ///
     /// # Errors
-    /// Anything that is not byte for byte what [`Record::encode`] writes.
+    /// What [`RecordView::decode`] refuses, and a body that is no command of this release.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let view = RecordView::decode(bytes)?;
         let submissions = view
@@ -256,7 +256,7 @@ impl<'a> RecordView<'a> {
         if length < RECORD_HEADER_BYTES {
             return Err(DecodeError::Truncated {
                 what: WHAT,
-                offset: length,
+                offset: 0,
                 needed: RECORD_HEADER_BYTES,
                 left: length,
             });
