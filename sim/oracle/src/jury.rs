@@ -1,9 +1,14 @@
 //! All oracles together: the engine (or the judge of a real run) tells them what happens, they
 //! say which promise broke and how many comparisons they made.
 
-use crate::history::Event;
+use crate::catalogue::Promise;
+use crate::facts::{Ask, Call, Facts};
+use crate::history::{Answer, CallId, Event};
+use crate::promises::*;
+use crate::verdicts::Verdicts;
 use billing_wire::{
-    Frontier, Genesis, Hash, Hlc, LogIndex, NodeId, OutcomeChain, Receipt, RegionId,
+    Frontier, Genesis, Hash, Hlc, LogIndex, NodeId, OpId, OperationState, OutcomeChain,
+    QueryResult, Read, ReadAnswer, Receipt, RecordView, RegionId, Submission, WriteAnswer,
 };
 use std::collections::BTreeMap;
 
@@ -70,91 +75,267 @@ pub struct NodeView {
     pub rebuilt: Option<(u128, OutcomeChain)>,
 }
 
-/// Every oracle, fed with what happens.
+/// Every oracle, fed with what happens, in order of time.
 #[derive(Debug)]
-pub struct Jury {}
+pub struct Jury {
+    facts: Facts,
+    verdicts: Verdicts,
+    votes: d8_votes_are_durable::Votes,
+    failed_syncs: d10_failed_sync_is_silent::FailedSyncs,
+    watermarks: o5_watermark_rises::Watermarks,
+    sessions: r2_reads_never_go_back::Sessions,
+    writes: l1_writes_continue::Writes,
+    progress: l5_progress_resumes::Progress,
+}
 
 impl Jury {
     /// A jury for one cluster.
-    pub fn new(_genesis: &Genesis) -> Self {
-        todo!()
+    pub fn new(genesis: &Genesis) -> Self {
+        Self {
+            facts: Facts::new(genesis),
+            verdicts: Verdicts::new(),
+            votes: d8_votes_are_durable::Votes::default(),
+            failed_syncs: d10_failed_sync_is_silent::FailedSyncs::default(),
+            watermarks: o5_watermark_rises::Watermarks::default(),
+            sessions: r2_reads_never_go_back::Sessions::default(),
+            writes: l1_writes_continue::Writes::default(),
+            progress: l5_progress_resumes::Progress::default(),
+        }
     }
 
-    /// A client sent something or has its answer.
-    pub fn client(&mut self, _event: &Event) {
-        todo!()
+    /// A client sent something or has its answer. A submission is known before it can be
+    /// committed, an answer comes after the commits that it rests on.
+    pub fn client(&mut self, event: &Event) {
+        match event {
+            Event::Invoke { at, call, session, node, request, retry: _ } => {
+                self.facts.note_invoke(*at, *call, *session, *node, request);
+            }
+            Event::Return { at, call, answer } => self.returned(*at, *call, answer),
+        }
+    }
+
+    fn returned(&mut self, at: u64, id: CallId, answer: &Answer) {
+        let call = self.facts.calls.remove(&id);
+        l8_every_call_ends::returned(&mut self.verdicts, at, id, call.as_ref());
+        let Some(call) = call else { return };
+        match (&call.ask, answer) {
+            (Ask::Write { op_id, fingerprint }, _) => {
+                self.write_returned(at, &call, (*op_id, fingerprint), answer);
+            }
+            (Ask::Read(read), Answer::Read(found)) => {
+                self.read_returned(at, call.session, read, found);
+            }
+            (Ask::Read(_), Answer::Write(_) | Answer::TimedOut | Answer::Refused) => {}
+        }
+    }
+
+    fn write_returned(
+        &mut self,
+        at: u64,
+        call: &Call,
+        (op_id, fingerprint): (OpId, &Hash),
+        answer: &Answer,
+    ) {
+        self.writes.returned(at, call, answer);
+        let succeeded = matches!(answer, Answer::Write(WriteAnswer::Done(_)));
+        self.progress.returned(call.at, succeeded);
+        match answer {
+            Answer::Write(WriteAnswer::Done(receipt)) => {
+                self.acknowledged(at, call.session, (op_id, fingerprint), receipt);
+            }
+            Answer::Write(WriteAnswer::Conflict { .. }) => {
+                let (facts, verdicts) = (&self.facts, &mut self.verdicts);
+                i3_foreign_body_never_posts::refused(facts, verdicts, at, op_id, fingerprint);
+            }
+            Answer::Write(WriteAnswer::Refused(_) | WriteAnswer::Unavailable { .. })
+            | Answer::Refused => self.facts.note_refused(op_id),
+            Answer::Write(WriteAnswer::Unknown) | Answer::TimedOut | Answer::Read(_) => {}
+        }
+    }
+
+    fn acknowledged(
+        &mut self,
+        at: u64,
+        session: u32,
+        (op_id, fingerprint): (OpId, &Hash),
+        receipt: &Receipt,
+    ) {
+        let end = (receipt.position, receipt.disposition);
+        let (facts, verdicts) = (&mut self.facts, &mut self.verdicts);
+        verdicts.check(Promise::A9, at, Some(op_id), receipt.op_id == op_id, || {
+            let detail = format!("sent {op_id}, told of {}", receipt.op_id);
+            ("receipt for another operation".to_owned(), detail)
+        });
+        i2_retries_agree::acknowledged(facts, verdicts, at, op_id, end);
+        i1_effect_once::acknowledged(facts, verdicts, at, receipt);
+        a9_one_disposition::acknowledged(facts, verdicts, at, op_id, end);
+        i3_foreign_body_never_posts::acknowledged(facts, verdicts, at, op_id, fingerprint);
+        r3_read_your_writes::acknowledged(verdicts, at, receipt);
+        if let Some(known) = facts.operations.get(&op_id) {
+            o4_session_order::placed(verdicts, at, op_id, known, receipt.position);
+            o6_real_time_order::placed(verdicts, at, op_id, known, receipt.position);
+        }
+        facts.note_acknowledged(session, receipt.position);
+    }
+
+    fn read_returned(&mut self, at: u64, session: u32, read: &Read, answer: &ReadAnswer) {
+        let (facts, verdicts) = (&mut self.facts, &mut self.verdicts);
+        match &answer.result {
+            QueryResult::History(page) => i1_effect_once::answered(verdicts, at, page),
+            QueryResult::TrialBalance(view) => a1_journals_balance::answered(verdicts, at, view),
+            QueryResult::Operation(OperationState::Final { disposition, position }) => {
+                if let billing_wire::Query::Operation { op_id } = read.query {
+                    let end = (*position, *disposition);
+                    d5_told_ends_stand::told_final(facts, verdicts, at, op_id, end);
+                }
+            }
+            QueryResult::Operation(_)
+            | QueryResult::Balance(_)
+            | QueryResult::UnknownAccount(_)
+            | QueryResult::Unavailable
+            | QueryResult::BadToken => {}
+        }
+        r1_reads_are_the_model::answered(facts, verdicts, at, read, answer);
+        r3_read_your_writes::answered(facts, verdicts, at, read, answer);
+        self.sessions.answered(verdicts, at, session, read, answer);
     }
 
     /// A node's commit index passed this record; the bytes are those of its disk.
-    pub fn committed(&mut self, _at: u64, _node: NodeId, _record: &[u8]) {
-        todo!()
+    pub fn committed(&mut self, at: u64, node: NodeId, record: &[u8]) {
+        let (facts, verdicts) = (&mut self.facts, &mut self.verdicts);
+        let record = match RecordView::decode(record) {
+            Ok(record) => record,
+            Err(error) => return o2_copies_agree::broken(verdicts, at, node, &error),
+        };
+        facts.note_committed(node, &record.header);
+        if o2_copies_agree::later(facts, verdicts, at, node, &record) {
+            return;
+        }
+        if !o1_dense_and_rising::committed(facts, verdicts, at, &record.header) {
+            return;
+        }
+        o2_copies_agree::first(verdicts, at, node, &record);
+        d4_traces_to_a_client::committed(facts, verdicts, at, &record);
+        facts.append(&record.header);
+        let model = &mut facts.model;
+        facts.merge.push(&record, |record| {
+            for outcome in model.apply(record) {
+                a1_journals_balance::booked(verdicts, at, &outcome);
+                a9_one_disposition::booked(verdicts, at, &outcome);
+                i1_effect_once::booked(model, verdicts, at, &outcome);
+                i3_foreign_body_never_posts::booked(verdicts, at, &outcome);
+            }
+        });
     }
 
     /// A node has folded up to here. `incarnation` counts the node's starts.
     pub fn folded(
         &mut self,
-        _at: u64,
-        _node: NodeId,
-        _incarnation: u32,
-        _frontier: &Frontier,
-        _watermark: Hlc,
-        _chain: OutcomeChain,
+        at: u64,
+        node: NodeId,
+        incarnation: u32,
+        frontier: &Frontier,
+        watermark: Hlc,
+        chain: OutcomeChain,
     ) {
-        todo!()
+        let (facts, verdicts) = (&self.facts, &mut self.verdicts);
+        a2_fold_is_the_model::folded(facts, verdicts, at, node, frontier, chain);
+        self.watermarks.folded(verdicts, at, (node, incarnation), frontier, watermark);
     }
 
-    /// An acknowledgement leaves a node for a client (D1).
+    /// An acknowledgement leaves a node for a client (D1, D10).
     pub fn acknowledgement_leaves(
         &mut self,
-        _at: u64,
-        _node: NodeId,
-        _receipt: &Receipt,
-        _disks: &dyn DurableLogs,
+        at: u64,
+        node: NodeId,
+        receipt: &Receipt,
+        disks: &dyn DurableLogs,
     ) {
-        todo!()
+        let verdicts = &mut self.verdicts;
+        self.failed_syncs.leaves(verdicts, at, node, Some(receipt.op_id));
+        d1_durable_on_quorum::acknowledgement(&self.facts, verdicts, at, node, receipt, disks);
     }
 
-    /// A granted vote leaves a node: term and candidate must be in its durable superblock.
+    /// A granted vote leaves a node for a candidate of a region log: term and candidate must be
+    /// in the node's durable superblock (D8, D10).
     pub fn vote_leaves(
         &mut self,
-        _at: u64,
-        _node: NodeId,
-        _granted: (u64, NodeId),
-        _durable: Option<(u64, NodeId)>,
+        at: u64,
+        node: NodeId,
+        region: RegionId,
+        granted: (u64, NodeId),
+        durable: Option<(u64, NodeId)>,
     ) {
-        todo!()
+        self.failed_syncs.leaves(&mut self.verdicts, at, node, None);
+        self.votes.leaves(&mut self.verdicts, at, (node, region), granted, durable);
     }
 
     /// A sync failed on a node; from here on it must not acknowledge before it re-opened (D10).
-    pub fn sync_failed(&mut self, _at: u64, _node: NodeId) {
-        todo!()
+    pub fn sync_failed(&mut self, _at: u64, node: NodeId) {
+        self.failed_syncs.failed(node);
     }
 
     /// A node was opened from its disk: its log must end exactly where the durable tail of the
     /// crash image ended (D9), and it must fold again from what it kept.
-    pub fn reopened(
-        &mut self,
-        _at: u64,
-        _node: NodeId,
-        _region: RegionId,
-        _disk: Tail,
-        _log: Tail,
-    ) {
-        todo!()
+    pub fn reopened(&mut self, at: u64, node: NodeId, _region: RegionId, disk: Tail, log: Tail) {
+        self.failed_syncs.reopened(node);
+        d9_recovery_keeps_the_tail::reopened(&mut self.verdicts, at, node, disk, log);
     }
 
-    /// Everything is healed and settled (C1, D2, D4, D7, O4, O6, A9, I1, L5, L8 ...).
-    pub fn quiescent(&mut self, _at: u64, _nodes: &[NodeView]) {
-        todo!()
+    /// From `from` to `to` a healthy majority of the region was connected all the time (L1).
+    /// Told at the end of the window; windows of a region come in order.
+    pub fn availability_window(&mut self, region: RegionId, from: u64, to: u64) {
+        let pending = self.facts.calls.values();
+        self.writes.window(&mut self.verdicts, region, (from, to), pending);
     }
 
-    /// Violations so far, without ending the trial: the engine stops at the first.
+    /// The faults are over for good: writes that begin from here on must succeed (L5).
+    pub fn healed(&mut self, at: u64) {
+        self.progress.healed(at);
+    }
+
+    /// Everything is healed and settled, no client waits: judges what can only be said at the end
+    /// (C1, D2, D5, D7, O4, O6, L5, L8).
+    pub fn quiescent(&mut self, at: u64, nodes: &[NodeView]) {
+        let (facts, verdicts) = (&self.facts, &mut self.verdicts);
+        c1_nodes_converge::settled(facts, verdicts, at, nodes);
+        for node in nodes {
+            d7_log_is_the_truth::settled(verdicts, at, node);
+            let (frontier, chain) = (&node.folded, node.outcome_chain);
+            a2_fold_is_the_model::folded(facts, verdicts, at, node.node, frontier, chain);
+        }
+        self.progress.settled(verdicts, at);
+        self.settled(at);
+    }
+
+    /// What can be said without looking at nodes.
+    pub(crate) fn settled(&mut self, at: u64) {
+        let (facts, verdicts) = (&self.facts, &mut self.verdicts);
+        d2_acknowledged_is_kept::settled(facts, verdicts, at);
+        d5_told_ends_stand::settled(facts, verdicts, at);
+        l8_every_call_ends::settled(facts, verdicts, at);
+        for (op_id, known) in &facts.operations {
+            // Receipts were judged when they came; this is for what no client heard of.
+            let (None, Some(logged)) = (known.told, facts.model.operation(*op_id)) else {
+                continue;
+            };
+            o4_session_order::placed(verdicts, at, *op_id, known, logged.position);
+            o6_real_time_order::placed(verdicts, at, *op_id, known, logged.position);
+        }
+    }
+
+    /// A client of a real run has this to submit: its log is judged before its history.
+    pub(crate) fn will_submit(&mut self, submission: &Submission) {
+        self.facts.note_body(submission);
+    }
+
+    /// The first violation so far, without ending the trial: the engine stops at it.
     pub fn first_violation(&self) -> Option<&Violation> {
-        todo!()
+        self.verdicts.first()
     }
 
     /// The end.
     pub fn finish(self) -> Judgement {
-        todo!()
+        self.verdicts.into_judgement()
     }
 }

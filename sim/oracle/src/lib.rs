@@ -2,8 +2,19 @@
 //! records and disk images. Nothing here links madsim or the node, so that the same oracles
 //! judge runs of real processes.
 
+pub mod catalogue;
 pub mod history;
 pub mod jury;
 
+mod facts;
+mod merge;
+mod promises;
+mod real_run;
+mod verdicts;
+
+pub use catalogue::CATALOGUE;
 pub use history::{Answer, CallId, Event, History, Request};
-pub use jury::{Judgement, Jury, Violation};
+pub use jury::{DurableLogs, Judgement, Jury, NodeView, Tail, Violation};
+pub use promises::l1_writes_continue::WITHOUT_WRITES_MAX;
+pub use real_run::judge_real_run;
+pub use verdicts::VIOLATIONS_KEPT_MAX;

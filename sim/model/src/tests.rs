@@ -1,0 +1,1 @@
+//! The booking rules as examples and as properties.

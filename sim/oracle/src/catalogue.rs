@@ -1,0 +1,45 @@
+//! Every promise that is judged, by its id in the catalogue of invariants.
+
+use crate::promises::*;
+
+macro_rules! catalogue {
+    ($($id:ident => $oracle:ident,)*) => {
+        /// A promise, as an index into [`CATALOGUE`].
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(crate) enum Promise {
+            $($id,)*
+        }
+
+        /// Id and words of every promise, in the order of the design.
+        pub const CATALOGUE: &[(&str, &str)] = &[$((stringify!($id), $oracle::WORDS),)*];
+    };
+}
+
+catalogue! {
+    D1 => d1_durable_on_quorum,
+    D2 => d2_acknowledged_is_kept,
+    D4 => d4_traces_to_a_client,
+    D5 => d5_told_ends_stand,
+    D7 => d7_log_is_the_truth,
+    D8 => d8_votes_are_durable,
+    D9 => d9_recovery_keeps_the_tail,
+    D10 => d10_failed_sync_is_silent,
+    O1 => o1_dense_and_rising,
+    O2 => o2_copies_agree,
+    O4 => o4_session_order,
+    O5 => o5_watermark_rises,
+    O6 => o6_real_time_order,
+    C1 => c1_nodes_converge,
+    A1 => a1_journals_balance,
+    A2 => a2_fold_is_the_model,
+    A9 => a9_one_disposition,
+    I1 => i1_effect_once,
+    I2 => i2_retries_agree,
+    I3 => i3_foreign_body_never_posts,
+    R1 => r1_reads_are_the_model,
+    R2 => r2_reads_never_go_back,
+    R3 => r3_read_your_writes,
+    L1 => l1_writes_continue,
+    L5 => l5_progress_resumes,
+    L8 => l8_every_call_ends,
+}

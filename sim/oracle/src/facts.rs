@@ -1,0 +1,229 @@
+//! What the oracles share: which records are committed, what clients sent and were told, and the
+//! reference fold. Facts are collected here once per event; promises are judged elsewhere.
+
+use crate::history::{CallId, Request};
+use crate::merge::MergeQueue;
+use billing_wire::limits::REGIONS_MAX;
+use billing_wire::{
+    CommandClass, Disposition, Frontier, Genesis, Hash, Hlc, LogIndex, NodeId, OpId, Position,
+    Read, RecordHeader, RegionId, Submission,
+};
+use billsim_model::Model;
+use std::collections::BTreeMap;
+
+/// Position and disposition as told to a client.
+pub(crate) type End = (Position, Disposition);
+
+/// A body that a client submitted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Body {
+    pub(crate) fingerprint: Hash,
+    pub(crate) class: CommandClass,
+}
+
+/// What is known of an operation from its clients.
+#[derive(Debug)]
+pub(crate) struct Operation {
+    pub(crate) body: Body,
+    /// Other bodies under the same `op_id`; nearly always empty.
+    pub(crate) other_bodies: Vec<Body>,
+    /// Whether a call with it was invoked; a real run's bodies are noted before.
+    pub(crate) invoked: bool,
+    /// Region of the node of the first call.
+    pub(crate) region: RegionId,
+    /// Highest position acknowledged in that region before the first call.
+    pub(crate) region_floor: Option<Position>,
+    /// Highest position acknowledged to the session before the first call.
+    pub(crate) session_floor: Option<Position>,
+    pub(crate) calls: u32,
+    /// Calls of which the client knows that nothing was logged.
+    pub(crate) refused_calls: u32,
+    /// The first receipt.
+    pub(crate) told: Option<End>,
+    /// Position of the first receipt that was no replay.
+    pub(crate) effect_at: Option<Position>,
+    /// The first `final` answer of `GetOp`.
+    pub(crate) told_final: Option<End>,
+}
+
+impl Operation {
+    fn new(body: Body) -> Self {
+        Self {
+            body,
+            other_bodies: Vec::new(),
+            invoked: false,
+            region: RegionId(0),
+            region_floor: None,
+            session_floor: None,
+            calls: 0,
+            refused_calls: 0,
+            told: None,
+            effect_at: None,
+            told_final: None,
+        }
+    }
+
+    /// Whether a client submitted this body.
+    pub(crate) fn has_body(&self, fingerprint: &Hash) -> bool {
+        self.body.fingerprint == *fingerprint
+            || self.other_bodies.iter().any(|body| body.fingerprint == *fingerprint)
+    }
+}
+
+/// What a call asked.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Ask {
+    Write { op_id: OpId, fingerprint: Hash },
+    Read(Read),
+}
+
+/// A call that has not returned.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Call {
+    pub(crate) at: u64,
+    pub(crate) session: u32,
+    pub(crate) region: RegionId,
+    pub(crate) ask: Ask,
+}
+
+/// A region log as far as any node committed it.
+#[derive(Debug, Default)]
+pub(crate) struct Log {
+    pub(crate) hashes: Vec<Hash>,
+    pub(crate) last_hlc: Hlc,
+}
+
+impl Log {
+    /// Hash of the committed entry at an index.
+    pub(crate) fn hash(&self, index: LogIndex) -> Option<&Hash> {
+        self.hashes.get(usize::try_from(index.checked_sub(1)?).ok()?)
+    }
+
+    /// Index of the last committed entry.
+    pub(crate) fn last_index(&self) -> LogIndex {
+        self.hashes.len() as LogIndex
+    }
+}
+
+/// Everything known.
+#[derive(Debug)]
+pub(crate) struct Facts {
+    pub(crate) genesis: Genesis,
+    pub(crate) model: Model,
+    pub(crate) merge: MergeQueue,
+    logs: [Log; REGIONS_MAX],
+    /// The furthest that each node's commit index ever was.
+    committed: BTreeMap<NodeId, Frontier>,
+    pub(crate) operations: BTreeMap<OpId, Operation>,
+    pub(crate) calls: BTreeMap<CallId, Call>,
+    acknowledged: [Option<Position>; REGIONS_MAX],
+    acknowledged_to: BTreeMap<u32, Position>,
+}
+
+impl Facts {
+    pub(crate) fn new(genesis: &Genesis) -> Self {
+        Self {
+            genesis: genesis.clone(),
+            model: Model::new(),
+            merge: MergeQueue::new(genesis.regions.len()),
+            logs: std::array::from_fn(|_| Log::default()),
+            committed: BTreeMap::new(),
+            operations: BTreeMap::new(),
+            calls: BTreeMap::new(),
+            acknowledged: [None; REGIONS_MAX],
+            acknowledged_to: BTreeMap::new(),
+        }
+    }
+
+    /// A region log. Record decoding and genesis bound the region.
+    pub(crate) fn log(&self, region: RegionId) -> &Log {
+        &self.logs[usize::from(region.0)]
+    }
+
+    /// The last committed index of every region log.
+    pub(crate) fn log_ends(&self) -> Frontier {
+        let mut ends = Frontier::default();
+        for (end, log) in ends.0.iter_mut().zip(&self.logs) {
+            *end = log.last_index();
+        }
+        ends
+    }
+
+    pub(crate) fn append(&mut self, header: &RecordHeader) {
+        let log = &mut self.logs[usize::from(header.region.0)];
+        log.hashes.push(header.hash);
+        log.last_hlc = header.hlc;
+    }
+
+    pub(crate) fn note_committed(&mut self, node: NodeId, header: &RecordHeader) {
+        let reached = self.committed.entry(node).or_default();
+        let index = reached.of(header.region).max(header.index);
+        reached.set(header.region, index);
+    }
+
+    /// The furthest that a node's commit index ever was.
+    pub(crate) fn committed_by(&self, node: NodeId) -> Frontier {
+        self.committed.get(&node).copied().unwrap_or_default()
+    }
+
+    /// A client has, or had, this body to submit.
+    pub(crate) fn note_body(&mut self, submission: &Submission) -> Body {
+        let body = Body {
+            fingerprint: submission.command.fingerprint(),
+            class: submission.command.class(),
+        };
+        let known = self.operations.entry(submission.op_id).or_insert_with(|| Operation::new(body));
+        if !known.has_body(&body.fingerprint) {
+            known.other_bodies.push(body);
+        }
+        body
+    }
+
+    pub(crate) fn note_invoke(
+        &mut self,
+        at: u64,
+        call: CallId,
+        session: u32,
+        node: NodeId,
+        request: &Request,
+    ) {
+        let region = self.genesis.region_of(node).unwrap_or_default();
+        let ask = match request {
+            Request::Read(read) => Ask::Read(*read),
+            Request::Write(submission) => {
+                let fingerprint = self.note_body(submission).fingerprint;
+                self.note_call(submission.op_id, session, region);
+                Ask::Write { op_id: submission.op_id, fingerprint }
+            }
+        };
+        self.calls.insert(call, Call { at, session, region, ask });
+    }
+
+    fn note_call(&mut self, op_id: OpId, session: u32, region: RegionId) {
+        let region_floor = self.acknowledged[usize::from(region.0)];
+        let session_floor = self.acknowledged_to.get(&session).copied();
+        let Some(known) = self.operations.get_mut(&op_id) else { return };
+        known.calls += 1;
+        if !known.invoked {
+            known.invoked = true;
+            known.region = region;
+            known.region_floor = region_floor;
+            known.session_floor = session_floor;
+        }
+    }
+
+    /// A call ended and its client knows that nothing was logged.
+    pub(crate) fn note_refused(&mut self, op_id: OpId) {
+        if let Some(known) = self.operations.get_mut(&op_id) {
+            known.refused_calls += 1;
+        }
+    }
+
+    /// A client has a receipt for this position.
+    pub(crate) fn note_acknowledged(&mut self, session: u32, position: Position) {
+        let Some(last) = self.acknowledged.get_mut(usize::from(position.region.0)) else { return };
+        *last = (*last).max(Some(position));
+        let last = self.acknowledged_to.entry(session).or_insert(position);
+        *last = (*last).max(position);
+    }
+}

@@ -1,0 +1,37 @@
+//! C1: at quiescence all live nodes stand at the end of every log and have the same books.
+
+use crate::catalogue::Promise;
+use crate::facts::Facts;
+use crate::jury::NodeView;
+use crate::verdicts::Verdicts;
+
+pub(crate) const WORDS: &str = "after the faults are over all nodes have the same books";
+
+pub(crate) fn settled(facts: &Facts, verdicts: &mut Verdicts, at: u64, nodes: &[NodeView]) {
+    let ends = facts.log_ends();
+    for node in nodes {
+        let caught_up = node.folded == ends && node.committed == ends;
+        verdicts.check(Promise::C1, at, None, caught_up, || {
+            let (folded, committed) = (&node.folded.0, &node.committed.0);
+            let part = if node.committed == ends { "fold" } else { "log" };
+            let detail = format!("committed {committed:?}, folded {folded:?}, logs {:?}", ends.0);
+            (format!("{part} of a node did not catch up"), format!("node {}: {detail}", node.node))
+        });
+    }
+    for pair in nodes.windows(2) {
+        let [a, b] = pair else { continue };
+        if a.folded != b.folded {
+            continue;
+        }
+        verdicts.check(Promise::C1, at, None, a.state_hash == b.state_hash, || {
+            let shape = "equal frontier, other rows".to_owned();
+            let (x, y) = (a.state_hash, b.state_hash);
+            (shape, format!("node {}: {x:032x}, node {}: {y:032x}", a.node, b.node))
+        });
+        verdicts.check(Promise::C1, at, None, a.outcome_chain == b.outcome_chain, || {
+            let shape = "equal frontier, other outcomes".to_owned();
+            let (x, y) = (a.outcome_chain.0, b.outcome_chain.0);
+            (shape, format!("node {}: {x:016x}, node {}: {y:016x}", a.node, b.node))
+        });
+    }
+}

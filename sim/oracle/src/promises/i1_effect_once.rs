@@ -1,0 +1,44 @@
+//! I1: however often an operation is sent, it has its effect once.
+
+use crate::catalogue::Promise;
+use crate::facts::Facts;
+use crate::verdicts::Verdicts;
+use billing_wire::{Disposition, HistoryPage, Receipt};
+use billsim_model::{Model, Outcome};
+
+pub(crate) const WORDS: &str = "a transaction that is sent twice is booked once";
+
+/// A submission was folded by the reference: only the first of its operation has an effect.
+pub(crate) fn booked(model: &Model, verdicts: &mut Verdicts, at: u64, outcome: &Outcome) {
+    let first = model.operation(outcome.op_id).map(|operation| operation.position);
+    let holds = outcome.disposition != Disposition::Applied || first == Some(outcome.position);
+    verdicts.check(Promise::I1, at, Some(outcome.op_id), holds, || {
+        let shape = "a later submission was applied".to_owned();
+        (shape, format!("applied at {}, first seen at {first:?}", outcome.position))
+    });
+}
+
+/// A client has a receipt: those that are no replay all name one place.
+pub(crate) fn acknowledged(facts: &mut Facts, verdicts: &mut Verdicts, at: u64, receipt: &Receipt) {
+    if receipt.replayed {
+        return;
+    }
+    let Some(known) = facts.operations.get_mut(&receipt.op_id) else { return };
+    let first = *known.effect_at.get_or_insert(receipt.position);
+    let holds = first == receipt.position;
+    verdicts.check(Promise::I1, at, Some(receipt.op_id), holds, || {
+        let shape = "two submissions were answered as new".to_owned();
+        (shape, format!("at {first} and at {}", receipt.position))
+    });
+}
+
+/// A page of an account's history: no operation is in it twice.
+pub(crate) fn answered(verdicts: &mut Verdicts, at: u64, page: &HistoryPage) {
+    let mut seen: Vec<_> = page.items.iter().map(|item| item.op_id).collect();
+    seen.sort_unstable();
+    let twice = seen.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0]);
+    verdicts.check(Promise::I1, at, twice, twice.is_none(), || {
+        let shape = "an operation is twice in a history".to_owned();
+        (shape, format!("account {} shows it twice", page.account))
+    });
+}

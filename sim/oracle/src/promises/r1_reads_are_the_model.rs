@@ -1,0 +1,49 @@
+//! R1: a read is compared with the reference fold at the very frontier that the answer claims.
+
+use crate::catalogue::Promise;
+use crate::facts::Facts;
+use crate::verdicts::Verdicts;
+use billing_wire::{OpId, Query, QueryResult, Read, ReadAnswer};
+
+pub(crate) const WORDS: &str = "every read shows exactly the books of the moment that it names";
+
+fn operation_of(query: &Query) -> Option<OpId> {
+    match query {
+        Query::Operation { op_id } => Some(*op_id),
+        Query::Balance { .. } | Query::History { .. } | Query::TrialBalance => None,
+    }
+}
+
+fn name_of(query: &Query) -> &'static str {
+    match query {
+        Query::Balance { .. } => "balance",
+        Query::History { .. } => "history",
+        Query::Operation { .. } => "operation",
+        Query::TrialBalance => "trial balance",
+    }
+}
+
+pub(crate) fn answered(
+    facts: &Facts,
+    verdicts: &mut Verdicts,
+    at: u64,
+    read: &Read,
+    answer: &ReadAnswer,
+) {
+    if matches!(answer.result, QueryResult::Unavailable | QueryResult::BadToken) {
+        return;
+    }
+    let operation = operation_of(&read.query);
+    let step = facts.model.step_at(&answer.frontier);
+    verdicts.check(Promise::R1, at, operation, step.is_some(), || {
+        let shape = "answer claims what is not committed".to_owned();
+        (shape, format!("frontier {:?}, logs {:?}", answer.frontier.0, facts.log_ends().0))
+    });
+    let Some(step) = step else { return };
+    let expected = facts.model.answer(&read.query, step, answer.watermark);
+    verdicts.check(Promise::R1, at, operation, expected == answer.result, || {
+        let shape = format!("{} differs from the books", name_of(&read.query));
+        let told = format!("at {:?}: told {:?}", answer.frontier.0, answer.result);
+        (shape, format!("{told}, expected {expected:?}"))
+    });
+}

@@ -1,0 +1,58 @@
+//! Where every oracle writes what it compared and what it found.
+
+use crate::catalogue::{CATALOGUE, Promise};
+use crate::jury::{Judgement, Violation};
+use billing_wire::OpId;
+use std::collections::BTreeMap;
+
+/// Violations that are kept; a broken run would otherwise fill memory with the same one.
+pub const VIOLATIONS_KEPT_MAX: usize = 256;
+
+/// Counts and findings of all oracles.
+#[derive(Debug)]
+pub(crate) struct Verdicts {
+    compared: [u64; CATALOGUE.len()],
+    violations: Vec<Violation>,
+}
+
+impl Verdicts {
+    pub(crate) fn new() -> Self {
+        Self { compared: [0; CATALOGUE.len()], violations: Vec::new() }
+    }
+
+    /// One comparison. When it does not hold, `finding` says shape and detail. Returns `holds`.
+    pub(crate) fn check(
+        &mut self,
+        promise: Promise,
+        at: u64,
+        operation: Option<OpId>,
+        holds: bool,
+        finding: impl FnOnce() -> (String, String),
+    ) -> bool {
+        self.compared[promise as usize] += 1;
+        if !holds && self.violations.len() < VIOLATIONS_KEPT_MAX {
+            let (oracle, words) = CATALOGUE[promise as usize];
+            let (shape, detail) = finding();
+            let transaction = operation.map(|op_id| op_id.to_string());
+            self.violations.push(Violation {
+                oracle,
+                promise: words,
+                shape,
+                detail,
+                transaction,
+                at,
+            });
+        }
+        holds
+    }
+
+    pub(crate) fn first(&self) -> Option<&Violation> {
+        self.violations.first()
+    }
+
+    pub(crate) fn into_judgement(self) -> Judgement {
+        let ids = CATALOGUE.iter().map(|(id, _)| *id);
+        let comparisons: BTreeMap<_, _> = ids.zip(self.compared).collect();
+        Judgement { violations: self.violations, comparisons }
+    }
+}
