@@ -82,6 +82,9 @@ impl Model {
             self.parked.insert(of, parked);
             return self.keep_for_a_person(RedirectReason::PaymentNotSeen, amount, case);
         };
+        // Even where the booking overflows the bank has the money back: another is a duplicate.
+        payment.reversed_by = Some(case.position);
+        self.payments.insert(of, payment);
         if payment.on_account {
             let account = payment.account;
             if !self.accounts.get(&account).is_some_and(|holder| holder.takes(amount)) {
@@ -92,8 +95,6 @@ impl Model {
             self.post(case, SUSPENSE, amount);
         }
         self.post(case, CASH, -amount);
-        payment.reversed_by = Some(case.position);
-        self.payments.insert(of, payment);
         Disposition::Applied
     }
 
