@@ -3,9 +3,12 @@
 //! simulator lies below two traits, [`Host`] and [`Directory`].
 
 mod block_layer;
+pub mod conformance;
 pub mod host;
 pub mod ledger_database;
 pub mod replica;
+#[cfg(feature = "tokio-host")]
+pub mod tokio_host;
 
 pub use host::{BlockFile, Directory, Host};
 pub use ledger_database::LedgerDatabase;

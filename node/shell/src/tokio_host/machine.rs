@@ -1,0 +1,90 @@
+//! The host of one opening of a node: hands outputs to threads, connections and callers.
+
+use super::disk_threads::DiskThreads;
+use super::handle::Request;
+use super::peers::Peers;
+use crate::host::Host;
+use crate::ledger_database::LedgerDatabase;
+use billing_core::ledger::store::LedgerBatch;
+use billing_core::{DiskStep, HaltReason, Input, PersistToken, RequestId};
+use billing_wire::{NodeId, ReadAnswer, WriteAnswer};
+use bytes::Bytes;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio::sync::oneshot;
+
+/// Who waits for an answer.
+#[derive(Debug)]
+enum Caller {
+    Write(oneshot::Sender<WriteAnswer>),
+    Read(oneshot::Sender<ReadAnswer>),
+}
+
+/// Implements [`Host`]. Dropped with the node: whoever still waits learns that the outcome is
+/// unknown.
+#[derive(Debug)]
+pub(super) struct Machine<'a> {
+    peers: &'a Peers,
+    disk: DiskThreads,
+    callers: BTreeMap<RequestId, Caller>,
+    next_request: u64,
+    pub(super) halted: Option<HaltReason>,
+}
+
+impl<'a> Machine<'a> {
+    pub(super) fn new(peers: &'a Peers, disk: DiskThreads) -> Self {
+        Self { peers, disk, callers: BTreeMap::new(), next_request: 0, halted: None }
+    }
+
+    /// Lets everybody who still waits go, and gives the threads back.
+    pub(super) fn into_disk(self) -> DiskThreads {
+        self.disk
+    }
+
+    /// Remembers who asks and turns the request into an input.
+    pub(super) fn input_of(&mut self, request: Request) -> Input {
+        let id = RequestId(self.next_request);
+        self.next_request += 1;
+        match request {
+            Request::Write { submission, options, answer } => {
+                self.callers.insert(id, Caller::Write(answer));
+                Input::Write { request: id, submission, options }
+            }
+            Request::Read { read, answer } => {
+                self.callers.insert(id, Caller::Read(answer));
+                Input::Read { request: id, read }
+            }
+        }
+    }
+}
+
+impl Host for Machine<'_> {
+    fn persist(&mut self, token: PersistToken, steps: Vec<DiskStep>) {
+        self.disk.persist(token, steps);
+    }
+
+    fn send(&mut self, to: NodeId, frame: Bytes) {
+        self.peers.send(to, frame);
+    }
+
+    fn answer_write(&mut self, request: RequestId, answer: WriteAnswer) {
+        // A caller that hung up has dropped its end: nobody is left to tell.
+        if let Some(Caller::Write(caller)) = self.callers.remove(&request) {
+            let _ = caller.send(answer);
+        }
+    }
+
+    fn answer_read(&mut self, request: RequestId, answer: ReadAnswer) {
+        if let Some(Caller::Read(caller)) = self.callers.remove(&request) {
+            let _ = caller.send(answer);
+        }
+    }
+
+    fn commit_ledger(&mut self, database: &Arc<LedgerDatabase>, batch: LedgerBatch) {
+        self.disk.commit(Arc::clone(database), batch);
+    }
+
+    fn halt(&mut self, reason: HaltReason) {
+        self.halted = Some(reason);
+    }
+}

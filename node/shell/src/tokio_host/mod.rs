@@ -1,0 +1,22 @@
+//! The real machine: files and fsync, sockets, threads and clocks. The only place of the node
+//! that reads a clock, starts a thread or opens a socket. It decides nothing: what is written,
+//! sent and answered, and in which order, is the core's business.
+
+mod block_file;
+mod clock;
+mod counters;
+mod directory;
+mod disk_threads;
+mod handle;
+mod listener;
+mod lock;
+mod machine;
+mod peers;
+mod run;
+
+pub use clock::Clock;
+pub use counters::{Counters, HISTOGRAM_BOUNDS_US, Histogram};
+pub use directory::DiskDirectory;
+pub use handle::{Handle, Unanswered};
+pub use lock::{DirectoryLock, LockError};
+pub use run::{RunError, Setup, run};
