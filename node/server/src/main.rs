@@ -1,2 +1,19 @@
-//! Placeholder.
-fn main() {}
+//! `billing-node`: one node of a billing cluster as a process.
+
+mod cli;
+mod dev;
+mod http;
+mod init;
+mod logging;
+mod memory_directory;
+mod serve;
+mod settings;
+mod status;
+mod verify;
+
+use clap::Parser as _;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::Cli::parse().run()
+}

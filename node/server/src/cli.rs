@@ -1,0 +1,57 @@
+//! The command line: what there is, and how an error ends the process (exit code 1; wrong usage
+//! is 2).
+
+use crate::{dev, init, serve, status, verify};
+use clap::{Parser, Subcommand};
+use std::error::Error;
+use std::process::ExitCode;
+
+/// One node of a billing cluster that never loses a transaction.
+///
+/// Start here: `billing-node dev --nodes 3 --dir /tmp/billing` runs a whole cluster on this
+/// machine and prints commands to try.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make the data directory of one node: once, before its first start
+    Init(init::Init),
+    /// Run one node until ctrl-C or SIGTERM
+    Serve(serve::Serve),
+    /// Ask a running node how it is
+    Status(status::Status),
+    /// Read a stopped node's directory, change nothing, say what is wrong (exit 1)
+    Verify(verify::Verify),
+    /// Run a local cluster on loopback in one command, ready to curl
+    Dev(dev::Dev),
+}
+
+impl Cli {
+    /// Runs the command and says on standard error why it failed.
+    #[expect(clippy::print_stderr, reason = "the command line talks to people")]
+    pub(crate) fn run(self) -> ExitCode {
+        let result = match self.command {
+            Command::Init(init) => init.run().map_err(boxed),
+            Command::Serve(serve) => serve.run().map_err(boxed),
+            Command::Status(status) => status.run().map_err(boxed),
+            Command::Verify(verify) => verify.run().map_err(boxed),
+            Command::Dev(dev) => dev.run().map_err(boxed),
+        };
+        match result {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("error: {error}");
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
+
+fn boxed(error: impl Error + 'static) -> Box<dyn Error> {
+    Box::new(error)
+}

@@ -1,0 +1,75 @@
+//! `/livez`: the process runs. `/readyz`: the node can serve, with what it says of itself.
+
+use super::Api;
+use super::problem::Problem;
+use axum::Json;
+use axum::extract::State;
+use billing_core::{Role, Status};
+use serde::Serialize;
+
+/// A node that is not ready may be after so many milliseconds.
+const RETRY_AFTER_MS: u32 = 1_000;
+
+pub(super) async fn livez() -> &'static str {
+    "live\n"
+}
+
+/// 200 when the node is open, knows a leader and is not stopping.
+pub(super) async fn readyz(State(api): State<Api>) -> Result<Json<StatusJson>, Problem> {
+    let not_ready = |detail| Err(Problem::unavailable("not-ready", detail, RETRY_AFTER_MS));
+    if api.node.is_stopping() {
+        return not_ready("the node is stopping");
+    }
+    let Some(status) = api.node.status() else { return not_ready("the node is opening") };
+    if status.leader.is_none() {
+        return not_ready("no leader is known: are two of three nodes up?");
+    }
+    Ok(Json(StatusJson::of(&status)))
+}
+
+/// What a node says of itself, as JSON.
+#[derive(Debug, Serialize)]
+pub(super) struct StatusJson {
+    node: u16,
+    role: &'static str,
+    leader: Option<u16>,
+    term: u64,
+    last_index: u64,
+    durable_index: u64,
+    committed: [u64; billing_wire::limits::REGIONS_MAX],
+    folded: [u64; billing_wire::limits::REGIONS_MAX],
+    /// `ms.counter`
+    watermark: String,
+    /// Hexadecimal: equal on nodes that have folded equally far.
+    outcome_chain: String,
+    /// Hexadecimal: equal on nodes that have folded equally far.
+    state_hash: String,
+}
+
+impl StatusJson {
+    fn of(status: &Status) -> Self {
+        Self {
+            node: status.node.0,
+            role: role_name(status.role),
+            leader: status.leader.map(|leader| leader.0),
+            term: status.term,
+            last_index: status.last_index,
+            durable_index: status.durable_index,
+            committed: status.committed.0,
+            folded: status.folded.0,
+            watermark: status.watermark.to_string(),
+            outcome_chain: format!("{:016x}", status.outcome_chain.0),
+            state_hash: format!("{:032x}", status.state_hash),
+        }
+    }
+}
+
+/// A role's name in the API and in metrics.
+pub(super) fn role_name(role: Role) -> &'static str {
+    match role {
+        Role::Follower => "follower",
+        Role::Candidate => "candidate",
+        Role::Leader => "leader",
+        Role::Learner => "learner",
+    }
+}

@@ -1,0 +1,69 @@
+//! The HTTP API: JSON in and out, money as integers of minor units, every error a
+//! `application/problem+json`. It translates; what an answer means is decided by the core.
+
+mod accept;
+mod body;
+mod civil_date;
+mod health;
+mod metrics;
+mod options;
+mod problem;
+mod reads;
+mod session;
+mod traffic;
+mod writes;
+
+use axum::Router;
+use axum::http::{StatusCode, Uri};
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post};
+use billing_shell::tokio_host::Handle;
+use billing_wire::Genesis;
+use problem::Problem;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use traffic::Traffic;
+
+/// What every handler gets.
+#[derive(Debug, Clone)]
+struct Api {
+    node: Handle,
+    genesis: Arc<Genesis>,
+    traffic: Arc<Traffic>,
+}
+
+/// Serves clients until the node is told to stop, then finishes what is in flight.
+pub(crate) async fn serve(listener: TcpListener, node: Handle, genesis: Arc<Genesis>) {
+    let api = Api { node: node.clone(), genesis, traffic: Arc::default() };
+    accept::accept_clients(listener, router(api), node).await;
+}
+
+fn router(api: Api) -> Router {
+    Router::new()
+        .route("/v1/accounts", post(writes::open_account))
+        .route("/v1/payments", post(writes::record_payment))
+        .route("/v1/reads", post(writes::record_read))
+        .route("/v1/adjustments", post(writes::post_adjustment))
+        .route("/v1/reversals", post(writes::reverse_payment))
+        .route("/v1/accounts/{account}/balance", get(reads::balance))
+        .route("/v1/accounts/{account}/history", get(reads::history))
+        .route("/v1/operations/{op_id}", get(reads::operation))
+        .route("/v1/trial-balance", get(reads::trial_balance))
+        .route("/livez", get(health::livez))
+        .route("/readyz", get(health::readyz))
+        .route("/metrics", get(metrics::metrics))
+        .fallback(no_such_path)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(from_fn_with_state(api.clone(), traffic::count))
+        .with_state(api)
+}
+
+async fn no_such_path(uri: Uri) -> Problem {
+    let detail = format!("there is nothing at {}", uri.path());
+    Problem::new(StatusCode::NOT_FOUND, "no-such-path", "no such path", detail)
+}
+
+async fn wrong_method(method: axum::http::Method, uri: Uri) -> Problem {
+    let detail = format!("{} does not take {method}; see the header `allow`", uri.path());
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "wrong-method", "wrong method", detail)
+}

@@ -1,0 +1,75 @@
+//! Errors as RFC 9457 problem details: what is wrong, where, and what to do.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+/// An error answer.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Problem {
+    /// Names the kind of problem; stable.
+    #[serde(rename = "type")]
+    kind: String,
+    title: &'static str,
+    #[serde(serialize_with = "as_number")]
+    status: StatusCode,
+    detail: String,
+    /// The field, header or parameter that is wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<String>,
+    #[serde(skip)]
+    retry_after_ms: Option<u32>,
+}
+
+impl Problem {
+    pub(super) fn new(
+        status: StatusCode,
+        kind: &'static str,
+        title: &'static str,
+        detail: impl Into<String>,
+    ) -> Self {
+        let kind = format!("urn:billing:problem:{kind}");
+        Self { kind, title, status, detail: detail.into(), field: None, retry_after_ms: None }
+    }
+
+    /// 400: a field, header or parameter is wrong.
+    pub(super) fn invalid(field: impl Into<String>, detail: impl Into<String>) -> Self {
+        let (kind, title) = ("invalid-request", "the request is invalid");
+        Self::new(StatusCode::BAD_REQUEST, kind, title, detail).at(field)
+    }
+
+    /// 503: nothing was logged, a retry is safe.
+    pub(super) fn unavailable(kind: &'static str, detail: &str, retry_after_ms: u32) -> Self {
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        let mut problem = Self::new(status, kind, "not now; nothing was logged", detail);
+        problem.retry_after_ms = Some(retry_after_ms);
+        problem
+    }
+
+    /// Names what is wrong.
+    #[must_use]
+    pub(super) fn at(mut self, field: impl Into<String>) -> Self {
+        self.field = Some(field.into());
+        self
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let body = serde_json::to_vec(&self).expect("a problem has only texts and numbers");
+        let mut response = (self.status, body).into_response();
+        let headers = response.headers_mut();
+        let kind = HeaderValue::from_static("application/problem+json");
+        headers.insert(header::CONTENT_TYPE, kind);
+        if let Some(ms) = self.retry_after_ms {
+            // The header counts whole seconds; 0 would mean "at once".
+            let seconds = ms.div_ceil(1_000).max(1);
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}
+
+fn as_number<S: serde::Serializer>(status: &StatusCode, s: S) -> Result<S::Ok, S::Error> {
+    s.serialize_u16(status.as_u16())
+}

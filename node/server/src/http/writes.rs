@@ -1,0 +1,256 @@
+//! `POST /v1/...`: a body and a key become a submission, its answer a status and a receipt.
+
+use super::Api;
+use super::body::JsonBody;
+use super::civil_date::CivilDate;
+use super::options::{IdempotencyKey, Parameters, WriteParameters};
+use super::problem::Problem;
+use super::session::{self, SessionToken};
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+use billing_shell::tokio_host::Unanswered;
+use billing_wire::answer::Unavailable;
+use billing_wire::{
+    AccountId, AdjustmentReason, Command, Disposition, Grade, MeterId, MeterRead, OpId,
+    ReadQuality, Receipt, ReversalReason, ServicePointId, Submission, WriteAnswer, WriteOptions,
+};
+use serde::{Deserialize, Serialize};
+
+/// A client that was told to come back does so after this, in milliseconds.
+const RETRY_AFTER_MS: u32 = 1_000;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OpenAccount {
+    account: AccountId,
+    service_point: ServicePointId,
+    date: CivilDate,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RecordPayment {
+    account: AccountId,
+    amount: i64,
+    date: CivilDate,
+    provider: String,
+    external_ref: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RecordRead {
+    reads: Vec<Reading>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Reading {
+    meter: MeterId,
+    date: CivilDate,
+    register: u64,
+    quality: ReadQuality,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PostAdjustment {
+    account: AccountId,
+    amount: i64,
+    reason: AdjustmentReason,
+    date: CivilDate,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ReversePayment {
+    /// The key of the payment.
+    payment: String,
+    amount: i64,
+    reason: ReversalReason,
+    date: CivilDate,
+}
+
+/// What stands beside the body of every write.
+type Beside = (State<Api>, IdempotencyKey, Parameters<WriteParameters>, SessionToken);
+
+pub(super) async fn open_account(
+    beside: Beside,
+    JsonBody(b): JsonBody<OpenAccount>,
+) -> Result<Response, Problem> {
+    let (account, service_point, date) = (b.account, b.service_point, b.date.0);
+    submit(beside, Command::OpenAccount { account, service_point, date }).await
+}
+
+pub(super) async fn record_payment(
+    beside: Beside,
+    JsonBody(b): JsonBody<RecordPayment>,
+) -> Result<Response, Problem> {
+    let (account, amount, date) = (b.account, b.amount, b.date.0);
+    let (provider, external_ref) = (b.provider, b.external_ref);
+    let command = Command::RecordPayment { account, amount, date, provider, external_ref };
+    submit(beside, command).await
+}
+
+pub(super) async fn record_read(
+    beside: Beside,
+    JsonBody(b): JsonBody<RecordRead>,
+) -> Result<Response, Problem> {
+    let read = |r: &Reading| MeterRead {
+        meter: r.meter,
+        date: r.date.0,
+        register: r.register,
+        quality: r.quality,
+    };
+    submit(beside, Command::RecordRead { reads: b.reads.iter().map(read).collect() }).await
+}
+
+pub(super) async fn post_adjustment(
+    beside: Beside,
+    JsonBody(b): JsonBody<PostAdjustment>,
+) -> Result<Response, Problem> {
+    let (account, amount, reason, date) = (b.account, b.amount, b.reason, b.date.0);
+    submit(beside, Command::PostAdjustment { account, amount, reason, date }).await
+}
+
+pub(super) async fn reverse_payment(
+    beside: Beside,
+    JsonBody(b): JsonBody<ReversePayment>,
+) -> Result<Response, Problem> {
+    let payment: OpId = b.payment.parse().map_err(|e: String| Problem::invalid("payment", e))?;
+    let (amount, reason, date) = (b.amount, b.reason, b.date.0);
+    submit(beside, Command::ReversePayment { payment, amount, reason, date }).await
+}
+
+async fn submit(beside: Beside, command: Command) -> Result<Response, Problem> {
+    let (State(api), key, Parameters(parameters), session) = beside;
+    let secret = &api.genesis.secret;
+    session.check(secret)?;
+    let options = parameters.options();
+    let submission = Submission { op_id: key.0, command };
+    let answer = match api.node.write(submission, options).await {
+        Ok(answer) => answer,
+        Err(Unanswered::NotTaken) => return Err(not_taken(&api)),
+        Err(Unanswered::Lost) => WriteAnswer::Unknown,
+    };
+    match answer {
+        WriteAnswer::Done(receipt) => {
+            let status = status_of(&receipt, options, api.genesis.regions.len());
+            let mut response = (status, Json(ReceiptView::of(&receipt))).into_response();
+            session::put(&mut response, &session.join(secret, &receipt.token));
+            Ok(response)
+        }
+        WriteAnswer::Conflict { op_id } => Err(conflict(op_id)),
+        WriteAnswer::Refused(refusal) => Err(Problem::invalid(refusal.field, refusal.detail)),
+        WriteAnswer::Unavailable { reason, retry_after_ms } => {
+            let (kind, detail) = explain(reason);
+            Err(Problem::unavailable(kind, detail, retry_after_ms))
+        }
+        WriteAnswer::Unknown => Err(unknown(key.0)),
+    }
+}
+
+/// 200 replayed, 201 the grade asked for, 202 a weaker one. One region has no geo grade: its
+/// highest, `region`, is then what was asked for (billing.md §3).
+fn status_of(receipt: &Receipt, options: WriteOptions, regions: usize) -> StatusCode {
+    let highest_without_wait = if regions > 1 { Grade::Geo } else { Grade::Region };
+    let asked = match options.min_durability {
+        None => highest_without_wait,
+        Some(Grade::Geo) => highest_without_wait,
+        Some(grade) => grade,
+    };
+    match receipt {
+        Receipt { replayed: true, .. } => StatusCode::OK,
+        Receipt { grade, .. } if *grade >= asked => StatusCode::CREATED,
+        _ => StatusCode::ACCEPTED,
+    }
+}
+
+fn not_taken(api: &Api) -> Problem {
+    let reason =
+        if api.node.is_stopping() { Unavailable::Stopping } else { Unavailable::Overloaded };
+    let (kind, detail) = explain(reason);
+    Problem::unavailable(kind, detail, RETRY_AFTER_MS)
+}
+
+fn explain(reason: Unavailable) -> (&'static str, &'static str) {
+    match reason {
+        Unavailable::NoLeader => ("no-leader", "no leader is known: retry here or elsewhere"),
+        Unavailable::Overloaded => ("overloaded", "too much is in flight: retry later"),
+        Unavailable::GradeUnreachable => {
+            ("grade-unreachable", "the durability asked for cannot be reached now")
+        }
+        Unavailable::DiskFull => ("disk-full", "the disk takes no more: retry at another node"),
+        Unavailable::ClockSkew => {
+            ("clock-skew", "this node's clock is off from the majority's: retry elsewhere")
+        }
+        Unavailable::Stopping => ("stopping", "this node is stopping: retry at another node"),
+    }
+}
+
+fn conflict(op_id: OpId) -> Problem {
+    let detail = format!(
+        "{op_id} came before with another body, which stands; nothing was logged: draw a new key"
+    );
+    let title = "the key is bound to another body";
+    Problem::new(StatusCode::CONFLICT, "key-conflict", title, detail).at("Idempotency-Key")
+}
+
+fn unknown(op_id: OpId) -> Problem {
+    let detail = format!(
+        "it may or may not be logged: retry with the same key, or ask /v1/operations/{op_id}"
+    );
+    Problem::new(StatusCode::GATEWAY_TIMEOUT, "unknown", "the outcome is unknown", detail)
+}
+
+/// A receipt as JSON.
+#[derive(Debug, Serialize)]
+struct ReceiptView {
+    op_id: String,
+    #[serde(flatten)]
+    outcome: OutcomeView,
+    /// Where it stands in the merged order: `ms.counter/region/index+offset`.
+    position: String,
+    durability: Grade,
+    replayed: bool,
+}
+
+impl ReceiptView {
+    fn of(receipt: &Receipt) -> Self {
+        Self {
+            op_id: receipt.op_id.to_string(),
+            outcome: OutcomeView::of(&receipt.disposition),
+            position: receipt.position.to_string(),
+            durability: receipt.grade,
+            replayed: receipt.replayed,
+        }
+    }
+}
+
+/// A disposition as JSON, with positions as texts.
+#[derive(Debug, Serialize)]
+pub(super) struct OutcomeView {
+    disposition: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<serde_json::Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    of: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<String>,
+}
+
+impl OutcomeView {
+    pub(super) fn of(disposition: &Disposition) -> Self {
+        let (mut reason, mut of, mut by) = (None, None, None);
+        match disposition {
+            Disposition::Applied => {}
+            Disposition::Duplicate { of: position } => of = Some(position.to_string()),
+            Disposition::Compensated { by: position } => by = Some(position.to_string()),
+            Disposition::Redirected { reason: why } => reason = serde_json::to_value(why).ok(),
+            Disposition::Denied { reason: why } => reason = serde_json::to_value(why).ok(),
+        }
+        Self { disposition: disposition.name(), reason, of, by }
+    }
+}

@@ -1,0 +1,167 @@
+//! `node.toml`: what an operator sets. Unknown keys are refused and errors show the line.
+
+use billing_core::Config;
+use billing_core::config::ConfigError;
+use billing_wire::{Genesis, NodeId};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use thiserror::Error;
+
+/// A node's settings.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Settings {
+    /// This node's number, as given to `init`.
+    pub(crate) node: u16,
+    /// Its data directory; a relative path starts at the directory of this file.
+    pub(crate) dir: PathBuf,
+    /// Where clients call; port 0 takes a free one (see `addresses.json` in the directory).
+    #[serde(default = "default_http")]
+    pub(crate) http: SocketAddr,
+    /// Where peers call. There is no authentication between nodes: keep it on a private network.
+    #[serde(default = "default_peer")]
+    pub(crate) peer: SocketAddr,
+    /// Where this node calls its peers; it may name itself.
+    #[serde(default)]
+    pub(crate) peers: Vec<PeerSetting>,
+    /// Page cache of the ledger database, in MiB.
+    #[serde(default = "default_cache")]
+    pub(crate) ledger_cache_mib: usize,
+    /// How long a stopping node may take to finish what is in flight, in milliseconds.
+    #[serde(default = "default_drain")]
+    pub(crate) drain_ms: u64,
+    /// Tuning; each key has a default.
+    #[serde(default)]
+    pub(crate) tuning: Tuning,
+}
+
+/// A peer's number and address.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PeerSetting {
+    pub(crate) node: u16,
+    /// `host:port`.
+    pub(crate) address: String,
+}
+
+/// See `billing_core::Config`; what is missing keeps its default.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Tuning {
+    tick_ms: Option<u64>,
+    heartbeat_ticks: Option<u32>,
+    election_ticks: Option<u32>,
+    batch_submissions_max: Option<usize>,
+    uncommitted_entries_max: Option<usize>,
+    in_flight_max: Option<usize>,
+    segment_bytes: Option<u64>,
+    ledger_commit_submissions: Option<usize>,
+    ledger_commit_ms: Option<u64>,
+    ledger_cache_rows: Option<usize>,
+    write_timeout_ms: Option<u64>,
+    clock_skew_max_ms: Option<u64>,
+}
+
+/// Why settings cannot be used.
+#[derive(Debug, Error)]
+pub(crate) enum SettingsError {
+    #[error("cannot read {}: {source}", .path.display())]
+    Io { path: PathBuf, source: io::Error },
+    #[error("{}: {source}", .path.display())]
+    Toml { path: PathBuf, source: Box<toml::de::Error> },
+    #[error("{}: tuning: {source}", .path.display())]
+    Tuning { path: PathBuf, source: ConfigError },
+    #[error("{}: node {node} is none of the nodes of this cluster ({members})", .path.display())]
+    NoMember { path: PathBuf, node: u16, members: String },
+    #[error("{}: peers: the address of node {node} is missing", .path.display())]
+    PeerMissing { path: PathBuf, node: NodeId },
+}
+
+fn default_http() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 8100))
+}
+
+fn default_peer() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 8200))
+}
+
+fn default_cache() -> usize {
+    64
+}
+
+fn default_drain() -> u64 {
+    10_000
+}
+
+impl Settings {
+    /// Reads a file; a relative `dir` is taken from where the file lies.
+    pub(crate) fn read(path: &Path) -> Result<Self, SettingsError> {
+        let text = fs::read_to_string(path)
+            .map_err(|source| SettingsError::Io { path: path.to_owned(), source })?;
+        let mut settings: Self = toml::from_str(&text).map_err(|source| SettingsError::Toml {
+            path: path.to_owned(),
+            source: Box::new(source),
+        })?;
+        if let Some(parent) = path.parent() {
+            settings.dir = parent.join(&settings.dir);
+        }
+        Ok(settings)
+    }
+
+    /// The core's configuration, checked; `path` is for messages.
+    pub(crate) fn config(
+        &self,
+        path: &Path,
+        genesis: Arc<Genesis>,
+        seed: u64,
+    ) -> Result<Config, SettingsError> {
+        let node = NodeId(self.node);
+        if genesis.region_of(node).is_none() {
+            let members: Vec<_> = genesis.nodes().map(|node| node.to_string()).collect();
+            let (path, members) = (path.to_owned(), members.join(", "));
+            return Err(SettingsError::NoMember { path, node: self.node, members });
+        }
+        let peers = self.peers();
+        let missing = genesis.nodes().find(|peer| *peer != node && !peers.contains_key(peer));
+        if let Some(node) = missing {
+            return Err(SettingsError::PeerMissing { path: path.to_owned(), node });
+        }
+        let mut config = Config::new(node, genesis);
+        config.seed = seed;
+        self.tuning.apply(&mut config);
+        config.check().map_err(|source| SettingsError::Tuning { path: path.to_owned(), source })?;
+        Ok(config)
+    }
+
+    /// Addresses by node.
+    pub(crate) fn peers(&self) -> BTreeMap<NodeId, String> {
+        self.peers.iter().map(|peer| (NodeId(peer.node), peer.address.clone())).collect()
+    }
+}
+
+impl Tuning {
+    fn apply(&self, config: &mut Config) {
+        fn set<T: Copy>(place: &mut T, value: Option<T>) {
+            if let Some(value) = value {
+                *place = value;
+            }
+        }
+        set(&mut config.tick_ms, self.tick_ms);
+        set(&mut config.heartbeat_ticks, self.heartbeat_ticks);
+        set(&mut config.election_ticks, self.election_ticks);
+        set(&mut config.batch_submissions_max, self.batch_submissions_max);
+        set(&mut config.uncommitted_entries_max, self.uncommitted_entries_max);
+        set(&mut config.in_flight_max, self.in_flight_max);
+        set(&mut config.segment_bytes, self.segment_bytes);
+        set(&mut config.ledger_commit_submissions, self.ledger_commit_submissions);
+        set(&mut config.ledger_commit_ms, self.ledger_commit_ms);
+        set(&mut config.ledger_cache_rows, self.ledger_cache_rows);
+        set(&mut config.write_timeout_ms, self.write_timeout_ms);
+        set(&mut config.clock_skew_max_ms, self.clock_skew_max_ms);
+    }
+}
