@@ -67,6 +67,14 @@ pub enum RecoverError {
         /// What the configuration says.
         expected: NodeId,
     },
+    /// The superblock is of another set of region logs than genesis.
+    #[error("superblock of {found} region logs, genesis has {expected}: check `dir`")]
+    OtherRegions {
+        /// Region logs in the superblock.
+        found: usize,
+        /// Regions of the cluster.
+        expected: usize,
+    },
     /// A segment that holds promised records is gone.
     #[error("log of region {region}: segment {segment} is missing: restore it or wipe the node")]
     SegmentMissing {
@@ -78,6 +86,14 @@ pub enum RecoverError {
     /// A segment's header does not verify, or is another segment's.
     #[error("log of region {region}: the header of segment {segment} does not verify")]
     SegmentDamaged {
+        /// The region log.
+        region: RegionId,
+        /// The segment.
+        segment: u32,
+    },
+    /// A segment is whole, but was written behind another record than the one before it.
+    #[error("log of region {region}: segment {segment} does not follow the record before it")]
+    SegmentOutOfChain {
         /// The region log.
         region: RegionId,
         /// The segment.

@@ -7,7 +7,7 @@ use super::writer::Tail;
 use super::{Image, RecoverError, Recovered, RecoveredLog};
 use crate::io::{DiskStep, FileName};
 use crate::{canary, sometimes};
-use billing_wire::{Genesis, LogIndex, NodeId, RecordView, RegionId};
+use billing_wire::{Genesis, Hash, LogIndex, NodeId, RecordView, RegionId};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 
@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 struct Segment {
     sequence: u32,
     first_index: LogIndex,
+    prev_hash: Hash,
     length: u64,
     records: Vec<Placed>,
 }
@@ -81,8 +82,9 @@ fn check_identity(
     if superblock.node != node {
         return Err(RecoverError::OtherNode { found: superblock.node, expected: node });
     }
-    if superblock.regions.len() != genesis.regions.len() {
-        return Err(RecoverError::SuperblockDamaged);
+    let (found, expected) = (superblock.regions.len(), genesis.regions.len());
+    if found != expected {
+        return Err(RecoverError::OtherRegions { found, expected });
     }
     Ok(())
 }
@@ -112,6 +114,9 @@ fn recover_log(
             return Err(RecoverError::RecordDamaged { region, index, segment: sequence - 1 });
         }
         records.truncate(kept as usize);
+        if segment.prev_hash != last_hash(&records) {
+            return Err(RecoverError::SegmentOutOfChain { region, segment: sequence });
+        }
         tail.offset = segment.length;
         if sequence == promise.tail_segment {
             tail.offset = cut_tail(promise, &segment, steps);
@@ -145,7 +150,9 @@ fn read_segment(
         return Err(damaged);
     }
     let length = file.len() as u64;
-    Ok(Segment { sequence, first_index: header.first_index, length, records: scan(&header, file) })
+    let records = scan(&header, file);
+    let SegmentHeader { first_index, prev_hash, .. } = header;
+    Ok(Segment { sequence, first_index, prev_hash, length, records })
 }
 
 /// Where the tail segment ends once everything behind the durable index is cut.
@@ -166,11 +173,16 @@ fn cut_tail(promise: &RegionPromise, segment: &Segment, steps: &mut Vec<DiskStep
     end
 }
 
+/// Hash of the last record; zeros when there is none.
+fn last_hash(records: &[Bytes]) -> Hash {
+    let view = records.last().and_then(|last| RecordView::decode(last).ok());
+    view.map_or([0; 32], |view| view.header.hash)
+}
+
 fn check_last(promise: &mut RegionPromise, records: &[Bytes]) -> Result<(), RecoverError> {
     let region = promise.region;
-    let Some(last) = records.last() else { return Ok(()) };
     let index = promise.durable_index;
-    let found = RecordView::decode(last).map_or([0; 32], |view| view.header.hash);
+    let found = last_hash(records);
     if canary!("acknowledged-tail-cut") {
         promise.last_hash = found;
     }
