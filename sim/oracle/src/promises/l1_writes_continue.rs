@@ -67,7 +67,7 @@ impl Writes {
             if limit > to {
                 continue;
             }
-            let next = times.succeeded.partition_point(|at| *at < began);
+            let next = times.succeeded.partition_point(|at| *at <= began);
             let next = times.succeeded.get(next).copied();
             verdicts.check(Promise::L1, limit, None, next.is_some_and(|at| at <= limit), || {
                 let shape = "no write succeeded for 3 s".to_owned();

@@ -26,3 +26,6 @@ pub(crate) mod o6_real_time_order;
 pub(crate) mod r1_reads_are_the_model;
 pub(crate) mod r2_reads_never_go_back;
 pub(crate) mod r3_read_your_writes;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,58 @@
+//! Histories for the promises about answers in time.
+
+use crate::Case;
+use crate::stage::{REGION, SECOND, local, open, pay};
+use billing_wire::{Query, WriteAnswer};
+use billsim_oracle::{Answer, Request};
+
+pub(crate) const CASES: &[Case] = &[
+    ("L1", "no write succeeded for 3 s", |s, broken| {
+        let from = s.now;
+        let call = s.invoke_write(1, 9, pay(1, 5));
+        s.now += if broken { 4 * SECOND } else { 2 * SECOND };
+        s.write(2, 1, open(1));
+        s.now += 5 * SECOND;
+        s.returns(call, Answer::TimedOut);
+        s.jury.availability_window(REGION, from, s.now);
+    }),
+    ("L1", "no write succeeded for 3 s", |s, broken| {
+        let from = s.now;
+        s.write(2, 1, open(1));
+        s.invoke_write(1, 9, pay(1, 5));
+        s.now += if broken { 3 * SECOND } else { 2 * SECOND };
+        // A window that is too short to ask for anything compares nothing of the open call.
+        s.jury.availability_window(REGION, from, s.now.max(from + 3 * SECOND));
+    }),
+    ("L5", "no write succeeded after the faults were over", |s, broken| {
+        s.jury.healed(s.now);
+        let call = s.invoke_write(1, 9, pay(1, 5));
+        s.returns(call, Answer::TimedOut);
+        if !broken {
+            s.write(1, 1, open(1));
+        }
+        s.quiesce(|_| {});
+    }),
+    ("L8", "an answer that nobody waits for", |s, broken| {
+        let call = s.invoke_write(1, 9, pay(1, 5));
+        s.returns(call, Answer::TimedOut);
+        if broken {
+            s.returns(call, Answer::TimedOut);
+        }
+    }),
+    ("L8", "a write was never answered", |s, broken| {
+        s.write(1, 1, open(1));
+        let call = s.invoke_write(1, 9, pay(1, 5));
+        if !broken {
+            s.returns(call, Answer::Write(WriteAnswer::Unknown));
+        }
+        s.quiesce(|_| {});
+    }),
+    ("L8", "a read was never answered", |s, broken| {
+        s.write(1, 1, open(1));
+        let call = s.invoke(1, Request::Read(local(Query::TrialBalance)));
+        if !broken {
+            s.returns(call, Answer::Refused);
+        }
+        s.quiesce(|_| {});
+    }),
+];
