@@ -133,6 +133,7 @@ fn verdict(out: &mut String, tally: &Tally, circumstances: Circumstances<'_>) {
 /// What a gap means, in words.
 pub fn sentence(gap: &Gap) -> String {
     match gap {
+        Gap::Absent(kind) => format!("fault {kind} is required and no plan had it"),
         Gap::Oracle(id) => format!("oracle {id} compared nothing"),
         Gap::Fault(kind) => format!("fault {kind} was armed and no node could see it"),
     }

@@ -3,7 +3,7 @@
 //! and that is the lowest.
 
 use billsim_record::{ExitCode, FaultTally, Outcome, Verdict};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One way to fail, however many seeds found it.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,6 +42,8 @@ pub struct Tally {
     pub comparisons: BTreeMap<String, u64>,
     /// Hits per mark.
     pub marks: BTreeMap<String, u64>,
+    /// Fault kinds that somebody must have seen.
+    pub required: BTreeSet<String>,
     /// Ways to fail, by `<oracle>-<fingerprint>`.
     pub causes: BTreeMap<String, Cause>,
 }
@@ -53,6 +55,8 @@ pub enum Gap {
     Oracle(String),
     /// A fault kind that was armed and that no node could see.
     Fault(String),
+    /// A required fault kind that no plan had.
+    Absent(String),
 }
 
 impl Tally {
@@ -66,6 +70,11 @@ impl Tally {
             marks: marks.into_iter().map(|name| (name.to_owned(), 0)).collect(),
             ..Self::default()
         }
+    }
+
+    /// Demands that a fault kind is seen.
+    pub fn require(&mut self, kind: &str) {
+        self.required.insert(kind.to_owned());
     }
 
     /// Adds what one seed came to.
@@ -142,8 +151,11 @@ impl Tally {
     pub fn gaps(&self) -> Vec<Gap> {
         let silent = self.comparisons.iter().filter(|(_, count)| **count == 0);
         let unseen = self.faults.iter().filter(|(_, t)| t.armed > 0 && t.observed == 0);
+        let is_absent = |kind: &&String| self.faults.get(*kind).is_none_or(|t| t.armed == 0);
+        let absent = self.required.iter().filter(is_absent);
         let silent = silent.map(|(id, _)| Gap::Oracle(id.clone()));
-        silent.chain(unseen.map(|(kind, _)| Gap::Fault(kind.clone()))).collect()
+        let unseen = unseen.map(|(kind, _)| Gap::Fault(kind.clone()));
+        silent.chain(unseen).chain(absent.map(|kind| Gap::Absent(kind.clone()))).collect()
     }
 
     /// Marks that no seed reached.
