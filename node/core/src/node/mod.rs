@@ -302,6 +302,11 @@ impl Node {
             && self.ledger.dirty_submissions() == 0
     }
 
+    /// How far the fold is; cheaper than [`Node::status`].
+    pub fn folded(&self) -> Frontier {
+        self.ledger.frontier()
+    }
+
     /// What the node says of itself.
     pub fn status(&self) -> Status {
         let own = self.own_log();

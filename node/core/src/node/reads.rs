@@ -29,7 +29,8 @@ impl Node {
         }
         let watermark = self.ledger.watermark();
         let seen = read.token.unwrap_or_default();
-        let session_gap = read.level == ReadLevel::Session && !frontier.covers(&seen.frontier);
+        let is_behind = !frontier.covers(&seen.frontier) || watermark < seen.watermark;
+        let session_gap = read.level != ReadLevel::Local && is_behind;
         if session_gap {
             sometimes!("session-gap");
         }

@@ -232,7 +232,8 @@ impl Node {
             return;
         }
         for submission in view.submissions().flatten() {
-            let Some(pending) = self.sessions.finish(submission.op_id) else { continue };
+            let (op_id, fingerprint) = (submission.op_id, &submission.fingerprint);
+            let Some(pending) = self.sessions.folded(op_id, fingerprint) else { continue };
             let position = view.header.position(submission.offset);
             let Ok(known) = self.ledger.operation(submission.op_id) else {
                 self.halt(HaltReason::Ledger, out);

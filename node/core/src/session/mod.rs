@@ -133,7 +133,15 @@ impl Sessions {
         }
     }
 
-    /// The operation was folded, or its forward was answered: takes it out.
+    /// A submission was folded: takes out the operation if that is what waits here. The same
+    /// `op_id` with another body, sent through another node, is somebody else's submission; the
+    /// one that waits here has its own end still to come.
+    pub fn folded(&mut self, op_id: OpId, fingerprint: &Hash) -> Option<Pending> {
+        let waits = self.in_flight.get(&op_id).is_some_and(|p| p.fingerprint == *fingerprint);
+        if waits { self.finish(op_id) } else { None }
+    }
+
+    /// The operation's forward was answered: takes it out.
     pub fn finish(&mut self, op_id: OpId) -> Option<Pending> {
         let pending = self.in_flight.remove(&op_id)?;
         if let Stage::Forwarded { sequence } = pending.stage {
