@@ -1,0 +1,281 @@
+//! A node's disk: what the process sees (`current`), what would survive a power cut
+//! (`durable`), and the un-synced operations between the two.
+//!
+//! A persist is a job whose steps complete at drawn times; they are applied when the world looks.
+//! A power cut keeps, loses or tears each un-synced operation on its own, in sectors of 512
+//! bytes; a kill keeps them all. A failed sync drops what it should have kept, while the process
+//! still sees it: that is what page caches do (Rebello et al., "Can Applications Recover from
+//! fsync Failures?", ATC 2020).
+
+mod directory;
+mod file;
+pub mod inspector;
+mod job;
+
+pub use directory::DiskHandle;
+pub use inspector::Inspector;
+
+use crate::seed::Stream;
+use billing_core::{DiskFault, DiskStep, FileName, PersistToken};
+use file::File;
+use job::Job;
+use std::collections::BTreeMap;
+use std::io;
+
+/// How long the disk takes.
+#[derive(Debug, Clone, Copy)]
+pub struct DiskTiming {
+    /// A write, in nanoseconds.
+    pub write_ns: (u64, u64),
+    /// A sync, in nanoseconds.
+    pub sync_ns: (u64, u64),
+}
+
+/// Faults that are armed on a disk, and what came of them.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct DiskFaults {
+    /// So many more writes fail.
+    pub write_fails: u32,
+    /// So many more syncs fail.
+    pub sync_fails: u32,
+    /// Everything takes so many times as long; 0 and 1 for normal.
+    pub slow: u32,
+    /// The power goes in the middle of this step from now, counted from 1; 0 for never.
+    pub power_cut_at: u32,
+}
+
+/// What a submitted persist will come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Submitted {
+    /// When.
+    pub done_at: u64,
+    /// How.
+    pub result: Result<(), DiskFault>,
+    /// The power goes at this time, in the middle of a step.
+    pub power_cut_at: Option<u64>,
+}
+
+/// One disk.
+#[derive(Debug)]
+pub struct Disk {
+    timing: DiskTiming,
+    stream: Stream,
+    files: BTreeMap<FileName, File>,
+    /// Removed since the last sync: a power cut may bring them back.
+    removed: Vec<(FileName, File)>,
+    job: Option<Job>,
+    inspector: Inspector,
+    /// Armed faults.
+    pub faults: DiskFaults,
+    /// Counts crashes: handles of an earlier life fail.
+    pub life: u32,
+    /// Bytes lost at the last power cut.
+    pub lost_bytes: u64,
+}
+
+impl Disk {
+    /// An empty disk.
+    pub fn new(timing: DiskTiming, stream: Stream) -> Self {
+        Self {
+            timing,
+            stream,
+            files: BTreeMap::new(),
+            removed: Vec::new(),
+            job: None,
+            inspector: Inspector::default(),
+            faults: DiskFaults::default(),
+            life: 0,
+            lost_bytes: 0,
+        }
+    }
+
+    /// What would survive a power cut.
+    pub fn inspector(&self) -> &Inspector {
+        &self.inspector
+    }
+
+    /// Starts a persist. Faults that are armed strike here; their effect shows when the step's
+    /// time has come.
+    ///
+    /// # Panics
+    /// When a persist is open: a node has one at a time.
+    pub fn submit(&mut self, now: u64, token: PersistToken, steps: Vec<DiskStep>) -> Submitted {
+        assert!(self.job.is_none(), "one persist at a time, {token:?} came too early");
+        let mut at = now;
+        let mut power_cut_at = None;
+        let mut result = Ok(());
+        let mut timed = Vec::with_capacity(steps.len());
+        for step in steps {
+            let (low, high) = match step {
+                DiskStep::Sync { .. } => self.timing.sync_ns,
+                _ => self.timing.write_ns,
+            };
+            let takes = self.stream.range(low, high) * u64::from(self.faults.slow.max(1));
+            if self.faults.power_cut_at > 0 {
+                self.faults.power_cut_at -= 1;
+                if self.faults.power_cut_at == 0 {
+                    power_cut_at = Some(at + takes / 2);
+                }
+            }
+            at += takes;
+            result = self.strike(&step);
+            timed.push((at, step));
+            if result.is_err() {
+                break;
+            }
+        }
+        self.job = Some(Job::new(timed, result.err()));
+        Submitted { done_at: at, result, power_cut_at }
+    }
+
+    fn strike(&mut self, step: &DiskStep) -> Result<(), DiskFault> {
+        match step {
+            DiskStep::Write { .. } if self.faults.write_fails > 0 => {
+                self.faults.write_fails -= 1;
+                Err(DiskFault::Io)
+            }
+            DiskStep::Sync { .. } if self.faults.sync_fails > 0 => {
+                self.faults.sync_fails -= 1;
+                Err(DiskFault::Sync)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Applies every step whose time has come.
+    pub fn advance(&mut self, now: u64) {
+        let Some(mut job) = self.job.take() else { return };
+        while let Some((step, fault)) = job.next_done(now) {
+            match fault {
+                None => self.apply(&step),
+                Some(DiskFault::Sync) => self.drop_unsynced(&step),
+                Some(DiskFault::Io | DiskFault::Full) => {}
+            }
+        }
+        if !job.is_done() {
+            self.job = Some(job);
+        }
+    }
+
+    fn apply(&mut self, step: &DiskStep) {
+        match step {
+            DiskStep::Write { file, offset, bytes } => {
+                self.files.entry(*file).or_default().write(*offset, bytes.clone());
+            }
+            DiskStep::SetLength { file, length } => {
+                self.files.entry(*file).or_default().set_length(*length);
+            }
+            DiskStep::Sync { file } => self.sync(*file),
+            DiskStep::Remove { file } => {
+                if let Some(removed) = self.files.remove(file) {
+                    self.removed.push((*file, removed));
+                }
+            }
+        }
+    }
+
+    fn sync(&mut self, name: FileName) {
+        self.removed.clear();
+        let Some(file) = self.files.get_mut(&name) else { return };
+        let cut = file.sync();
+        self.inspector.synced(name, file.durable(), cut);
+    }
+
+    fn drop_unsynced(&mut self, step: &DiskStep) {
+        if let DiskStep::Sync { file } = step
+            && let Some(file) = self.files.get_mut(file)
+        {
+            file.forget_unsynced();
+        }
+    }
+
+    /// The power goes: un-synced operations are kept, lost or torn, each on its own. Returns the
+    /// number of un-synced operations that were on the way.
+    pub fn power_cut(&mut self, now: u64) -> usize {
+        self.advance(now);
+        if let Some(step) = self.job.take().and_then(Job::in_progress) {
+            // A write in progress is an un-synced operation like the others; a sync in progress
+            // has kept any part of what it covers.
+            if matches!(step, DiskStep::Write { .. } | DiskStep::SetLength { .. }) {
+                self.apply(&step);
+            }
+        }
+        let mut unsynced = 0;
+        self.lost_bytes = 0;
+        for (name, file) in std::mem::take(&mut self.removed) {
+            unsynced += 1;
+            if self.stream.below(2) == 0 {
+                self.files.entry(name).or_insert(file);
+            }
+        }
+        let mut gone = Vec::new();
+        for (name, file) in &mut self.files {
+            unsynced += file.unsynced();
+            self.lost_bytes += file.power_cut(&mut self.stream);
+            if file.never_existed() {
+                gone.push(*name);
+            }
+        }
+        for name in gone {
+            self.files.remove(&name);
+        }
+        self.life += 1;
+        self.rescan();
+        unsynced
+    }
+
+    /// The process dies, the machine lives: what was written stays, un-synced or not.
+    pub fn kill(&mut self, now: u64) {
+        self.advance(now);
+        self.job = None;
+        self.life += 1;
+    }
+
+    /// The process gave up its handles and opens again.
+    pub fn reopen(&mut self, now: u64) {
+        self.kill(now);
+    }
+
+    fn rescan(&mut self) {
+        self.inspector = Inspector::default();
+        for (name, file) in &self.files {
+            self.inspector.synced(*name, file.durable(), true);
+        }
+    }
+
+    /// Runs steps at once, as a process does while it opens.
+    ///
+    /// # Errors
+    /// An armed fault struck.
+    pub fn run_now(&mut self, steps: &[DiskStep]) -> io::Result<()> {
+        for step in steps {
+            match self.strike(step) {
+                Ok(()) => self.apply(step),
+                Err(fault) => {
+                    self.drop_unsynced(step);
+                    return Err(io::Error::other(format!("{fault:?} while opening")));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn list(&self) -> Vec<FileName> {
+        self.files.keys().copied().collect()
+    }
+
+    fn file(&self, name: FileName) -> io::Result<&File> {
+        self.files.get(&name).ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
+    }
+
+    fn file_mut(&mut self, name: FileName) -> &mut File {
+        self.files.entry(name).or_default()
+    }
+
+    fn rename(&mut self, from: FileName, to: FileName) -> io::Result<()> {
+        let file = self.files.remove(&from).ok_or(io::ErrorKind::NotFound)?;
+        self.files.insert(to, file);
+        self.sync(to);
+        Ok(())
+    }
+}

@@ -1,0 +1,237 @@
+//! One seed: expand it into a plan, run the world through its phases, judge it.
+
+use crate::crew::{Arm, Central, Crew, Tasks};
+use crate::scenario::Scenario;
+use crate::world::{Phase, Todo, World};
+use crate::{marks, panics, plan};
+use billsim_oracle::Violation;
+use billsim_record::outcome::OUTCOME_FORMAT;
+use billsim_record::{Failure, FaultPlan, Outcome, Verdict};
+use hdrhistogram::Histogram;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// How often a phase asks whether it is finished, in simulated nanoseconds.
+const ASK_EVERY_NS: u64 = 100_000_000;
+/// Events between two looks at the flag that ends a run from outside.
+const LOOK_EVERY: u64 = 1_024;
+
+/// What to run.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// The scenario.
+    pub scenario: Arc<Scenario>,
+    /// The seed.
+    pub seed: u64,
+    /// Faults to use instead of those that the seed draws.
+    pub plan: Option<FaultPlan>,
+    /// Who runs the nodes.
+    pub arm: Arm,
+    /// Changes one byte of this delivered frame, to prove that the trace hash sees it.
+    pub altered_frame: Option<u64>,
+    /// Name of the planted bug, for the outcome.
+    pub canary: Option<String>,
+}
+
+impl Job {
+    /// A plain run of one seed.
+    pub fn new(scenario: Arc<Scenario>, seed: u64) -> Self {
+        Self { scenario, seed, plan: None, arm: Arm::Central, altered_frame: None, canary: None }
+    }
+}
+
+/// What a run came to.
+#[derive(Debug, Clone)]
+pub struct RunResult {
+    /// For `outcomes.jsonl`.
+    pub outcome: Outcome,
+    /// The faults that ran.
+    pub plan: FaultPlan,
+    /// Latency of acknowledged writes in simulated microseconds.
+    pub write_latency: Histogram<u64>,
+    /// Who ran the nodes.
+    pub arm: Arm,
+}
+
+/// Runs one seed. Must be called on a fresh thread: the runtime takes over its clock and
+/// entropy, and a thread that has used a hash map before has drawn from them.
+pub fn run(job: &Job, abandoned: &AtomicBool) -> RunResult {
+    panics::watch();
+    let _ = marks::take_all();
+    let plan = job.plan.clone().unwrap_or_else(|| plan::draw(&job.scenario, job.seed));
+    let runtime =
+        madsim::runtime::Runtime::with_seed_and_config(job.seed, madsim::Config::default());
+    let world = Box::new(World::new(&job.scenario, job.seed, plan));
+    runtime.block_on(async move {
+        let nodes = world.size();
+        let result = match job.arm {
+            Arm::Central => course(job, world, Central::new(nodes), abandoned).await,
+            Arm::Tasks => course(job, world, Tasks::new(nodes), abandoned).await,
+        };
+        // Killed tasks are dropped a little later; without this the runtime would leak them.
+        madsim::time::sleep(Duration::from_millis(1)).await;
+        result
+    })
+}
+
+/// How a course ended.
+enum End {
+    Settled,
+    Stuck(Vec<String>),
+    Broken,
+    Abandoned,
+}
+
+async fn course<C: Crew>(
+    job: &Job,
+    mut world: Box<World>,
+    mut crew: C,
+    abandoned: &AtomicBool,
+) -> RunResult {
+    let clock = madsim::time::TimeHandle::current();
+    let started = clock.elapsed();
+    let safety_ends = u64::from(job.scenario.phases.safety_s) * 1_000_000_000;
+    world.alter_frame(job.altered_frame);
+    let mut phase_ends = safety_ends;
+    let mut ask_at = u64::MAX;
+    let mut events = 0_u64;
+    let end = loop {
+        events += 1;
+        if world.first_violation().is_some() {
+            break End::Broken;
+        }
+        if events.is_multiple_of(LOOK_EVERY) && abandoned.load(Ordering::Relaxed) {
+            break End::Abandoned;
+        }
+        let next = world.next_at().unwrap_or(u64::MAX);
+        if world.phase == Phase::Safety && next >= safety_ends {
+            world.now = safety_ends;
+            for todo in world.enter_liveness() {
+                world = carry_out(world, &mut crew, todo).await;
+            }
+            phase_ends = world.now + world.phase_limit();
+            ask_at = world.now;
+            continue;
+        }
+        if next >= ask_at {
+            let statuses = crew.statuses().await;
+            let unfinished = world.unfinished(&statuses);
+            ask_at += ASK_EVERY_NS;
+            if unfinished.is_empty() && world.phase == Phase::Recovery {
+                break End::Settled;
+            } else if unfinished.is_empty() {
+                world.enter_recovery();
+                phase_ends = world.now + world.phase_limit();
+            } else if ask_at > phase_ends {
+                break End::Stuck(unfinished);
+            }
+            continue;
+        }
+        let elapsed = (clock.elapsed() - started).as_nanos() as u64;
+        if next > elapsed {
+            clock.advance(Duration::from_nanos(next - elapsed));
+        }
+        let todo = world.advance();
+        world = carry_out(world, &mut crew, todo).await;
+    };
+    let replicas = crew.leave().await;
+    if matches!(end, End::Settled) {
+        world.judge_quiescence(&replicas);
+    }
+    conclude(job, *world, end)
+}
+
+async fn carry_out<C: Crew>(world: Box<World>, crew: &mut C, todo: Todo) -> Box<World> {
+    match todo {
+        Todo::Nothing => world,
+        Todo::Feed { slot, input } => crew.feed(world, slot, input).await,
+        Todo::Start { slot } => crew.start(world, slot).await,
+        Todo::Stop { slot } => {
+            crew.stop(slot);
+            world
+        }
+    }
+}
+
+fn conclude(job: &Job, world: World, end: End) -> RunResult {
+    let plan = world.plan().clone();
+    let acknowledged = world.acknowledged();
+    let last_fault = world.last_fault.clone();
+    let (now, events, trace_hash) = (world.now, world.trace.events(), world.trace.digest());
+    let (broken, delivered, write_latency) = (world.broken, world.delivered, world.latency);
+    let faults = world.tallies.into_map();
+    let judgement = world.jury.finish();
+    let mut violations: Vec<Violation> = broken.into_iter().collect();
+    violations.extend(judgement.violations);
+    let stuck = match end {
+        End::Stuck(sentences) => sentences,
+        End::Abandoned => vec!["the run made no progress in wall time and was ended".to_owned()],
+        End::Settled | End::Broken => Vec::new(),
+    };
+    let failure = failure(&violations, &stuck, now, events, last_fault);
+    let verdict = match violations.first() {
+        Some(first) if first.oracle.starts_with('L') => Verdict::Liveness,
+        Some(_) => Verdict::Safety,
+        None if !stuck.is_empty() => Verdict::Liveness,
+        None => Verdict::Held,
+    };
+    let comparisons = judgement.comparisons.into_iter().map(|(id, n)| (id.to_owned(), n)).collect();
+    let quantile = |q| write_latency.value_at_quantile(q);
+    let outcome = Outcome {
+        format: OUTCOME_FORMAT,
+        scenario: job.scenario.name.clone(),
+        seed: job.seed,
+        canary: job.canary.clone(),
+        verdict,
+        trace_hash,
+        simulated_seconds: now as f64 / 1e9,
+        acknowledged,
+        delivered_messages: delivered,
+        events,
+        faults,
+        comparisons,
+        marks: marks::take_all(),
+        write_latency_us: (!write_latency.is_empty())
+            .then(|| [quantile(0.5), quantile(0.99), quantile(0.999), write_latency.max()]),
+        failure,
+        stuck,
+    };
+    RunResult { outcome, plan, write_latency, arm: job.arm }
+}
+
+fn failure(
+    violations: &[Violation],
+    stuck: &[String],
+    now: u64,
+    events: u64,
+    last_fault: Option<String>,
+) -> Option<Failure> {
+    let (oracle, promise, shape, detail, transaction, at) = match violations.first() {
+        Some(v) => {
+            (v.oracle, v.promise, v.shape.clone(), v.detail.clone(), v.transaction.clone(), v.at)
+        }
+        None => {
+            let first = stuck.first()?;
+            let promise = "a healed core of two nodes resolves everything that clients wait for";
+            ("L5", promise, without_numbers(first), stuck.join("; "), None, now)
+        }
+    };
+    let fingerprint = xxhash_rust::xxh3::xxh3_64(format!("{oracle}/{shape}").as_bytes());
+    Some(Failure {
+        oracle: oracle.to_owned(),
+        promise: promise.to_owned(),
+        detail,
+        transaction,
+        last_fault,
+        at_ns: at,
+        event: events,
+        fingerprint: format!("{fingerprint:016x}"),
+        further: violations.len().saturating_sub(1) as u64,
+    })
+}
+
+/// The shape of a sentence: what groups failures that differ in numbers only.
+fn without_numbers(sentence: &str) -> String {
+    sentence.chars().filter(|c| !c.is_ascii_digit()).collect()
+}

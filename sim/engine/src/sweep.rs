@@ -1,0 +1,176 @@
+//! Many seeds: each on a fresh thread, with a guard on wall time, so that one seed's hang or
+//! abortive end is one seed's verdict and takes no other with it.
+
+use crate::run::{Job, RunResult, run};
+use crate::world::LATENCY_MAX_US;
+use billsim_record::outcome::OUTCOME_FORMAT;
+use billsim_record::plan::PLAN_FORMAT;
+use billsim_record::{Failure, FaultPlan, Outcome, Verdict};
+use hdrhistogram::Histogram;
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How often the sweep looks at its guards.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// A run that was told to end and does not is left behind after this.
+const GRACE: Duration = Duration::from_secs(5);
+/// Stack of a simulating thread in bytes.
+const STACK_BYTES: usize = 8 << 20;
+
+/// How a sweep runs.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// Seeds at a time.
+    pub jobs: usize,
+    /// Wall time after which a seed's run is ended.
+    pub wall_limit: Duration,
+}
+
+struct Running {
+    job: Job,
+    since: Instant,
+    abandoned: Arc<AtomicBool>,
+}
+
+type Message = (u64, Result<Box<RunResult>, String>);
+
+/// Runs jobs until there are no more or `stop` is set; hands over each result as it comes, and
+/// the time in between. Returns whether every job ran.
+///
+/// # Panics
+/// When the system refuses a thread.
+pub fn sweep(
+    jobs: impl IntoIterator<Item = Job>,
+    settings: Settings,
+    stop: &AtomicBool,
+    mut on_result: impl FnMut(RunResult),
+    mut on_idle: impl FnMut(),
+) -> bool {
+    let (sender, receiver) = channel::<Message>();
+    let mut jobs = jobs.into_iter().peekable();
+    let mut running: BTreeMap<u64, Running> = BTreeMap::new();
+    let mut number = 0;
+    loop {
+        while running.len() < settings.jobs.max(1) && !stop.load(Ordering::Relaxed) {
+            let Some(job) = jobs.next() else { break };
+            number += 1;
+            running.insert(number, start(number, job, sender.clone()));
+        }
+        if running.is_empty() {
+            return jobs.peek().is_none();
+        }
+        match receiver.recv_timeout(LOOK_EVERY) {
+            Ok((number, result)) => {
+                // A run that was left behind may still end; nobody waits for it any more.
+                if let Some(done) = running.remove(&number) {
+                    on_result(match result {
+                        Ok(result) => *result,
+                        Err(words) => ended_badly(&done.job, Verdict::Safety, &words),
+                    });
+                }
+            }
+            Err(RecvTimeoutError::Timeout) => on_idle(),
+            Err(RecvTimeoutError::Disconnected) => unreachable!("the sweep holds a sender"),
+        }
+        for job in overdue(&mut running, settings.wall_limit) {
+            let words = format!("no end after {} s of wall time", settings.wall_limit.as_secs());
+            on_result(ended_badly(&job, Verdict::Liveness, &words));
+        }
+    }
+}
+
+/// Runs one job on a fresh thread, without a guard.
+///
+/// # Errors
+/// What the testbed itself panicked with.
+///
+/// # Panics
+/// When the system refuses a thread.
+pub fn run_one(job: Job) -> Result<RunResult, String> {
+    let (sender, receiver) = channel();
+    let _running = start(0, job, sender);
+    match receiver.recv() {
+        Ok((_, result)) => result.map(|result| *result),
+        Err(_) => Err("the thread of the run is gone".to_owned()),
+    }
+}
+
+// The one place that starts threads: a run needs one that has not touched a hash map yet.
+// Its wall clock is real: guards are about the machine, not about the simulation.
+#[allow(clippy::disallowed_methods)]
+fn start(number: u64, job: Job, sender: Sender<Message>) -> Running {
+    let abandoned = Arc::new(AtomicBool::new(false));
+    let running =
+        Running { job: job.clone(), since: Instant::now(), abandoned: Arc::clone(&abandoned) };
+    let body = move || {
+        let result = catch_unwind(AssertUnwindSafe(|| Box::new(run(&job, &abandoned))));
+        let result = result.map_err(|payload| crate::panics::describe(payload.as_ref()));
+        // Nobody listens when the sweep was interrupted.
+        let _ = sender.send((number, result));
+    };
+    thread::Builder::new()
+        .name(format!("seed {}", running.job.seed))
+        .stack_size(STACK_BYTES)
+        .spawn(body)
+        .expect("the system gives a thread per job");
+    running
+}
+
+fn overdue(running: &mut BTreeMap<u64, Running>, limit: Duration) -> Vec<Job> {
+    let mut left_behind = Vec::new();
+    running.retain(|_, run| {
+        let since = run.since.elapsed();
+        if since > limit {
+            run.abandoned.store(true, Ordering::Relaxed);
+        }
+        if since <= limit + GRACE {
+            return true;
+        }
+        left_behind.push(run.job.clone());
+        false
+    });
+    left_behind
+}
+
+/// The result of a run that could not tell its own.
+fn ended_badly(job: &Job, verdict: Verdict, words: &str) -> RunResult {
+    let scenario = job.scenario.name.clone();
+    let failure = Failure {
+        oracle: "run".to_owned(),
+        promise: "a run comes to its end".to_owned(),
+        detail: words.to_owned(),
+        transaction: None,
+        last_fault: None,
+        at_ns: 0,
+        event: 0,
+        fingerprint: format!("{:016x}", xxhash_rust::xxh3::xxh3_64(verdict.name().as_bytes())),
+        further: 0,
+    };
+    let outcome = Outcome {
+        format: OUTCOME_FORMAT,
+        scenario: scenario.clone(),
+        seed: job.seed,
+        canary: job.canary.clone(),
+        verdict,
+        trace_hash: "0000000000000000".to_owned(),
+        simulated_seconds: 0.0,
+        acknowledged: 0,
+        delivered_messages: 0,
+        events: 0,
+        faults: BTreeMap::new(),
+        comparisons: BTreeMap::new(),
+        marks: BTreeMap::new(),
+        write_latency_us: None,
+        failure: Some(failure),
+        stuck: vec![words.to_owned()],
+    };
+    let drawn = || FaultPlan { format: PLAN_FORMAT, scenario, seed: job.seed, faults: Vec::new() };
+    let plan = job.plan.clone().unwrap_or_else(drawn);
+    let write_latency = Histogram::new_with_max(LATENCY_MAX_US, 3).expect("the bounds are legal");
+    RunResult { outcome, plan, write_latency, arm: job.arm }
+}

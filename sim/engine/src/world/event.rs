@@ -1,0 +1,97 @@
+//! What can happen next.
+
+use billing_core::{DiskFault, PersistToken};
+use billing_wire::{NodeId, Read, Submission};
+use billsim_oracle::{Answer, CallId};
+use bytes::Bytes;
+
+/// Something that a node will be told.
+#[derive(Debug)]
+pub enum NodeEvent {
+    /// Its timer.
+    Tick,
+    /// A frame arrives.
+    Frame(Bytes),
+    /// A persist is done.
+    DiskDone {
+        /// Which.
+        token: PersistToken,
+        /// How it went.
+        result: Result<(), DiskFault>,
+    },
+    /// A ledger commit is done.
+    LedgerDone(Result<(), DiskFault>),
+    /// A client's write arrives.
+    Write(CallId, Box<Submission>),
+    /// A client's read arrives.
+    Read(CallId, Box<Read>),
+}
+
+/// Something that will happen.
+#[derive(Debug)]
+pub enum Event {
+    /// To a node, if it still lives that life.
+    Node {
+        /// Its machine.
+        slot: usize,
+        /// The life that it is meant for.
+        life: u32,
+        /// What.
+        event: NodeEvent,
+    },
+    /// A client's request arrives at a machine, whatever life it is in.
+    Request {
+        /// The machine.
+        slot: usize,
+        /// What.
+        event: NodeEvent,
+    },
+    /// An answer arrives at a client.
+    Answer(CallId, Box<Answer>),
+    /// A client's patience ends.
+    Deadline(CallId),
+    /// The clients want to act.
+    Clients,
+    /// The planned fault with this number begins.
+    FaultBegins(usize),
+    /// The planned fault with this number ends.
+    FaultEnds(usize),
+    /// The power goes in the middle of a disk step.
+    PowerCut {
+        /// The machine.
+        slot: usize,
+        /// The life that it is meant for.
+        life: u32,
+        /// Which planned kind it is.
+        kind: &'static str,
+    },
+    /// A machine is switched on.
+    Start {
+        /// The machine.
+        slot: usize,
+        /// The life that ended.
+        life: u32,
+    },
+    /// A process that stood still goes on.
+    Resume {
+        /// The machine.
+        slot: usize,
+        /// The life that it is meant for.
+        life: u32,
+    },
+}
+
+impl NodeEvent {
+    /// The call of a client's request.
+    pub fn call(&self) -> Option<CallId> {
+        match self {
+            Self::Write(call, _) | Self::Read(call, _) => Some(*call),
+            _ => None,
+        }
+    }
+}
+
+/// Names a machine's node in messages of the testbed.
+pub fn name(node: NodeId) -> String {
+    format!("node {node}")
+}

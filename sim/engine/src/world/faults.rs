@@ -1,0 +1,260 @@
+//! Planned faults: how each begins and ends. Every change here is undone here, so that the
+//! liveness phase can end them all and assert that nothing is left.
+
+use super::event::{Event, NodeEvent};
+use super::links::LinkFaults;
+use super::machine::Power;
+use super::{Todo, World};
+use crate::trace::Traced;
+use billing_core::sometimes;
+use billsim_record::Fault;
+
+const MS: u64 = 1_000_000;
+
+impl World {
+    pub(super) fn begin_fault(&mut self, number: usize) -> Todo {
+        let planned = self.plan.faults[number].clone();
+        let kind = planned.fault.kind();
+        let fault = planned.fault;
+        let ends_at = self.now + planned.for_ms * MS;
+        self.trace.add(self.now, Traced::Fault, number as u8, kind.as_bytes());
+        self.last_fault =
+            Some(format!("{fault:?} at {} ms for {} ms", planned.at_ms, planned.for_ms));
+        match fault {
+            Fault::PowerCut { node } => return self.power_cut(node.into(), kind, Some(ends_at)),
+            Fault::Kill { node } => return self.kill(node.into(), ends_at),
+            Fault::PowerCutAll => {
+                for slot in 0..self.machines.len() {
+                    let life = self.machines[slot].life;
+                    self.queue.push(self.now, Event::PowerCut { slot, life, kind });
+                }
+                return Todo::Nothing;
+            }
+            Fault::Pause { node } => {
+                self.pause(node.into(), ends_at);
+                return Todo::Nothing;
+            }
+            _ => {}
+        }
+        self.tallies.fired(kind);
+        self.in_force[number] = true;
+        self.switch(&fault, true);
+        if ends_at > self.now {
+            self.queue.push(ends_at, Event::FaultEnds(number));
+        }
+        Todo::Nothing
+    }
+
+    pub(super) fn end_fault(&mut self, number: usize) -> Option<Todo> {
+        if std::mem::take(&mut self.in_force[number]) {
+            self.trace.add(self.now, Traced::Fault, number as u8, b"over");
+            let fault = self.plan.faults[number].fault.clone();
+            self.switch(&fault, false);
+        }
+        None
+    }
+
+    /// Ends every fault that is in force.
+    pub(super) fn end_all_faults(&mut self) {
+        for number in 0..self.plan.faults.len() {
+            self.end_fault(number);
+        }
+        for machine in &mut self.machines {
+            // Armed faults that never struck are disarmed too.
+            machine.disk().faults = crate::disk::DiskFaults::default();
+        }
+    }
+
+    /// Whether no source of faults is left, except machines that are down.
+    pub(super) fn is_healed(&self) -> bool {
+        let machines_are_well = self.machines.iter().all(|machine| {
+            let disk = machine.disk().faults;
+            machine.clock.is_true()
+                && machine.isolated == 0
+                && machine.client_cuts == 0
+                && disk.write_fails + disk.sync_fails + disk.slow + disk.power_cut_at == 0
+        });
+        machines_are_well && self.links.are_clean() && !self.in_force.contains(&true)
+    }
+
+    fn switch(&mut self, fault: &Fault, on: bool) {
+        match *fault {
+            Fault::Loss { from, to, ppm } => self.link(from, to, on, |l| &mut l.loss_ppm, ppm),
+            Fault::Duplicate { from, to, ppm } => {
+                self.link(from, to, on, |l| &mut l.duplicate_ppm, ppm);
+            }
+            Fault::Reorder { from, to, ppm } => {
+                self.link(from, to, on, |l| &mut l.reorder_ppm, ppm);
+            }
+            Fault::BitFlip { from, to, ppm } => self.link(from, to, on, |l| &mut l.flip_ppm, ppm),
+            Fault::Delay { from, to, extra_us } => {
+                let extra_ns = u64::from(extra_us) * 1_000;
+                let link = self.links.faults(from.into(), to.into());
+                link.extra_ns = if on { extra_ns } else { 0 };
+            }
+            Fault::SlowLink { from, to, bytes_per_s } if on => {
+                self.links.faults(from.into(), to.into()).bytes_per_s = bytes_per_s.into();
+            }
+            Fault::SlowLink { from, to, .. } => {
+                self.links.speed_up(self.now, from.into(), to.into());
+            }
+            Fault::Cut { from, to } => {
+                count(&mut self.links.faults(from.into(), to.into()).cuts, on);
+            }
+            Fault::Isolate { node } => count(&mut self.machines[usize::from(node)].isolated, on),
+            Fault::ClientCut { node } => {
+                count(&mut self.machines[usize::from(node)].client_cuts, on);
+            }
+            _ => self.switch_machine(fault, on),
+        }
+    }
+
+    fn link(
+        &mut self,
+        from: u8,
+        to: u8,
+        on: bool,
+        field: impl Fn(&mut LinkFaults) -> &mut u32,
+        value: u32,
+    ) {
+        *field(self.links.faults(from.into(), to.into())) = if on { value } else { 0 };
+    }
+
+    fn switch_machine(&mut self, fault: &Fault, on: bool) {
+        let now = self.now;
+        match *fault {
+            Fault::PowerCutAtWrite { node, step } => {
+                let mut disk = self.machines[usize::from(node)].disk();
+                disk.faults.power_cut_at = if on { step } else { 0 };
+            }
+            Fault::SlowDisk { node, factor } => {
+                let mut disk = self.machines[usize::from(node)].disk();
+                disk.faults.slow = if on { factor } else { 0 };
+            }
+            Fault::WriteFails { node, count } => {
+                let mut disk = self.machines[usize::from(node)].disk();
+                disk.faults.write_fails = if on { count } else { 0 };
+            }
+            Fault::SyncFails { node, count } => {
+                let mut disk = self.machines[usize::from(node)].disk();
+                disk.faults.sync_fails = if on { count } else { 0 };
+            }
+            Fault::ClockOffset { node, .. }
+            | Fault::ClockDrift { node, .. }
+            | Fault::ClockFreeze { node }
+                if !on =>
+            {
+                self.machines[usize::from(node)].clock.correct();
+            }
+            Fault::ClockOffset { node, offset_ms } => {
+                self.machines[usize::from(node)].clock.set_offset(offset_ms);
+            }
+            Fault::ClockDrift { node, ppm } => {
+                self.machines[usize::from(node)].clock.set_drift(now, ppm);
+            }
+            Fault::ClockFreeze { node } => self.machines[usize::from(node)].clock.freeze(now),
+            ref other => unreachable!("{} has its own way to begin", other.kind()),
+        }
+    }
+
+    /// A node looked at a clock that is wrong.
+    pub(super) fn note_clock_fault(&mut self, slot: usize) {
+        for (planned, in_force) in self.plan.faults.iter().zip(&self.in_force) {
+            let (Fault::ClockOffset { node, .. }
+            | Fault::ClockDrift { node, .. }
+            | Fault::ClockFreeze { node }) = planned.fault
+            else {
+                continue;
+            };
+            if *in_force && usize::from(node) == slot {
+                self.tallies.observed(planned.fault.kind());
+            }
+        }
+    }
+
+    /// The power goes. Back at `back_at`, or after a drawn time.
+    pub(super) fn power_cut(
+        &mut self,
+        slot: usize,
+        kind: &'static str,
+        back_at: Option<u64>,
+    ) -> Todo {
+        let now = self.now;
+        if self.machines[slot].power == Power::Down {
+            return Todo::Nothing;
+        }
+        if self.machines[slot].disk().power_cut(now) > 0 {
+            sometimes!("crash-with-unsynced-bytes");
+        }
+        self.machines[slot].lost_power = true;
+        let delay = self.process.range(100 * MS, 5_000 * MS);
+        self.dies(slot, kind, back_at.unwrap_or(now + delay))
+    }
+
+    fn kill(&mut self, slot: usize, back_at: u64) -> Todo {
+        let now = self.now;
+        if self.machines[slot].power == Power::Down {
+            return Todo::Nothing;
+        }
+        self.machines[slot].disk().kill(now);
+        self.dies(slot, "kill", back_at)
+    }
+
+    fn dies(&mut self, slot: usize, kind: &'static str, back_at: u64) -> Todo {
+        self.tallies.fired(kind);
+        self.tallies.observed(kind);
+        self.stop(slot);
+        self.last_fault = Some(format!("{kind} of node {} at {} ms", slot + 1, self.now / MS));
+        let life = self.machines[slot].life;
+        self.queue.push(back_at.max(self.now + MS), Event::Start { slot, life });
+        Todo::Stop { slot }
+    }
+
+    /// The node is gone; what was meant for it is void.
+    pub(super) fn stop(&mut self, slot: usize) {
+        let machine = &mut self.machines[slot];
+        machine.power = Power::Down;
+        machine.life += 1;
+        machine.backlog.clear();
+        self.trace.add(self.now, Traced::Life, slot as u8, &[0]);
+    }
+
+    fn pause(&mut self, slot: usize, until: u64) {
+        let machine = &mut self.machines[slot];
+        if machine.power != Power::Up {
+            return;
+        }
+        machine.power = Power::Paused(until);
+        let life = machine.life;
+        self.tallies.fired("pause");
+        self.queue.push(until, Event::Resume { slot, life });
+    }
+
+    pub(super) fn resume(&mut self, slot: usize, life: u32) -> Option<Todo> {
+        let machine = &mut self.machines[slot];
+        if machine.life != life || !matches!(machine.power, Power::Paused(_)) {
+            return None;
+        }
+        machine.power = Power::Up;
+        // In the order of arrival, a nanosecond apart.
+        for (place, event) in std::mem::take(&mut machine.backlog).into_iter().enumerate() {
+            let at = self.now + place as u64;
+            let event = match event {
+                request @ (NodeEvent::Write(..) | NodeEvent::Read(..)) => {
+                    Event::Request { slot, event: request }
+                }
+                event => Event::Node { slot, life, event },
+            };
+            self.queue.push(at, event);
+        }
+        None
+    }
+}
+
+fn count(counter: &mut u32, on: bool) {
+    if on {
+        *counter += 1;
+    } else {
+        *counter -= 1;
+    }
+}

@@ -1,0 +1,102 @@
+//! A machine: its disk, its clock, and the life of the node that runs on it.
+
+use super::clock::WallClock;
+use super::event::NodeEvent;
+use crate::disk::{Disk, DiskHandle};
+use billing_core::{Config, HaltReason, Now};
+use billing_shell::{OpenError, Replica};
+use billing_wire::{LogIndex, NodeId};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Clean ledger pages that the database keeps in memory, in bytes.
+const DATABASE_CACHE_BYTES: usize = 1 << 20;
+
+/// What a machine is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Power {
+    /// The node runs.
+    Up,
+    /// The node is dead.
+    Down,
+    /// The process stands still until this time.
+    Paused(u64),
+}
+
+/// One machine.
+#[derive(Debug)]
+pub struct Machine {
+    /// The node that runs here.
+    pub node: NodeId,
+    /// Its disk; shared with the files that the node holds open.
+    pub disk: Arc<Mutex<Disk>>,
+    /// Its wall clock.
+    pub clock: WallClock,
+    /// What it is doing.
+    pub power: Power,
+    /// Counts starts; events of an earlier life are void.
+    pub life: u32,
+    /// What arrived while the process stood still.
+    pub backlog: Vec<NodeEvent>,
+    /// Records up to here were told to the oracles in this life.
+    pub told: LogIndex,
+    /// Isolations in force.
+    pub isolated: u32,
+    /// Cuts from clients in force.
+    pub client_cuts: u32,
+    /// Its last life ended with a power cut: what it sees is what the disk holds.
+    pub lost_power: bool,
+    /// The node asked to be opened again.
+    pub halted: Option<HaltReason>,
+    config: Config,
+}
+
+impl Machine {
+    /// A machine that is switched off.
+    pub fn new(config: Config, disk: Disk) -> Self {
+        Self {
+            node: config.node,
+            disk: Arc::new(Mutex::new(disk)),
+            clock: WallClock::default(),
+            power: Power::Down,
+            life: 0,
+            backlog: Vec::new(),
+            told: 0,
+            isolated: 0,
+            client_cuts: 0,
+            lost_power: false,
+            halted: None,
+            config,
+        }
+    }
+
+    /// The disk.
+    pub fn disk(&self) -> MutexGuard<'_, Disk> {
+        // A panic of the node under test must not hide the disk from the oracles.
+        self.disk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Both clocks as the node sees them.
+    pub fn now(&self, at: u64) -> Now {
+        Now { monotonic: billing_core::Monotonic(at), wall: self.clock.shows(at) }
+    }
+
+    /// Opens the node from its disk.
+    ///
+    /// # Errors
+    /// As the shell says.
+    pub fn open(&mut self, at: u64, seed: u64) -> Result<Replica, OpenError> {
+        self.config.seed = seed;
+        let directory = DiskHandle::new(&self.disk);
+        Replica::open(&directory, self.config.clone(), DATABASE_CACHE_BYTES, self.now(at))
+    }
+
+    /// Interval of the node's ticks in nanoseconds.
+    pub fn tick_ns(&self) -> u64 {
+        self.config.tick_ms * 1_000_000
+    }
+
+    /// Whether the node runs and is not standing still.
+    pub fn is_running(&self) -> bool {
+        self.power == Power::Up
+    }
+}

@@ -1,0 +1,468 @@
+//! The world: machines, links, clients, faults, oracles and the trace, moved by one queue of
+//! events. It decides what happens; who runs the nodes (`arm`) is not its business.
+
+mod availability;
+pub mod clock;
+pub mod event;
+mod faults;
+pub mod links;
+pub mod machine;
+mod phases;
+pub mod port;
+pub mod queue;
+pub mod tally;
+mod traffic;
+
+use crate::clients::{Action, Population};
+use crate::disk::{Disk, DiskTiming};
+use crate::scenario::{Between, Scenario};
+use crate::seed::{Purpose, Stream};
+use crate::trace::{Trace, Traced};
+use billing_core::{Config, DiskFault, Input, RequestId, sometimes};
+use billing_shell::{OpenError, Replica};
+use billing_wire::{Frontier, Genesis, NodeId, WriteOptions};
+use billsim_oracle::jury::Tail;
+use billsim_oracle::{CallId, Jury, Violation};
+use billsim_record::FaultPlan;
+use bytes::Bytes;
+use event::{Event, NodeEvent};
+use hdrhistogram::Histogram;
+use links::Links;
+use machine::{Machine, Power};
+pub use phases::Phase;
+use port::REGION;
+use queue::Queue;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tally::Tallies;
+
+/// A machine that could not open its node tries again after this, in nanoseconds.
+const OPEN_AGAIN_NS: u64 = 500_000_000;
+/// Longest latency that is told apart, in microseconds.
+pub(crate) const LATENCY_MAX_US: u64 = 600_000_000;
+/// Events that wait for a process that stands still, at most; frames beyond are lost.
+const BACKLOG_MAX: usize = 10_000;
+
+/// What whoever runs the nodes must do next.
+#[derive(Debug)]
+pub enum Todo {
+    /// Nothing.
+    Nothing,
+    /// Feed a node.
+    Feed {
+        /// Its machine.
+        slot: usize,
+        /// With what.
+        input: Input,
+    },
+    /// Open the node of a machine.
+    Start {
+        /// The machine.
+        slot: usize,
+    },
+    /// Drop the node of a machine.
+    Stop {
+        /// The machine.
+        slot: usize,
+    },
+}
+
+/// A call of a client that has no answer yet.
+#[derive(Debug)]
+struct OpenCall {
+    invoked_at: u64,
+    slot: usize,
+}
+
+/// The whole simulated world.
+#[derive(Debug)]
+pub struct World {
+    /// Simulated time in nanoseconds.
+    pub now: u64,
+    /// The oracles.
+    pub jury: Jury,
+    /// The trace.
+    pub trace: Trace,
+    /// Fault tallies.
+    pub tallies: Tallies,
+    /// Latency of acknowledged writes in microseconds.
+    pub latency: Histogram<u64>,
+    /// Frames that reached a node.
+    pub delivered: u64,
+    /// Where the run stands.
+    pub phase: Phase,
+    /// What broke outside the oracles: a node that panicked or could not be opened.
+    pub broken: Option<Violation>,
+    /// The fault that began last.
+    pub last_fault: Option<String>,
+    genesis: Arc<Genesis>,
+    queue: Queue<Event>,
+    machines: Vec<Machine>,
+    links: Links,
+    network: Stream,
+    process: Stream,
+    client_latency_ns: (u64, u64),
+    clients: Population,
+    actions: Vec<Action>,
+    clients_wake_at: u64,
+    calls: BTreeMap<CallId, OpenCall>,
+    leaving: Vec<(CallId, billsim_oracle::Answer)>,
+    settle_limit_ns: u64,
+    plan: FaultPlan,
+    /// Which planned faults are in force.
+    in_force: Vec<bool>,
+    /// Broken for the whole liveness phase.
+    broken_slot: Option<usize>,
+    /// Came back without its ledger database.
+    rebuilt_slot: Option<usize>,
+    /// One byte of this delivery is changed.
+    altered_frame: Option<u64>,
+    /// Since when a healthy majority has been connected.
+    available_since: Option<u64>,
+}
+
+impl World {
+    /// A world before its first event.
+    pub fn new(scenario: &Scenario, seed: u64, plan: FaultPlan) -> Self {
+        let genesis = Arc::new(phases::genesis(scenario, seed));
+        let nodes: Vec<NodeId> = genesis.nodes().collect();
+        let timing = DiskTiming {
+            write_ns: nanoseconds(scenario.disk.write_us),
+            sync_ns: nanoseconds(scenario.disk.sync_us),
+        };
+        let machines = nodes.iter().map(|node| {
+            let mut config = Config::new(*node, Arc::clone(&genesis));
+            scenario.node.apply(seed, &mut config);
+            let stream = own_stream(seed, Purpose::Disk, node.0.into());
+            Machine::new(config, Disk::new(timing, stream))
+        });
+        let network = own_stream(seed, Purpose::Net, 0);
+        let latency_ns = nanoseconds(scenario.network.latency_us);
+        let mut world = Self {
+            now: 0,
+            jury: Jury::new(&genesis),
+            trace: Trace::default(),
+            tallies: Tallies::default(),
+            latency: Histogram::new_with_max(LATENCY_MAX_US, 3).expect("the bounds are legal"),
+            delivered: 0,
+            phase: Phase::Safety,
+            broken: None,
+            last_fault: None,
+            queue: Queue::new(Stream::new(seed, Purpose::Schedule)),
+            machines: machines.collect(),
+            links: Links::new(nodes.len(), latency_ns, own_stream(seed, Purpose::Net, 1)),
+            network,
+            process: own_stream(seed, Purpose::Process, 0),
+            client_latency_ns: latency_ns,
+            clients: Population::new(scenario, seed, nodes),
+            actions: Vec::new(),
+            clients_wake_at: u64::MAX,
+            calls: BTreeMap::new(),
+            leaving: Vec::new(),
+            in_force: vec![false; plan.faults.len()],
+            settle_limit_ns: u64::from(scenario.phases.settle_limit_s) * 1_000_000_000,
+            plan,
+            genesis,
+            broken_slot: None,
+            rebuilt_slot: None,
+            altered_frame: None,
+            available_since: None,
+        };
+        world.prepare();
+        world
+    }
+
+    /// Formats the disks, switches the machines on, plans the faults.
+    fn prepare(&mut self) {
+        for slot in 0..self.machines.len() {
+            let machine = &self.machines[slot];
+            let steps = billing_core::journal::first_steps(&self.genesis, machine.node);
+            machine.disk().run_now(&steps).expect("no fault is armed yet");
+            let (at, life) = (self.process.range(0, 200_000_000), machine.life);
+            self.queue.push(at, Event::Start { slot, life });
+        }
+        for (number, planned) in self.plan.faults.iter().enumerate() {
+            self.tallies.armed(planned.fault.kind());
+            self.queue.push(planned.at_ms * 1_000_000, Event::FaultBegins(number));
+        }
+        self.wake_clients_later();
+    }
+
+    /// Time of the next event.
+    pub fn next_at(&self) -> Option<u64> {
+        self.queue.next_at()
+    }
+
+    /// Takes the next event as far as the world itself is concerned.
+    pub fn advance(&mut self) -> Todo {
+        let Some((at, event)) = self.queue.pop() else { return Todo::Nothing };
+        assert!(at >= self.now, "time never goes back");
+        self.now = at;
+        let todo = self.happens(event);
+        self.watch_availability();
+        todo
+    }
+
+    fn happens(&mut self, event: Event) -> Todo {
+        match event {
+            Event::Node { slot, life, event } => self.reach(slot, life, event),
+            Event::Request { slot, event } => self.request_arrives(slot, event),
+            Event::Answer(call, answer) => self.close_call(call, *answer),
+            Event::Deadline(call) => self.close_call(call, billsim_oracle::Answer::TimedOut),
+            Event::Clients => self.wake_clients(),
+            Event::FaultBegins(number) => return self.begin_fault(number),
+            Event::FaultEnds(number) => self.end_fault(number),
+            Event::PowerCut { slot, life, kind } => {
+                if self.machines[slot].life == life {
+                    return self.power_cut(slot, kind, None);
+                }
+                None
+            }
+            Event::Start { slot, life } => {
+                if self.machines[slot].life == life && self.machines[slot].power == Power::Down {
+                    return Todo::Start { slot };
+                }
+                None
+            }
+            Event::Resume { slot, life } => self.resume(slot, life),
+        }
+        .into()
+    }
+
+    /// Something reaches a node, if it still lives that life.
+    fn reach(&mut self, slot: usize, life: u32, event: NodeEvent) -> Option<Todo> {
+        let machine = &mut self.machines[slot];
+        if machine.life != life || machine.power == Power::Down {
+            return None;
+        }
+        if let Power::Paused(_) = machine.power {
+            self.tallies.observed("pause");
+            let is_bounded = matches!(event, NodeEvent::Frame(_));
+            if !is_bounded || machine.backlog.len() < BACKLOG_MAX {
+                machine.backlog.push(event);
+            }
+            return None;
+        }
+        Some(self.feed(slot, event))
+    }
+
+    fn feed(&mut self, slot: usize, event: NodeEvent) -> Todo {
+        let who = slot as u8;
+        let input = match event {
+            NodeEvent::Tick => {
+                let machine = &self.machines[slot];
+                let (life, at) = (machine.life, self.now + machine.tick_ns());
+                self.queue.push(at, Event::Node { slot, life, event: NodeEvent::Tick });
+                self.trace.add(self.now, Traced::Timer, who, &[]);
+                Input::Tick
+            }
+            NodeEvent::Frame(bytes) => {
+                self.delivered += 1;
+                let bytes = self.maybe_altered(bytes);
+                self.trace.add(self.now, Traced::Delivery, who, &bytes);
+                Input::Message(bytes)
+            }
+            NodeEvent::DiskDone { token, result } => {
+                self.trace.add(self.now, Traced::Timer, who, &token.0.to_le_bytes());
+                self.machines[slot].disk().advance(self.now);
+                self.note_disk_fault(slot, result);
+                Input::DiskDone { token, result }
+            }
+            NodeEvent::LedgerDone(result) => {
+                self.note_disk_fault(slot, result);
+                Input::LedgerDone { result }
+            }
+            NodeEvent::Write(call, submission) => {
+                let options = WriteOptions::default();
+                let (request, submission) = (RequestId(call.0), *submission);
+                Input::Write { request, submission, options }
+            }
+            NodeEvent::Read(call, read) => Input::Read { request: RequestId(call.0), read: *read },
+        };
+        if !self.machines[slot].clock.is_true() {
+            self.note_clock_fault(slot);
+        }
+        Todo::Feed { slot, input }
+    }
+
+    /// Changes the last byte of this delivery, counted from 1.
+    pub fn alter_frame(&mut self, number: Option<u64>) {
+        self.altered_frame = number;
+    }
+
+    fn maybe_altered(&self, bytes: Bytes) -> Bytes {
+        if self.altered_frame != Some(self.delivered) {
+            return bytes;
+        }
+        let mut altered = bytes.to_vec();
+        if let Some(last) = altered.last_mut() {
+            *last ^= 1;
+        }
+        Bytes::from(altered)
+    }
+
+    fn note_disk_fault(&mut self, slot: usize, result: Result<(), DiskFault>) {
+        let kind = match result {
+            Ok(()) => return,
+            Err(DiskFault::Sync) => "sync-fails",
+            Err(DiskFault::Io | DiskFault::Full) => "write-fails",
+        };
+        self.tallies.fired(kind);
+        self.tallies.observed(kind);
+        self.jury.sync_failed(self.now, self.machines[slot].node);
+    }
+
+    /// Opens the node of a machine: what whoever runs the nodes calls for [`Todo::Start`].
+    /// `None`: it could not be opened and will be tried again, or something broke.
+    pub fn start(&mut self, slot: usize) -> Option<Replica> {
+        let (now, seed) = (self.now, self.process.next_u64());
+        let machine = &mut self.machines[slot];
+        machine.life += 1;
+        let (node, life) = (machine.node, machine.life);
+        self.trace.add(now, Traced::Life, slot as u8, &[1]);
+        let before = durable_tail(machine);
+        match machine.open(now, seed) {
+            Ok(replica) => {
+                machine.power = Power::Up;
+                machine.halted = None;
+                machine.told = replica.status().folded.of(REGION);
+                let log = log_tail(&replica);
+                // After a kill the process sees what the disk has not got yet; what it opened
+                // with must then be what recovery has made durable.
+                let disk = if machine.lost_power { before } else { durable_tail(machine) };
+                machine.lost_power = false;
+                self.jury.reopened(now, node, REGION, disk, log);
+                if life > 1 {
+                    sometimes!("node-opened-again");
+                }
+                if self.rebuilt_slot == Some(slot) {
+                    sometimes!("node-rebuilt-from-the-log");
+                }
+                let at = now + self.process.range(1, machine.tick_ns());
+                self.queue.push(at, Event::Node { slot, life, event: NodeEvent::Tick });
+                Some(replica)
+            }
+            Err(OpenError::Io(_) | OpenError::Ledger(_)) if self.phase == Phase::Safety => {
+                // An armed disk fault struck; whoever supervises the process starts it again.
+                self.queue.push(now + OPEN_AGAIN_NS, Event::Start { slot, life });
+                None
+            }
+            Err(error) => {
+                self.break_down(slot, "a node cannot be opened from its disk", &error.to_string());
+                None
+            }
+        }
+    }
+
+    /// Something broke that no oracle watches: the run ends here.
+    pub fn break_down(&mut self, slot: usize, shape: &str, detail: &str) {
+        let node = event::name(self.machines[slot].node);
+        self.broken.get_or_insert(Violation {
+            oracle: "D9",
+            promise: "a node comes back from any crash with everything that it acknowledged",
+            shape: shape.to_owned(),
+            detail: format!("{node}: {detail}"),
+            transaction: None,
+            at: self.now,
+        });
+    }
+
+    /// A node was fed: tells the oracles what it folded, then lets its answers leave. `true`:
+    /// the node must be dropped, it will be opened again.
+    pub fn settle(&mut self, slot: usize, replica: &Replica) -> bool {
+        let machine = &mut self.machines[slot];
+        let folded = replica.node().folded().of(REGION);
+        if folded > machine.told {
+            let status = replica.status();
+            for index in machine.told + 1..=folded {
+                let record = replica.node().record(REGION, index);
+                let record = record.expect("a folded record is in the window");
+                self.jury.committed(self.now, machine.node, record);
+            }
+            machine.told = folded;
+            let frontier: Frontier = status.folded;
+            self.jury.folded(
+                self.now,
+                machine.node,
+                machine.life,
+                &frontier,
+                status.watermark,
+                status.outcome_chain,
+            );
+        }
+        let halted = machine.halted.is_some();
+        if !self.leaving.is_empty() {
+            self.answers_leave(slot);
+        }
+        if halted {
+            self.reopen(slot);
+        }
+        halted
+    }
+
+    fn reopen(&mut self, slot: usize) {
+        let now = self.now;
+        let machine = &mut self.machines[slot];
+        machine.disk().reopen(now);
+        machine.power = Power::Down;
+        machine.life += 1;
+        machine.backlog.clear();
+        let life = machine.life;
+        let at = now + self.process.range(1_000_000, 50_000_000);
+        self.queue.push(at, Event::Start { slot, life });
+    }
+
+    /// The plan of this run.
+    pub fn plan(&self) -> &FaultPlan {
+        &self.plan
+    }
+
+    /// Machines in this world.
+    pub fn size(&self) -> usize {
+        self.machines.len()
+    }
+
+    /// Both clocks of a machine.
+    pub fn clocks(&self, slot: usize) -> billing_core::Now {
+        self.machines[slot].now(self.now)
+    }
+
+    /// The first thing that broke, if anything did.
+    pub fn first_violation(&self) -> Option<&Violation> {
+        self.broken.as_ref().or_else(|| self.jury.first_violation())
+    }
+}
+
+/// The world's own streams of a purpose; the plan draws from those below.
+fn own_stream(seed: u64, purpose: Purpose, index: u64) -> Stream {
+    Stream::indexed(seed, purpose, 1_000 + index)
+}
+
+fn nanoseconds(us: Between) -> (u64, u64) {
+    (us.min * 1_000, us.max * 1_000)
+}
+
+impl From<Option<Self>> for Todo {
+    fn from(todo: Option<Self>) -> Self {
+        todo.unwrap_or(Self::Nothing)
+    }
+}
+
+fn durable_tail(machine: &Machine) -> Tail {
+    let disk = machine.disk();
+    let promise = disk.inspector().promise(REGION);
+    promise.map_or(Tail { index: 0, hash: [0; 32] }, |promise| Tail {
+        index: promise.durable_index,
+        hash: promise.last_hash,
+    })
+}
+
+fn log_tail(replica: &Replica) -> Tail {
+    let index = replica.status().last_index;
+    let hash = replica
+        .node()
+        .record(REGION, index)
+        .and_then(|record| billing_wire::RecordView::decode(record).ok())
+        .map_or([0; 32], |view| view.header.hash);
+    Tail { index, hash }
+}

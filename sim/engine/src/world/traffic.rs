@@ -1,0 +1,196 @@
+//! Frames between nodes, and clients: what they send, what reaches a node, what comes back.
+
+use super::event::{Event, NodeEvent};
+use super::links::Struck;
+use super::machine::Power;
+use super::{OpenCall, Todo, World};
+use crate::clients::Action;
+use crate::trace::Traced;
+use billing_core::sometimes;
+use billing_wire::{NodeId, WriteAnswer};
+use billsim_oracle::jury::DurableLogs;
+use billsim_oracle::{Answer, CallId, Event as HistoryEvent, Request};
+use bytes::Bytes;
+
+/// The disks of all machines as the oracles see them.
+struct Disks<'a>(&'a [super::Machine]);
+
+impl DurableLogs for Disks<'_> {
+    fn record_hash(
+        &self,
+        node: NodeId,
+        region: billing_wire::RegionId,
+        index: u64,
+    ) -> Option<billing_wire::Hash> {
+        let machine = self.0.iter().find(|machine| machine.node == node)?;
+        machine.disk().inspector().record_hash(region, index)
+    }
+}
+
+impl World {
+    /// A frame leaves a machine.
+    pub(super) fn send(&mut self, from: usize, to: NodeId, frame: Bytes) {
+        let Some(to) = self.machines.iter().position(|machine| machine.node == to) else { return };
+        if self.machines[from].isolated + self.machines[to].isolated > 0 {
+            self.tallies.observed("isolate");
+            return;
+        }
+        let passage = self.links.pass(self.now, from, to, frame);
+        self.note_struck(passage.struck);
+        let life = self.machines[to].life;
+        for (at, frame) in passage.arrivals.into_iter().flatten() {
+            self.queue.push(at, Event::Node { slot: to, life, event: NodeEvent::Frame(frame) });
+        }
+    }
+
+    fn note_struck(&mut self, struck: Struck) {
+        let kinds = [
+            (struck.cut, "cut"),
+            (struck.lost, "loss"),
+            (struck.delayed, "delay"),
+            (struck.duplicated, "duplicate"),
+            (struck.reordered, "reorder"),
+            (struck.flipped, "bit-flip"),
+            (struck.queued, "slow-link"),
+        ];
+        for (_, kind) in kinds.into_iter().filter(|(struck, _)| *struck) {
+            self.tallies.observed(kind);
+        }
+    }
+
+    fn is_cut_from_clients(&mut self, slot: usize) -> bool {
+        let machine = &self.machines[slot];
+        if machine.client_cuts > 0 {
+            self.tallies.observed("client-cut");
+        } else if machine.isolated > 0 {
+            self.tallies.observed("isolate");
+        } else {
+            return false;
+        }
+        true
+    }
+
+    /// The clients act; what they send is on its way.
+    pub(super) fn wake_clients(&mut self) -> Option<Todo> {
+        self.clients_wake_at = u64::MAX;
+        let mut actions = std::mem::take(&mut self.actions);
+        self.clients.wake(self.now, &mut actions);
+        self.actions = actions;
+        self.carry_out();
+        None
+    }
+
+    /// Makes sure that the clients are woken when they want to be.
+    pub(super) fn wake_clients_later(&mut self) {
+        let at = self.clients.next_wake().max(self.now);
+        if at < self.clients_wake_at {
+            self.clients_wake_at = at;
+            self.queue.push(at, Event::Clients);
+        }
+    }
+
+    fn carry_out(&mut self) {
+        let mut actions = std::mem::take(&mut self.actions);
+        for action in actions.drain(..) {
+            self.send_request(action);
+        }
+        self.actions = actions;
+        self.wake_clients_later();
+    }
+
+    fn send_request(&mut self, action: Action) {
+        let Action::Send { call, session, node, request, retry, deadline_ns } = action;
+        let slot = self.machines.iter().position(|machine| machine.node == node);
+        let slot = slot.expect("clients know the cluster's nodes");
+        self.trace.add(self.now, Traced::Request, slot as u8, &call.0.to_le_bytes());
+        self.calls.insert(call, OpenCall { invoked_at: self.now, slot });
+        self.queue.push(deadline_ns, Event::Deadline(call));
+        let event = match &request {
+            Request::Write(submission) => NodeEvent::Write(call, Box::new(submission.clone())),
+            Request::Read(read) => NodeEvent::Read(call, Box::new(*read)),
+        };
+        let (at, invoke) =
+            (self.now, HistoryEvent::Invoke { at: self.now, call, session, node, request, retry });
+        self.jury.client(&invoke);
+        if !self.is_cut_from_clients(slot) {
+            let at = at + self.client_latency();
+            self.queue.push(at, Event::Request { slot, event });
+        }
+    }
+
+    fn client_latency(&mut self) -> u64 {
+        self.network.range(self.client_latency_ns.0, self.client_latency_ns.1)
+    }
+
+    pub(super) fn request_arrives(&mut self, slot: usize, event: NodeEvent) -> Option<Todo> {
+        match self.machines[slot].power {
+            Power::Up => Some(self.feed(slot, event)),
+            Power::Paused(_) => {
+                self.tallies.observed("pause");
+                self.machines[slot].backlog.push(event);
+                None
+            }
+            Power::Down => {
+                // Nobody listens: the connection is refused.
+                let call = event.call()?;
+                let at = self.now + self.client_latency();
+                self.queue.push(at, Event::Answer(call, Box::new(Answer::Refused)));
+                None
+            }
+        }
+    }
+
+    /// The answers of one dispatch leave a machine.
+    pub(super) fn answers_leave(&mut self, slot: usize) {
+        let mut leaving = std::mem::take(&mut self.leaving);
+        for (call, answer) in leaving.drain(..) {
+            if let Answer::Write(WriteAnswer::Done(receipt)) = &answer {
+                for machine in &self.machines {
+                    machine.disk().advance(self.now);
+                }
+                let (now, node) = (self.now, self.machines[slot].node);
+                let disks = Disks(&self.machines);
+                self.jury.acknowledgement_leaves(now, node, receipt, &disks);
+            }
+            if self.is_cut_from_clients(slot) {
+                sometimes!("answer-lost-on-the-way");
+                continue;
+            }
+            let at = self.now + self.client_latency();
+            self.queue.push(at, Event::Answer(call, Box::new(answer)));
+        }
+        self.leaving = leaving;
+    }
+
+    /// A client has its answer or gives up. Later answers find no call.
+    pub(super) fn close_call(&mut self, call: CallId, answer: Answer) -> Option<Todo> {
+        let open = self.calls.remove(&call)?;
+        let at = self.now;
+        let (kind, position) = match &answer {
+            Answer::Write(WriteAnswer::Done(receipt)) => {
+                self.latency.saturating_record((at - open.invoked_at) / 1_000);
+                (1, receipt.position.index)
+            }
+            Answer::Write(_) => (2, 0),
+            Answer::Read(answer) => (3, answer.frontier.0[0]),
+            Answer::TimedOut => (4, 0),
+            Answer::Refused => (5, 0),
+        };
+        let mut bytes = [0; 17];
+        bytes[..8].copy_from_slice(&call.0.to_le_bytes());
+        bytes[8..16].copy_from_slice(&position.to_le_bytes());
+        bytes[16] = kind;
+        self.trace.add(at, Traced::Answer, open.slot as u8, &bytes);
+        self.jury.client(&HistoryEvent::Return { at, call, answer: answer.clone() });
+        let mut actions = std::mem::take(&mut self.actions);
+        self.clients.answered(at, call, answer, &mut actions);
+        self.actions = actions;
+        self.carry_out();
+        None
+    }
+
+    /// Writes that clients saw acknowledged.
+    pub fn acknowledged(&self) -> u64 {
+        self.clients.acknowledged()
+    }
+}
