@@ -1,0 +1,259 @@
+//! Commands, their options, and what they mean: the text of `--help`.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Tests the billing cluster under injected faults, deterministically.
+///
+/// Exit codes: 0 held, 1 the tool failed, 2 usage, 10 safety violated, 11 liveness violated,
+/// 12 nondeterminism, 13 coverage gap, 14 a canary survived, 20 incomplete.
+#[derive(Debug, Parser)]
+#[command(name = "billsim", version, max_term_width = 100)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    /// Plants a bug into the node (only in a build of `cargo canary`); see `canary`.
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) canary: Option<String>,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Runs many seeds of one or more scenarios and says what held.
+    Sweep(Sweep),
+    /// Runs one seed and prints its outcome.
+    Run(Run),
+    /// Runs a stored failure again: a failure directory, or a fault plan.
+    Replay(Replay),
+    /// Measures the speed of the testbed at one job.
+    Bench(Bench),
+    /// Shows that every planted bug is caught by ordinary scenarios and seeds.
+    Canary(Canary),
+    /// Lists scenarios, profiles, oracles, fault kinds, marks or canaries.
+    List(List),
+    /// Checks that this machine and this tree can run the testbed.
+    Doctor,
+    /// Prints a published schema.
+    Schema(Schema),
+}
+
+/// How results are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Words and tables.
+    Human,
+    /// One JSON document per line.
+    Json,
+}
+
+/// How progress is shown, on stderr.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ShowProgress {
+    /// A bar on a terminal, a line every 30 s elsewhere.
+    Auto,
+    /// A bar.
+    Bar,
+    /// A line every 30 s.
+    Counter,
+    /// Nothing.
+    None,
+}
+
+/// A half-open range of seeds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Seeds {
+    pub(crate) from: u64,
+    pub(crate) to: u64,
+}
+
+fn seeds(text: &str) -> Result<Seeds, String> {
+    let wrong = || format!("'{text}' is no range of seeds: A..B expected, B is not included");
+    let (from, to) = text.split_once("..").ok_or_else(wrong)?;
+    let from: u64 = from.parse().map_err(|_| wrong())?;
+    let to: u64 = to.parse().map_err(|_| wrong())?;
+    if from >= to {
+        return Err(format!("'{text}' holds no seed: A..B needs A < B"));
+    }
+    Ok(Seeds { from, to })
+}
+
+fn duration(text: &str) -> Result<std::time::Duration, String> {
+    let wrong = || format!("'{text}' is no duration: a number with s, m or h expected, as in 30m");
+    let split = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
+    let number: u64 = text[..split].parse().map_err(|_| wrong())?;
+    let seconds = match &text[split..] {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        _ => return Err(wrong()),
+    };
+    number.checked_mul(seconds).map(std::time::Duration::from_secs).ok_or_else(wrong)
+}
+
+fn percent(text: &str) -> Result<u8, String> {
+    let wrong = || format!("'{text}' is no share: 0% to 100% expected");
+    let number: u8 = text.strip_suffix('%').unwrap_or(text).parse().map_err(|_| wrong())?;
+    if number <= 100 { Ok(number) } else { Err(wrong()) }
+}
+
+/// `billsim sweep`.
+#[derive(Debug, Args)]
+pub(crate) struct Sweep {
+    /// Scenarios: names under `scenarios/`, or paths. Without any, those of the profile.
+    pub(crate) scenarios: Vec<String>,
+    /// Scenarios and seeds as `scenarios/profiles.toml` names them.
+    #[arg(long, default_value = "smoke")]
+    pub(crate) profile: String,
+    /// Seeds of each scenario, half-open; instead of those of the profile.
+    #[arg(long, value_parser = seeds, value_name = "A..B")]
+    pub(crate) seeds: Option<Seeds>,
+    /// Ends after this wall time, with exit code 20 if seeds are left.
+    #[arg(long, value_parser = duration, value_name = "DURATION")]
+    pub(crate) budget: Option<std::time::Duration>,
+    /// Seeds at a time; 0 for one per core.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) jobs: usize,
+    /// Ends after so many failed seeds.
+    #[arg(long, num_args = 0..=1, default_missing_value = "1", require_equals = true, value_name = "N")]
+    pub(crate) fail_fast: Option<u64>,
+    /// Runs this share of the seeds again, with each node as a task of its own, and compares.
+    #[arg(long, value_parser = percent, default_value = "2%", value_name = "SHARE")]
+    pub(crate) check_determinism: u8,
+    /// Wall time after which a seed's run is ended as a liveness failure.
+    #[arg(long, value_parser = duration, default_value = "60s", value_name = "DURATION")]
+    pub(crate) seed_limit: std::time::Duration,
+    /// Leaves out what `scenarios/regressions/` keeps; it runs first otherwise.
+    #[arg(long)]
+    pub(crate) without_regressions: bool,
+    /// Directory of the run; must not hold one already. By default under `target/runs/`.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// How progress is shown.
+    #[arg(long, value_enum, default_value_t = ShowProgress::Auto)]
+    pub(crate) show_progress: ShowProgress,
+    /// `json`: one outcome per line on stdout.
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
+}
+
+/// `billsim run`.
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// A name under `scenarios/`, or a path.
+    pub(crate) scenario: String,
+    /// The seed.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Faults of this file instead of those that the seed draws.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) plan: Option<PathBuf>,
+    /// Writes the drawn fault plan to this file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) write_plan: Option<PathBuf>,
+    /// Runs each node as a task of its own; the trace hash must not change.
+    #[arg(long)]
+    pub(crate) tasks: bool,
+    /// Changes the last byte of the delivered frame with this number; the trace hash must change.
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) alter_frame: Option<u64>,
+    /// Shows the nodes' own logs on stderr, stamped with simulated time (`info`, `billing_core=debug`).
+    #[arg(long, value_name = "FILTER")]
+    pub(crate) log: Option<String>,
+    /// `json`: the outcome as one document.
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
+}
+
+/// `billsim replay`.
+#[derive(Debug, Args)]
+pub(crate) struct Replay {
+    /// A directory under `failures/` of a run, or a fault plan.
+    pub(crate) path: PathBuf,
+    /// Shows the nodes' own logs on stderr, stamped with simulated time.
+    #[arg(long, value_name = "FILTER")]
+    pub(crate) log: Option<String>,
+    /// `json`: the outcome as one document.
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
+}
+
+/// `billsim bench`.
+#[derive(Debug, Args)]
+pub(crate) struct Bench {
+    /// A name under `scenarios/`, or a path.
+    #[arg(default_value = "smoke/everything")]
+    pub(crate) scenario: String,
+    /// Seeds, half-open.
+    #[arg(long, value_parser = seeds, default_value = "0..20", value_name = "A..B")]
+    pub(crate) seeds: Seeds,
+    /// `json`: the figures as one document.
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
+}
+
+/// `billsim canary`.
+#[derive(Debug, Args)]
+pub(crate) struct Canary {
+    /// Canaries to show; all of them without any.
+    pub(crate) names: Vec<String>,
+    /// Seeds at a time; 0 for one per core.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) jobs: usize,
+    /// `json`: one document per canary.
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
+}
+
+/// What can be listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Listed {
+    /// Scenarios with what they are for.
+    Scenarios,
+    /// Profiles with their scenarios and seeds.
+    Profiles,
+    /// Oracles with the promises that they check.
+    Oracles,
+    /// `sometimes!` marks of node and engine.
+    Marks,
+    /// Planted bugs.
+    Canaries,
+}
+
+/// `billsim list`.
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    /// What.
+    #[arg(value_enum, default_value_t = Listed::Scenarios)]
+    pub(crate) what: Listed,
+}
+
+/// `billsim schema`.
+#[derive(Debug, Args)]
+pub(crate) struct Schema {
+    /// Which document.
+    #[arg(value_parser = ["scenario", "plan", "outcome", "manifest"])]
+    pub(crate) document: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Arguments, Seeds, duration, percent, seeds};
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn ranges_durations_and_shares_say_what_is_wrong() {
+        assert_eq!(seeds("3..7"), Ok(Seeds { from: 3, to: 7 }));
+        assert!(seeds("7..3").unwrap_err().contains("holds no seed"));
+        assert!(seeds("7").unwrap_err().contains("A..B expected"));
+        assert_eq!(duration("30m"), Ok(std::time::Duration::from_secs(1_800)));
+        assert!(duration("30").unwrap_err().contains("s, m or h"));
+        assert_eq!(percent("5%"), Ok(5));
+        assert!(percent("101").unwrap_err().contains("0% to 100%"));
+    }
+}

@@ -1,0 +1,167 @@
+//! `billsim canary`: every planted bug is caught by ordinary scenarios and seeds, by the oracle
+//! that must catch it, and the same seeds are green without it.
+
+use crate::arguments::Canary;
+use crate::tool_error::ToolError;
+use billsim_record::ExitCode;
+
+/// A build without planted bugs has nothing to show.
+#[cfg(not(feature = "canaries"))]
+pub(crate) fn canary(_: &Canary) -> Result<ExitCode, ToolError> {
+    Err(ToolError::usage("this build holds no planted bugs: run `cargo canary`"))
+}
+
+#[cfg(feature = "canaries")]
+pub(crate) use planted::canary;
+
+#[cfg(feature = "canaries")]
+mod planted {
+    use super::{Canary, ExitCode, ToolError};
+    use crate::arguments::Format;
+    use crate::context::{jobs, say};
+    use crate::corpus::Corpus;
+    use billsim_engine::sweep::{Settings, sweep};
+    use billsim_engine::{Job, Scenario, canaries};
+    use billsim_record::Verdict;
+    use serde::{Deserialize, Serialize};
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::time::Duration;
+
+    const WALL_LIMIT: Duration = Duration::from_secs(60);
+
+    /// What `scenarios/canaries.toml` says of a canary.
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Expectation {
+        scenario: String,
+        oracles: Vec<String>,
+        seeds: u64,
+    }
+
+    /// What became of one.
+    #[derive(Debug, Serialize)]
+    struct Shown {
+        canary: String,
+        caught: bool,
+        oracle: Option<String>,
+        after_seeds: u64,
+        allowed_seeds: u64,
+        green_without: u64,
+    }
+
+    pub(crate) fn canary(arguments: &Canary) -> Result<ExitCode, ToolError> {
+        let corpus = Corpus::find()?;
+        let expectations = expectations(&corpus)?;
+        let all: Vec<&str> = canaries::catalogue().map(|(name, _)| name).collect();
+        let names: Vec<&str> = match arguments.names.as_slice() {
+            [] => all.clone(),
+            names => names.iter().map(String::as_str).collect(),
+        };
+        let mut code = ExitCode::Held;
+        for name in names {
+            if !all.contains(&name) {
+                let known = all.join(", ");
+                return Err(ToolError::usage(format!("no canary '{name}'; known are {known}")));
+            }
+            let expectation = expectations.get(name).ok_or_else(|| {
+                ToolError::usage(format!("scenarios/canaries.toml says nothing of '{name}'"))
+            })?;
+            let shown = show(&corpus, name, expectation, jobs(arguments.jobs))?;
+            print(&shown, arguments.format)?;
+            if !shown.caught {
+                code = code.worse(ExitCode::CanarySurvived);
+            }
+            if shown.green_without < shown.after_seeds {
+                code = code.worse(ExitCode::Safety);
+            }
+        }
+        Ok(code)
+    }
+
+    fn expectations(corpus: &Corpus) -> Result<BTreeMap<String, Expectation>, ToolError> {
+        let text = corpus.text("canaries.toml")?;
+        toml::from_str(&text)
+            .map_err(|error| ToolError::usage(format!("scenarios/canaries.toml: {error}")))
+    }
+
+    fn show(
+        corpus: &Corpus,
+        name: &str,
+        expectation: &Expectation,
+        jobs: usize,
+    ) -> Result<Shown, ToolError> {
+        let scenario = corpus.scenario(&expectation.scenario)?.scenario;
+        canaries::select(Some(name));
+        let caught = first_red(&scenario, name, expectation, jobs);
+        canaries::select(None);
+        let after_seeds = caught.as_ref().map_or(expectation.seeds, |(seed, _)| seed + 1);
+        let green_without = green(&scenario, after_seeds, jobs);
+        Ok(Shown {
+            canary: name.to_owned(),
+            caught: caught.is_some(),
+            oracle: caught.map(|(_, oracle)| oracle),
+            after_seeds,
+            allowed_seeds: expectation.seeds,
+            green_without,
+        })
+    }
+
+    /// The lowest seed that one of the expected oracles catches, and that oracle.
+    fn first_red(
+        scenario: &Arc<Scenario>,
+        name: &str,
+        expectation: &Expectation,
+        jobs: usize,
+    ) -> Option<(u64, String)> {
+        let stop = AtomicBool::new(false);
+        let mut first: Option<(u64, String)> = None;
+        let job =
+            |seed| Job { canary: Some(name.to_owned()), ..Job::new(Arc::clone(scenario), seed) };
+        let settings = Settings { jobs, wall_limit: WALL_LIMIT };
+        let take = |result: billsim_engine::RunResult| {
+            let Some(failure) = result.outcome.failure else { return };
+            let seed = result.outcome.seed;
+            if !expectation.oracles.contains(&failure.oracle) {
+                return;
+            }
+            if first.as_ref().is_none_or(|(lowest, _)| seed < *lowest) {
+                first = Some((seed, failure.oracle));
+            }
+            // Lower seeds that are still running end before the sweep does.
+            stop.store(true, Ordering::Relaxed);
+        };
+        sweep((0..expectation.seeds).map(job), settings, &stop, take, || {});
+        first
+    }
+
+    /// How many of the first seeds hold without a planted bug.
+    fn green(scenario: &Arc<Scenario>, seeds: u64, jobs: usize) -> u64 {
+        let mut held = 0;
+        let job = |seed| Job::new(Arc::clone(scenario), seed);
+        let settings = Settings { jobs, wall_limit: WALL_LIMIT };
+        let take = |result: billsim_engine::RunResult| {
+            held += u64::from(result.outcome.verdict == Verdict::Held);
+        };
+        sweep((0..seeds).map(job), settings, &AtomicBool::new(false), take, || {});
+        held
+    }
+
+    fn print(shown: &Shown, format: Format) -> Result<(), ToolError> {
+        if format == Format::Json {
+            let line = serde_json::to_string(shown).map_err(ToolError::tool)?;
+            say(&format!("{line}\n"));
+            return Ok(());
+        }
+        let Shown { canary, after_seeds, allowed_seeds, green_without, .. } = shown;
+        say(&match &shown.oracle {
+            Some(oracle) => format!(
+                "{canary:<32} caught by {oracle:<4} after {after_seeds:>3} seeds (allowed \
+                 {allowed_seeds}); without it {green_without} of {after_seeds} held\n"
+            ),
+            None => format!("{canary:<32} SURVIVED {allowed_seeds} seeds\n"),
+        });
+        Ok(())
+    }
+}

@@ -1,0 +1,34 @@
+//! One file per command.
+
+mod bench;
+mod canary;
+mod doctor;
+mod list;
+mod replay;
+mod run;
+mod schema;
+mod sweep;
+
+use crate::arguments::{Arguments, Command};
+use crate::context::{plant, warn};
+use crate::tool_error::ToolError;
+use billsim_record::ExitCode;
+
+/// Runs a command; an error is told here.
+pub(crate) fn dispatch(arguments: Arguments) -> ExitCode {
+    let canary = arguments.canary.as_deref();
+    let result = plant(canary).and_then(|()| match arguments.command {
+        Command::Sweep(sweep) => sweep::sweep(&sweep, canary),
+        Command::Run(run) => run::run(&run, canary),
+        Command::Replay(replay) => replay::replay(&replay, canary),
+        Command::Bench(bench) => bench::bench(&bench),
+        Command::Canary(canary) => canary::canary(&canary),
+        Command::List(list) => list::list(&list),
+        Command::Doctor => doctor::doctor(),
+        Command::Schema(schema) => schema::schema(&schema),
+    });
+    result.unwrap_or_else(|error: ToolError| {
+        warn(&format!("billsim: {error}"));
+        error.code
+    })
+}

@@ -1,0 +1,76 @@
+//! `billsim run`: one seed, one outcome.
+
+use crate::arguments::{Format, Run};
+use crate::context::{invocation, say};
+use crate::corpus::{Corpus, read_plan};
+use crate::logs;
+use crate::tool_error::ToolError;
+use billsim_engine::sweep::run_one;
+use billsim_engine::{Arm, Job, RunResult, plan};
+use billsim_record::{ExitCode, document};
+use billsim_reports::Tally;
+use billsim_reports::epilogue::{Place, epilogue};
+use billsim_reports::summary::{Circumstances, summary};
+use std::collections::BTreeMap;
+use std::fs;
+
+pub(crate) fn run(arguments: &Run, canary: Option<&str>) -> Result<ExitCode, ToolError> {
+    let loaded = Corpus::find()?.scenario(&arguments.scenario)?;
+    if let Some(filter) = &arguments.log {
+        logs::show(filter)?;
+    }
+    let mut job = Job::new(loaded.scenario, arguments.seed);
+    if let Some(path) = &arguments.plan {
+        let plan = read_plan(path)?;
+        plan::check(&plan, job.scenario.cluster.nodes())
+            .map_err(|error| ToolError::usage(format!("{}: {error}", path.display())))?;
+        job.plan = Some(plan);
+    }
+    job.arm = if arguments.tasks { Arm::Tasks } else { Arm::Central };
+    job.altered_frame = arguments.alter_frame;
+    job.canary = canary.map(str::to_owned);
+    let result = run_one(job).map_err(ToolError::tool)?;
+    if let Some(path) = &arguments.write_plan {
+        fs::write(path, document::pretty(&result.plan))
+            .map_err(|error| ToolError::write(path, &error))?;
+    }
+    let again = format!(
+        "{}{} run {} --seed {}",
+        invocation(),
+        canary.map(|name| format!(" --canary {name}")).unwrap_or_default(),
+        arguments.scenario,
+        arguments.seed
+    );
+    Ok(show(&result, arguments.format, &again))
+}
+
+/// Prints the outcome of one run.
+pub(crate) fn show(result: &RunResult, format: Format, again: &str) -> ExitCode {
+    let outcome = &result.outcome;
+    if format == Format::Json {
+        say(&document::line(outcome));
+        return outcome.verdict.exit_code();
+    }
+    let mut tally = Tally::default();
+    tally.add(outcome);
+    let promises: BTreeMap<&str, &str> = billsim_engine::oracles().collect();
+    let circumstances = Circumstances {
+        promises: &promises,
+        wall_seconds: 0.0,
+        asked: None,
+        ended_early: None,
+        coverage_required: false,
+    };
+    say(&summary(&tally, circumstances));
+    say(&format!("trace hash {}, {} events\n", outcome.trace_hash, outcome.events));
+    if let Some([p50, p99, p999, max]) = outcome.write_latency_us {
+        say(&format!(
+            "write latency in simulated us: p50 {p50}, p99 {p99}, p99.9 {p999}, max {max}\n"
+        ));
+    }
+    if let Some((_, cause)) = tally.worst_cause() {
+        let place = Place { replay: again, directory: None, others: &[] };
+        say(&format!("\n{}", epilogue(cause, place)));
+    }
+    outcome.verdict.exit_code()
+}

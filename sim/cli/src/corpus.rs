@@ -1,0 +1,110 @@
+//! `scenarios/`: scenarios, profiles, and the plans that run first ever after.
+
+use crate::tool_error::ToolError;
+use billsim_engine::Scenario;
+use billsim_engine::scenario::Profiles;
+use billsim_record::{FaultPlan, document};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The directory of scenarios.
+#[derive(Debug)]
+pub(crate) struct Corpus {
+    root: PathBuf,
+}
+
+/// A scenario with the text that it was read from.
+#[derive(Debug, Clone)]
+pub(crate) struct Loaded {
+    pub(crate) scenario: Arc<Scenario>,
+    pub(crate) text: String,
+}
+
+impl Corpus {
+    /// The `scenarios/` of the working directory or of one above it.
+    pub(crate) fn find() -> Result<Self, ToolError> {
+        let here = std::env::current_dir().map_err(ToolError::tool)?;
+        let found = here.ancestors().map(|dir| dir.join("scenarios")).find(|dir| dir.is_dir());
+        found.map(|root| Self { root }).ok_or_else(|| {
+            ToolError::usage("no directory `scenarios/` here or above: run it in the source tree")
+        })
+    }
+
+    /// A scenario by name or path.
+    pub(crate) fn scenario(&self, name: &str) -> Result<Loaded, ToolError> {
+        let in_corpus = self.root.join(format!("{name}.toml"));
+        let path = if in_corpus.is_file() { in_corpus } else { PathBuf::from(name) };
+        if !path.is_file() {
+            let known = self.names()?.join(", ");
+            return Err(ToolError::usage(format!(
+                "no scenario '{name}': neither {} nor that path is a file; known are {known}",
+                self.root.join(format!("{name}.toml")).display()
+            )));
+        }
+        let text = fs::read_to_string(&path).map_err(|error| ToolError::read(&path, &error))?;
+        parse(name, text)
+    }
+
+    /// Names of all scenarios.
+    pub(crate) fn names(&self) -> Result<Vec<String>, ToolError> {
+        let mut names = Vec::new();
+        for family in sorted(&self.root)? {
+            if !family.is_dir() {
+                continue;
+            }
+            for file in sorted(&family)? {
+                if file.extension().is_some_and(|ending| ending == "toml")
+                    && let Ok(relative) = file.with_extension("").strip_prefix(&self.root)
+                {
+                    names.push(relative.display().to_string());
+                }
+            }
+        }
+        Ok(names)
+    }
+
+    /// The text of a file of the corpus.
+    #[cfg(feature = "canaries")]
+    pub(crate) fn text(&self, file: &str) -> Result<String, ToolError> {
+        let path = self.root.join(file);
+        fs::read_to_string(&path).map_err(|error| ToolError::read(&path, &error))
+    }
+
+    /// Every profile.
+    pub(crate) fn profiles(&self) -> Result<Profiles, ToolError> {
+        let path = self.root.join("profiles.toml");
+        let text = fs::read_to_string(&path).map_err(|error| ToolError::read(&path, &error))?;
+        Profiles::parse(&path.display().to_string(), &text).map_err(ToolError::usage)
+    }
+
+    /// The plans under `regressions/`, by name of file.
+    pub(crate) fn regressions(&self) -> Result<Vec<FaultPlan>, ToolError> {
+        let directory = self.root.join("regressions");
+        if !directory.is_dir() {
+            return Ok(Vec::new());
+        }
+        let files = sorted(&directory)?;
+        let plans = files.iter().filter(|f| f.extension().is_some_and(|ending| ending == "json"));
+        plans.map(|path| read_plan(path)).collect()
+    }
+}
+
+/// Reads a scenario's text.
+pub(crate) fn parse(name: &str, text: String) -> Result<Loaded, ToolError> {
+    let scenario = Scenario::parse(name, &text).map_err(ToolError::usage)?;
+    Ok(Loaded { scenario: Arc::new(scenario), text })
+}
+
+/// Reads a fault plan.
+pub(crate) fn read_plan(path: &Path) -> Result<FaultPlan, ToolError> {
+    let text = fs::read_to_string(path).map_err(|error| ToolError::read(path, &error))?;
+    document::read(&text).map_err(|error| ToolError::usage(format!("{}: {error}", path.display())))
+}
+
+fn sorted(directory: &Path) -> Result<Vec<PathBuf>, ToolError> {
+    let entries = fs::read_dir(directory).map_err(|error| ToolError::read(directory, &error))?;
+    let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    paths.sort();
+    Ok(paths)
+}

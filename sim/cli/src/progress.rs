@@ -1,0 +1,78 @@
+//! Progress of a sweep, on stderr only: a bar on a terminal, a line now and then elsewhere.
+
+use crate::arguments::ShowProgress;
+use billsim_reports::Tally;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::{IsTerminal, Write};
+use std::time::{Duration, Instant};
+
+/// How often a line is written where there is no terminal.
+const LINE_EVERY: Duration = Duration::from_secs(30);
+
+/// What is shown.
+pub(crate) enum Progress {
+    /// A bar.
+    Bar(ProgressBar),
+    /// A line every 30 s.
+    Counter { last: Instant, started: Instant, seeds: u64 },
+    /// Nothing.
+    None,
+}
+
+// Progress is about wall time.
+#[allow(clippy::disallowed_methods)]
+fn clock() -> Instant {
+    Instant::now()
+}
+
+impl Progress {
+    /// Progress over so many seeds.
+    pub(crate) fn new(show: ShowProgress, seeds: u64) -> Self {
+        let is_terminal = std::io::stderr().is_terminal();
+        match show {
+            ShowProgress::Bar => Self::bar(seeds),
+            ShowProgress::Auto if is_terminal => Self::bar(seeds),
+            ShowProgress::Auto | ShowProgress::Counter => {
+                Self::Counter { last: clock(), started: clock(), seeds }
+            }
+            ShowProgress::None => Self::None,
+        }
+    }
+
+    fn bar(seeds: u64) -> Self {
+        let bar = ProgressBar::with_draw_target(Some(seeds), ProgressDrawTarget::stderr());
+        let template = "{bar:30} {pos}/{len} seeds  {per_sec}  {msg}  ETA {eta}";
+        let style = ProgressStyle::with_template(template);
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        Self::Bar(bar)
+    }
+
+    /// A seed ended, or time passed.
+    pub(crate) fn update(&mut self, tally: &Tally) {
+        match self {
+            Self::Bar(bar) => {
+                bar.set_position(tally.seeds());
+                bar.set_message(words(tally, bar.elapsed()));
+            }
+            Self::Counter { last, started, seeds } if last.elapsed() >= LINE_EVERY => {
+                *last = clock();
+                let (done, words) = (tally.seeds(), words(tally, started.elapsed()));
+                let _ = writeln!(std::io::stderr(), "{done}/{seeds} seeds, {words}");
+            }
+            Self::Counter { .. } | Self::None => {}
+        }
+    }
+
+    /// The sweep is over.
+    pub(crate) fn finish(self) {
+        if let Self::Bar(bar) = self {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn words(tally: &Tally, elapsed: Duration) -> String {
+    let ratio = tally.simulated_seconds() / elapsed.as_secs_f64().max(0.001);
+    let (failures, causes) = (tally.failures(), tally.causes.len());
+    format!("{ratio:.0}x real time  {failures} failed, {causes} causes")
+}

@@ -1,0 +1,104 @@
+//! The run directory: append-only and self-describing. A line of `outcomes.jsonl` is written as
+//! soon as its seed ends, so that an interrupted run is a usable one.
+
+use crate::corpus::Loaded;
+use crate::tool_error::ToolError;
+use billsim_engine::RunResult;
+use billsim_record::{FaultPlan, Manifest, Outcome, document};
+use billsim_reports::outcomes;
+use hdrhistogram::Histogram;
+use hdrhistogram::serialization::{Serializer, V2Serializer};
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+/// A directory that a run writes to.
+#[derive(Debug)]
+pub(crate) struct RunDirectory {
+    path: PathBuf,
+    outcomes: File,
+}
+
+// A directory needs a name that no other run has.
+#[allow(clippy::disallowed_methods)]
+fn fresh_name() -> String {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    format!("{}-{}", since.as_secs(), std::process::id())
+}
+
+fn create(path: &Path, text: &[u8]) -> Result<(), ToolError> {
+    fs::write(path, text).map_err(|error| ToolError::write(path, &error))
+}
+
+impl RunDirectory {
+    /// A new directory with its manifest.
+    pub(crate) fn create(asked: Option<&Path>, manifest: &Manifest) -> Result<Self, ToolError> {
+        let path =
+            asked.map_or_else(|| PathBuf::from("target/runs").join(fresh_name()), Into::into);
+        fs::create_dir_all(&path).map_err(|error| ToolError::write(&path, &error))?;
+        let file = path.join("manifest.json");
+        if file.exists() {
+            let shown = path.display();
+            return Err(ToolError::usage(format!(
+                "{shown} already holds a run: name another directory with --out"
+            )));
+        }
+        create(&file, document::pretty(manifest).as_bytes())?;
+        let file = path.join("outcomes.jsonl");
+        let outcomes = OpenOptions::new().create_new(true).append(true).open(&file);
+        let outcomes = outcomes.map_err(|error| ToolError::write(&file, &error))?;
+        Ok(Self { path, outcomes })
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A seed ended.
+    pub(crate) fn append(&mut self, outcome: &Outcome) -> Result<(), ToolError> {
+        let line = outcomes::line(outcome);
+        let written = self.outcomes.write_all(line.as_bytes());
+        written.map_err(|error| ToolError::write(&self.path.join("outcomes.jsonl"), &error))
+    }
+
+    /// Keeps what a failure needs to be seen again: outcome, plan, scenario.
+    pub(crate) fn keep_failure(
+        &self,
+        cause: &str,
+        result: &RunResult,
+        scenario: &Loaded,
+    ) -> Result<PathBuf, ToolError> {
+        let directory = self.path.join("failures").join(cause);
+        fs::create_dir_all(&directory).map_err(|error| ToolError::write(&directory, &error))?;
+        create(&directory.join("outcome.json"), document::pretty(&result.outcome).as_bytes())?;
+        create(
+            &directory.join("plan.json"),
+            document::pretty::<FaultPlan>(&result.plan).as_bytes(),
+        )?;
+        create(&directory.join("scenario.toml"), scenario.text.as_bytes())?;
+        Ok(directory)
+    }
+
+    /// Writes the latency of acknowledged writes, in simulated microseconds.
+    pub(crate) fn write_latency(
+        &self,
+        scenario: &str,
+        histogram: &Histogram<u64>,
+    ) -> Result<(), ToolError> {
+        let directory = self.path.join("latency");
+        fs::create_dir_all(&directory).map_err(|error| ToolError::write(&directory, &error))?;
+        let file = directory.join(format!("{}.hdr", scenario.replace('/', "-")));
+        let mut bytes = Vec::new();
+        V2Serializer::new()
+            .serialize(histogram, &mut bytes)
+            .map_err(|error| ToolError::tool(format!("latency histogram: {error:?}")))?;
+        create(&file, &bytes)
+    }
+
+    /// Writes the summary.
+    pub(crate) fn write_summary(&self, text: &str) -> Result<(), ToolError> {
+        create(&self.path.join("summary.txt"), text.as_bytes())
+    }
+}

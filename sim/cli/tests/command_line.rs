@@ -1,0 +1,147 @@
+//! The command line as people and schedulers meet it: what it says, how it ends, what it leaves.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
+
+fn billsim(arguments: &[&str]) -> Output {
+    command(arguments).output().expect("the binary runs")
+}
+
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_billsim"));
+    command.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."));
+    command.args(arguments);
+    command
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().expect("it was not killed")
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// A scenario file that is like the smallest one, but for one line.
+fn scenario_with(directory: &Path, line: &str) -> String {
+    let text = include_str!("../../../scenarios/smoke/steady.toml");
+    let path = directory.join("edited.toml");
+    fs::write(&path, format!("{line}\n{text}")).expect("a temporary directory is writable");
+    path.display().to_string()
+}
+
+#[test]
+fn wrong_input_is_told_what_where_and_what_to_do() {
+    let directory = tempfile::tempdir().unwrap();
+    let garbage = directory.path().join("garbage.json");
+    fs::write(&garbage, "{").unwrap();
+    let other_format = directory.path().join("old.json");
+    fs::write(&other_format, r#"{"format":99,"scenario":"x","seed":1,"faults":[]}"#).unwrap();
+    let edited = scenario_with(directory.path(), "abuot = \"a typing error\"");
+    let cases: Vec<(&str, Vec<&str>)> = vec![
+        ("unknown scenario", vec!["run", "smoke/nothing"]),
+        ("unknown key", vec!["run", &edited]),
+        ("unknown profile", vec!["sweep", "--profile", "nothing"]),
+        ("empty range", vec!["sweep", "--seeds", "5..5"]),
+        ("no range", vec!["bench", "--seeds", "5"]),
+        ("missing plan", vec!["replay", "no/such/plan.json"]),
+        ("garbage plan", vec!["replay", garbage.to_str().unwrap()]),
+        ("plan of another format", vec!["replay", other_format.to_str().unwrap()]),
+        ("canary without canaries", vec!["--canary", "ack-before-sync", "run", "smoke/steady"]),
+        ("bad log filter", vec!["run", "smoke/steady", "--log", "a=b=c"]),
+    ];
+    let mut text = String::new();
+    for (name, arguments) in cases {
+        let output = billsim(&arguments);
+        assert_eq!(code(&output), 2, "{name}: {}", stderr(&output));
+        assert!(output.stdout.is_empty(), "{name} prints its error on stderr only");
+        text.push_str(&format!("== {name}\n{}\n", stderr(&output)));
+    }
+    let place = directory.path().display().to_string();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap();
+    let text = text.replace(&place, "DIRECTORY").replace(&root.display().to_string(), "ROOT");
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn one_seed_is_one_document_and_the_same_in_another_process() {
+    let arguments = ["run", "smoke/everything", "--seed", "11", "--format", "json"];
+    let (first, second) = (billsim(&arguments), billsim(&arguments));
+    assert_eq!(code(&first), 0, "{}", stderr(&first));
+    assert_eq!(first.stdout, second.stdout, "same seed, other process");
+    let outcome: serde_json::Value = serde_json::from_slice(&first.stdout).unwrap();
+    for key in [
+        "verdict",
+        "trace_hash",
+        "simulated_seconds",
+        "acknowledged",
+        "delivered_messages",
+        "faults",
+        "comparisons",
+        "marks",
+    ] {
+        assert!(!outcome[key].is_null(), "{key} is missing");
+    }
+    assert!(outcome["simulated_seconds"].as_f64().unwrap() >= 60.0);
+    assert!(outcome["acknowledged"].as_u64().unwrap() >= 1_000);
+}
+
+#[test]
+fn a_sweep_leaves_a_directory_that_tells_what_it_was() {
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("run");
+    let out = out.to_str().unwrap();
+    let arguments = ["sweep", "smoke/crash", "--seeds", "0..4", "--out", out];
+    let output = billsim(&arguments);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let manifest: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(format!("{out}/manifest.json")).unwrap()).unwrap();
+    assert_eq!(manifest["plan"][0]["seeds_to"], 4);
+    let outcomes = fs::read_to_string(format!("{out}/outcomes.jsonl")).unwrap();
+    assert_eq!(outcomes.lines().count(), 4);
+    assert!(Path::new(&format!("{out}/latency/smoke-crash.hdr")).is_file());
+    assert!(Path::new(&format!("{out}/summary.txt")).is_file());
+    let again = billsim(&arguments);
+    assert_eq!(code(&again), 2, "a directory holds one run");
+    assert!(stderr(&again).contains("already holds a run"), "{}", stderr(&again));
+}
+
+#[test]
+fn an_interrupted_sweep_is_incomplete_and_usable() {
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("run");
+    let mut child = command(&["sweep", "smoke/steady", "--seeds", "0..100000", "--jobs", "1"])
+        .args(["--out", out.to_str().unwrap(), "--show-progress", "none"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    let outcomes = out.join("outcomes.jsonl");
+    let lines = || fs::read_to_string(&outcomes).map_or(0, |text| text.lines().count());
+    for _ in 0..600 {
+        if lines() >= 2 {
+            break;
+        }
+        sleep(Duration::from_millis(100));
+    }
+    let pid = child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(20));
+    let text = fs::read_to_string(&outcomes).unwrap();
+    assert!(text.ends_with('\n') && text.lines().count() >= 2, "whole lines only");
+    assert!(text.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()));
+}
+
+#[test]
+fn a_stored_plan_replays_exactly() {
+    let directory = tempfile::tempdir().unwrap();
+    let plan = directory.path().join("plan.json");
+    let plan = plan.to_str().unwrap();
+    let run = ["run", "smoke/crash", "--seed", "6", "--format", "json", "--write-plan", plan];
+    let drawn = billsim(&run);
+    let replayed = billsim(&["replay", plan, "--format", "json"]);
+    assert_eq!(code(&replayed), 0, "{}", stderr(&replayed));
+    assert_eq!(drawn.stdout, replayed.stdout);
+}
