@@ -106,7 +106,7 @@ async fn read_frame(stream: &mut BufReader<TcpStream>) -> io::Result<Bytes> {
     stream.read_exact(&mut prefix).await?;
     let length = Frame::length(prefix)
         .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.to_string()))?;
-    let mut frame = BytesMut::with_capacity(length.min(READ_STEP).max(FRAME_HEADER_BYTES));
+    let mut frame = BytesMut::with_capacity(length.clamp(FRAME_HEADER_BYTES, READ_STEP));
     frame.extend_from_slice(&prefix);
     while frame.len() < length {
         let wanted = (length - frame.len()).min(READ_STEP);
