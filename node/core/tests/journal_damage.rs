@@ -253,7 +253,8 @@ fn an_inspection_reads_every_hash() {
     let crc = crc32c::crc32c(&segment[record + 8..]);
     segment[record + 4..record + 8].copy_from_slice(&crc.to_le_bytes());
     let report = inspect(&genesis(), NODE, image);
-    insta::assert_snapshot!(folded(&report.damage), @"log of region 0: record 4 does not match its hash");
+    let damage = folded(&report.damage);
+    insta::assert_snapshot!(damage, @"log of region 0: record 4 does not match its hash");
 }
 
 #[test]

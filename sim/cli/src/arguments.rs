@@ -115,7 +115,8 @@ pub(crate) struct Sweep {
     #[arg(long, default_value_t = 0)]
     pub(crate) jobs: usize,
     /// Ends after so many failed seeds.
-    #[arg(long, num_args = 0..=1, default_missing_value = "1", require_equals = true, value_name = "N")]
+    #[arg(long, value_name = "N")]
+    #[arg(num_args = 0..=1, default_missing_value = "1", require_equals = true)]
     pub(crate) fail_fast: Option<u64>,
     /// Runs this share of the seeds again, with each node as a task of its own, and compares.
     #[arg(long, value_parser = percent, default_value = "2%", value_name = "SHARE")]
@@ -157,7 +158,8 @@ pub(crate) struct Run {
     /// Changes the last byte of the delivered frame with this number; the trace hash must change.
     #[arg(long, value_name = "NUMBER")]
     pub(crate) alter_frame: Option<u64>,
-    /// Shows the nodes' own logs on stderr, stamped with simulated time (`info`, `billing_core=debug`).
+    /// Shows the nodes' own logs on stderr, stamped with simulated time, as in `info` or
+    /// `billing_core=debug`.
     #[arg(long, value_name = "FILTER")]
     pub(crate) log: Option<String>,
     /// `json`: the outcome as one document.

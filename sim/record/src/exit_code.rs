@@ -59,8 +59,8 @@ impl From<ExitCode> for std::process::ExitCode {
 #[cfg(test)]
 mod tests {
     use super::ExitCode::{
-        self, CanarySurvived, CannotJudge, Coverage, Held, Incomplete, Liveness, Nondeterminism,
-        Safety, Tool, Usage,
+        CanarySurvived, CannotJudge, Coverage, Held, Incomplete, Liveness, Nondeterminism, Safety,
+        Tool, Usage,
     };
 
     #[test]
@@ -102,6 +102,6 @@ mod tests {
         for (code, number) in numbers {
             assert_eq!(code as u8, number);
         }
-        assert_eq!(ExitCode::Held.severity(), 0);
+        assert_eq!(Held.severity(), 0);
     }
 }
