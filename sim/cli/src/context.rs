@@ -36,13 +36,14 @@ pub(crate) fn plant(name: Option<&str>) -> Result<(), ToolError> {
     }
 }
 
-/// How this binary is called in a command that people copy.
-pub(crate) fn invocation() -> &'static str {
-    if cfg!(feature = "canaries") {
+/// How this binary is called in a command that people copy, with the bug that was planted.
+pub(crate) fn invocation(canary: Option<&str>) -> String {
+    let binary = if cfg!(feature = "canaries") {
         "cargo run --release --target-dir target/canary --package billsim --features canaries --"
     } else {
         "cargo sim"
-    }
+    };
+    canary.map_or_else(|| binary.to_owned(), |name| format!("{binary} --canary {name}"))
 }
 
 /// Seeds at a time: what was asked for, or one per core.

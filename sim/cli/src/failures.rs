@@ -43,8 +43,7 @@ impl Failures {
         let shown = path.display().to_string();
         let others: Vec<&str> =
             tally.causes.keys().map(String::as_str).filter(|other| *other != name).collect();
-        let planted = canary.map(|name| format!(" --canary {name}")).unwrap_or_default();
-        let replay = format!("{}{planted} replay {shown}", invocation());
+        let replay = format!("{} replay {shown}", invocation(canary));
         Some(epilogue(cause, Place { replay: &replay, directory: Some(&shown), others: &others }))
     }
 }

@@ -94,7 +94,8 @@ fn a_sweep_leaves_a_directory_that_tells_what_it_was() {
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("run");
     let out = out.to_str().unwrap();
-    let arguments = ["sweep", "smoke/crash", "--seeds", "0..4", "--out", out];
+    let arguments =
+        ["sweep", "smoke/crash", "--seeds", "0..4", "--without-regressions", "--out", out];
     let output = billsim(&arguments);
     assert_eq!(code(&output), 0, "{}", stderr(&output));
     let manifest: serde_json::Value =
@@ -107,6 +108,20 @@ fn a_sweep_leaves_a_directory_that_tells_what_it_was() {
     let again = billsim(&arguments);
     assert_eq!(code(&again), 2, "a directory holds one run");
     assert!(stderr(&again).contains("already holds a run"), "{}", stderr(&again));
+}
+
+#[test]
+fn what_once_failed_runs_first() {
+    let output = billsim(&["sweep", "smoke/steady", "--seeds", "9..10", "--format", "json"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    let outcomes: Vec<serde_json::Value> =
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let (last, regressions) = outcomes.split_last().unwrap();
+    assert_eq!((last["scenario"].as_str(), last["seed"].as_u64()), (Some("smoke/steady"), Some(9)));
+    let files = fs::read_dir("../../scenarios/regressions").unwrap().flatten();
+    let plans = files.filter(|file| file.path().extension().is_some_and(|e| e == "json")).count();
+    assert!(plans > 0);
+    assert_eq!(regressions.len(), plans);
 }
 
 #[test]

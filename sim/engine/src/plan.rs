@@ -11,7 +11,7 @@
 use crate::scenario::{FaultDraw, FaultKind, Scenario};
 use crate::seed::{Purpose, Stream};
 use billsim_record::plan::PLAN_FORMAT;
-use billsim_record::{Fault, FaultPlan, PlannedFault};
+use billsim_record::{Fault, FaultPlan, NodeNumber, PlannedFault, Target};
 
 /// Faults of one kind in one plan, at most: what a careless scenario can ask for.
 const FAULTS_PER_KIND_MAX: usize = 10_000;
@@ -36,14 +36,14 @@ pub enum PlanError {
         at_ms: u64,
     },
     /// A target that does not exist.
-    #[error("fault {place} ({kind}) names node {node}, the cluster has nodes 0 to {last}")]
+    #[error("fault {place} ({kind}) names node {node}, the cluster has nodes 1 to {last}")]
     Node {
         /// Which fault, from 0.
         place: usize,
         /// Its kind.
         kind: &'static str,
         /// The target.
-        node: u8,
+        node: NodeNumber,
         /// The last node.
         last: u8,
     },
@@ -55,7 +55,7 @@ pub enum PlanError {
         /// Its kind.
         kind: &'static str,
         /// The node.
-        node: u8,
+        node: NodeNumber,
     },
     /// A strength that means nothing.
     #[error("fault {place} ({kind}) has intensity {found}, {low} to {high} {unit} expected")]
@@ -119,7 +119,7 @@ pub fn check(plan: &FaultPlan, nodes: u8) -> Result<(), PlanError> {
             return Err(PlanError::Order { place, kind, at_ms: planned.at_ms });
         }
         before = planned.at_ms;
-        check_targets(place, &planned.fault, nodes)?;
+        check_target(place, &planned.fault, nodes)?;
         check_strength(place, planned)?;
     }
     Ok(())
@@ -194,7 +194,7 @@ fn draw_kind(
                 add(of_link(kind, from, to, strength));
             }
         } else {
-            let node = stream.below(nodes.into()) as u8;
+            let node = NodeNumber::at(stream.below(nodes.into()) as u8);
             let sign = if stream.chance_ppm(500_000) { 1 } else { -1 };
             add(of_node(kind, node, strength, sign));
         }
@@ -204,23 +204,25 @@ fn draw_kind(
 
 /// Which links a fault is on: one direction, both (with three nodes: a bridge), everything from
 /// a node, everything to a node, or all.
-fn links(stream: &mut Stream, nodes: u8) -> Vec<(u8, u8)> {
+fn links(stream: &mut Stream, nodes: u8) -> Vec<(NodeNumber, NodeNumber)> {
     let a = stream.below(nodes.into()) as u8;
     let b = (a + 1 + stream.below(u64::from(nodes) - 1) as u8) % nodes;
-    let others = (0..nodes).filter(|n| *n != a);
+    let others = (0..nodes).filter(|n| *n != a).map(NodeNumber::at);
+    let (a, b) = (NodeNumber::at(a), NodeNumber::at(b));
     match stream.below(8) {
         0..3 => vec![(a, b)],
         3..5 => vec![(a, b), (b, a)],
         5 => others.map(|n| (a, n)).collect(),
         6 => others.map(|n| (n, a)).collect(),
         _ => {
-            let all = (0..nodes).flat_map(|from| (0..nodes).map(move |to| (from, to)));
+            let each = || (0..nodes).map(NodeNumber::at);
+            let all = each().flat_map(|from| each().map(move |to| (from, to)));
             all.filter(|(from, to)| from != to).collect()
         }
     }
 }
 
-fn of_link(kind: FaultKind, from: u8, to: u8, strength: u64) -> Fault {
+fn of_link(kind: FaultKind, from: NodeNumber, to: NodeNumber, strength: u64) -> Fault {
     // Bounded by the scenario's check, far below 2^32.
     let value = strength as u32;
     match kind {
@@ -235,7 +237,7 @@ fn of_link(kind: FaultKind, from: u8, to: u8, strength: u64) -> Fault {
     }
 }
 
-fn of_node(kind: FaultKind, node: u8, strength: u64, sign: i32) -> Fault {
+fn of_node(kind: FaultKind, node: NodeNumber, strength: u64, sign: i32) -> Fault {
     // Bounded by the scenario's check, far below 2^31.
     let value = strength as u32;
     match kind {
@@ -258,38 +260,17 @@ fn of_node(kind: FaultKind, node: u8, strength: u64, sign: i32) -> Fault {
     }
 }
 
-fn check_targets(place: usize, fault: &Fault, nodes: u8) -> Result<(), PlanError> {
-    let (one, other) = match *fault {
-        Fault::PowerCutAll => return Ok(()),
-        Fault::Loss { from, to, .. }
-        | Fault::Delay { from, to, .. }
-        | Fault::Duplicate { from, to, .. }
-        | Fault::Reorder { from, to, .. }
-        | Fault::BitFlip { from, to, .. }
-        | Fault::SlowLink { from, to, .. }
-        | Fault::Cut { from, to } => (from, Some(to)),
-        Fault::PowerCut { node }
-        | Fault::Kill { node }
-        | Fault::PowerCutAtWrite { node, .. }
-        | Fault::Pause { node }
-        | Fault::Isolate { node }
-        | Fault::ClientCut { node }
-        | Fault::SlowDisk { node, .. }
-        | Fault::WriteFails { node, .. }
-        | Fault::SyncFails { node, .. }
-        | Fault::ClockOffset { node, .. }
-        | Fault::ClockDrift { node, .. }
-        | Fault::ClockFreeze { node } => (node, None),
-    };
+fn check_target(place: usize, fault: &Fault, nodes: u8) -> Result<(), PlanError> {
     let kind = fault.kind();
-    for node in [Some(one), other].into_iter().flatten() {
-        if node >= nodes {
-            return Err(PlanError::Node { place, kind, node, last: nodes.saturating_sub(1) });
-        }
-    }
-    match other {
-        Some(node) if node == one => Err(PlanError::OwnLink { place, kind, node }),
-        _ => Ok(()),
+    let exists = |node: NodeNumber| match node.slot() < usize::from(nodes) {
+        true => Ok(()),
+        false => Err(PlanError::Node { place, kind, node, last: nodes }),
+    };
+    match fault.target() {
+        Target::All => Ok(()),
+        Target::Node(node) => exists(node),
+        Target::Link(from, to) if from == to => Err(PlanError::OwnLink { place, kind, node: to }),
+        Target::Link(from, to) => exists(from).and(exists(to)),
     }
 }
 

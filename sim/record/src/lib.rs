@@ -11,4 +11,4 @@ pub use document::{Document, ReadError};
 pub use exit_code::ExitCode;
 pub use manifest::Manifest;
 pub use outcome::{Failure, FaultTally, Outcome, Verdict};
-pub use plan::{Fault, FaultPlan, PlannedFault};
+pub use plan::{Fault, FaultPlan, NodeNumber, PlannedFault, Target};

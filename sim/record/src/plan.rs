@@ -4,11 +4,13 @@
 use crate::document::Document;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::fmt::{self, Display, Formatter};
+use std::num::NonZeroU8;
 
 /// The format that this release writes and reads.
 pub const PLAN_FORMAT: u32 = 1;
 
-/// The faults of one run. Nodes are named by their slot: 0, 1, 2 within region 0, and so on.
+/// The faults of one run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FaultPlan {
@@ -23,7 +25,7 @@ pub struct FaultPlan {
 }
 
 /// One fault with its time.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PlannedFault {
     /// When it starts, in simulated milliseconds.
@@ -34,24 +36,70 @@ pub struct PlannedFault {
     pub fault: Fault,
 }
 
+/// A node by its id, from 1, as in the nodes' own logs and in every report.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(transparent)]
+pub struct NodeNumber(pub NonZeroU8);
+
+impl NodeNumber {
+    /// The node in this slot of the world, from 0; at most 254.
+    pub fn at(slot: u8) -> Self {
+        Self(NonZeroU8::MIN.saturating_add(slot))
+    }
+
+    /// Its slot in the world, from 0.
+    pub fn slot(self) -> usize {
+        usize::from(self.0.get() - 1)
+    }
+}
+
+impl Display for NodeNumber {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        Display::fmt(&self.0, out)
+    }
+}
+
+/// What a fault strikes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    /// Every node.
+    All,
+    /// One node.
+    Node(NodeNumber),
+    /// What one node sends to another.
+    Link(NodeNumber, NodeNumber),
+}
+
+impl Display for Target {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::All => out.write_str("all nodes"),
+            Self::Node(node) => write!(out, "node {node}"),
+            Self::Link(from, to) => write!(out, "link {from} to {to}"),
+        }
+    }
+}
+
 /// A fault and its target. Probabilities are in parts per million.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Fault {
     /// Power cut: un-synced data is lost or torn; back after `for_ms`.
     PowerCut {
         /// The node.
-        node: u8,
+        node: NodeNumber,
     },
     /// The process dies, the machine lives: un-synced data survives; back after `for_ms`.
     Kill {
         /// The node.
-        node: u8,
+        node: NodeNumber,
     },
     /// Power cut in the middle of the k-th disk step from `at_ms` on; back after `for_ms`.
     PowerCutAtWrite {
         /// The node.
-        node: u8,
+        node: NodeNumber,
         /// Which step, from 1.
         step: u32,
     },
@@ -60,118 +108,118 @@ pub enum Fault {
     /// The process stands still for `for_ms`, then goes on as if nothing had happened.
     Pause {
         /// The node.
-        node: u8,
+        node: NodeNumber,
     },
     /// Frames from one node to another are lost.
     Loss {
         /// Sender.
-        from: u8,
+        from: NodeNumber,
         /// Receiver.
-        to: u8,
+        to: NodeNumber,
         /// Parts per million.
         ppm: u32,
     },
     /// Frames from one node to another take longer.
     Delay {
         /// Sender.
-        from: u8,
+        from: NodeNumber,
         /// Receiver.
-        to: u8,
+        to: NodeNumber,
         /// Added to each, in microseconds.
         extra_us: u32,
     },
     /// Frames from one node to another arrive twice.
     Duplicate {
         /// Sender.
-        from: u8,
+        from: NodeNumber,
         /// Receiver.
-        to: u8,
+        to: NodeNumber,
         /// Parts per million.
         ppm: u32,
     },
     /// Frames from one node to another are overtaken by later ones.
     Reorder {
         /// Sender.
-        from: u8,
+        from: NodeNumber,
         /// Receiver.
-        to: u8,
+        to: NodeNumber,
         /// Parts per million.
         ppm: u32,
     },
     /// A bit of a frame flips on the way.
     BitFlip {
         /// Sender.
-        from: u8,
+        from: NodeNumber,
         /// Receiver.
-        to: u8,
+        to: NodeNumber,
         /// Parts per million.
         ppm: u32,
     },
     /// A link carries few bytes per second, so that its bounded queue fills.
     SlowLink {
         /// Sender.
-        from: u8,
+        from: NodeNumber,
         /// Receiver.
-        to: u8,
+        to: NodeNumber,
         /// Bytes per second.
         bytes_per_s: u32,
     },
     /// Nothing gets from one node to another; the other direction is not touched.
     Cut {
         /// Sender.
-        from: u8,
+        from: NodeNumber,
         /// Receiver.
-        to: u8,
+        to: NodeNumber,
     },
     /// Nothing gets from or to a node, clients included.
     Isolate {
         /// The node.
-        node: u8,
+        node: NodeNumber,
     },
     /// Clients cannot reach a node; its peers can.
     ClientCut {
         /// The node.
-        node: u8,
+        node: NodeNumber,
     },
     /// Every disk step takes longer.
     SlowDisk {
         /// The node.
-        node: u8,
+        node: NodeNumber,
         /// Times as long.
         factor: u32,
     },
     /// The next writes fail with EIO.
     WriteFails {
         /// The node.
-        node: u8,
+        node: NodeNumber,
         /// How many.
         count: u32,
     },
     /// The next syncs fail and drop what they should have kept.
     SyncFails {
         /// The node.
-        node: u8,
+        node: NodeNumber,
         /// How many.
         count: u32,
     },
     /// The wall clock is off.
     ClockOffset {
         /// The node.
-        node: u8,
+        node: NodeNumber,
         /// By so many milliseconds.
         offset_ms: i64,
     },
     /// The wall clock runs fast or slow.
     ClockDrift {
         /// The node.
-        node: u8,
+        node: NodeNumber,
         /// By so many parts per million.
         ppm: i32,
     },
     /// The wall clock stands still.
     ClockFreeze {
         /// The node.
-        node: u8,
+        node: NodeNumber,
     },
 }
 
@@ -200,6 +248,41 @@ impl Fault {
             Self::ClockDrift { .. } => "clock-drift",
             Self::ClockFreeze { .. } => "clock-freeze",
         }
+    }
+}
+
+impl Fault {
+    /// What it strikes.
+    pub fn target(&self) -> Target {
+        match *self {
+            Self::PowerCutAll => Target::All,
+            Self::Loss { from, to, .. }
+            | Self::Delay { from, to, .. }
+            | Self::Duplicate { from, to, .. }
+            | Self::Reorder { from, to, .. }
+            | Self::BitFlip { from, to, .. }
+            | Self::SlowLink { from, to, .. }
+            | Self::Cut { from, to } => Target::Link(from, to),
+            Self::PowerCut { node }
+            | Self::Kill { node }
+            | Self::PowerCutAtWrite { node, .. }
+            | Self::Pause { node }
+            | Self::Isolate { node }
+            | Self::ClientCut { node }
+            | Self::SlowDisk { node, .. }
+            | Self::WriteFails { node, .. }
+            | Self::SyncFails { node, .. }
+            | Self::ClockOffset { node, .. }
+            | Self::ClockDrift { node, .. }
+            | Self::ClockFreeze { node } => Target::Node(node),
+        }
+    }
+}
+
+impl Display for PlannedFault {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        let (kind, target) = (self.fault.kind(), self.fault.target());
+        write!(out, "{kind} of {target} at {} ms for {} ms", self.at_ms, self.for_ms)
     }
 }
 

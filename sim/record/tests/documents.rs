@@ -5,7 +5,7 @@ use billsim_record::manifest::{MANIFEST_FORMAT, SeedPlan};
 use billsim_record::outcome::OUTCOME_FORMAT;
 use billsim_record::plan::PLAN_FORMAT;
 use billsim_record::{
-    Failure, Fault, FaultPlan, FaultTally, Manifest, Outcome, PlannedFault, Verdict,
+    Failure, Fault, FaultPlan, FaultTally, Manifest, NodeNumber, Outcome, PlannedFault, Verdict,
 };
 
 fn outcome() -> Outcome {
@@ -42,10 +42,10 @@ fn outcome() -> Outcome {
 
 fn plan() -> FaultPlan {
     let faults = [
-        Fault::PowerCut { node: 1 },
+        Fault::PowerCut { node: NodeNumber::at(0) },
         Fault::PowerCutAll,
-        Fault::Loss { from: 0, to: 2, ppm: 1_000 },
-        Fault::ClockOffset { node: 2, offset_ms: -250 },
+        Fault::Loss { from: NodeNumber::at(0), to: NodeNumber::at(2), ppm: 1_000 },
+        Fault::ClockOffset { node: NodeNumber::at(1), offset_ms: -250 },
     ];
     let faults = faults.into_iter().map(|fault| PlannedFault { at_ms: 5, for_ms: 0, fault });
     FaultPlan {
@@ -81,7 +81,7 @@ fn documents_survive_a_round_trip() {
 #[test]
 fn the_kind_in_the_file_is_the_kind_in_reports() {
     for planned in plan().faults {
-        let json = serde_json::to_value(&planned.fault).expect("serialises");
+        let json = serde_json::to_value(planned.fault).expect("serialises");
         assert_eq!(json["kind"], planned.fault.kind());
     }
 }

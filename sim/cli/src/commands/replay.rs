@@ -33,7 +33,7 @@ pub(crate) fn replay(arguments: &Replay, canary: Option<&str>) -> Result<ExitCod
     job.plan = Some(plan);
     job.canary = canary.map(str::to_owned);
     let result = run_one(job).map_err(ToolError::tool)?;
-    let again = format!("{} replay {}", invocation(), path.display());
+    let again = format!("{} replay {}", invocation(canary), path.display());
     let code = show(&result, arguments.format, &again);
     let Some(stored) = stored else { return Ok(code) };
     if stored.trace_hash == result.outcome.trace_hash {

@@ -34,13 +34,8 @@ pub(crate) fn run(arguments: &Run, canary: Option<&str>) -> Result<ExitCode, Too
         fs::write(path, document::pretty(&result.plan))
             .map_err(|error| ToolError::write(path, &error))?;
     }
-    let again = format!(
-        "{}{} run {} --seed {}",
-        invocation(),
-        canary.map(|name| format!(" --canary {name}")).unwrap_or_default(),
-        arguments.scenario,
-        arguments.seed
-    );
+    let again =
+        format!("{} run {} --seed {}", invocation(canary), arguments.scenario, arguments.seed);
     Ok(show(&result, arguments.format, &again))
 }
 

@@ -305,7 +305,7 @@ fn conclude(
             Format::Json => warn(&last),
         }
     } else if results.tally.failures() > 0 {
-        warn(&format!("see outcomes.jsonl; run one seed again with `{} run`", invocation()));
+        warn(&format!("see outcomes.jsonl; run one seed again with `{} run`", invocation(canary)));
     }
     code
 }

@@ -2,7 +2,7 @@
 
 use super::{PlanError, check, draw, kind_of};
 use crate::scenario::{FaultKind, Scenario};
-use billsim_record::{Fault, FaultPlan, PlannedFault};
+use billsim_record::{Fault, FaultPlan, NodeNumber, PlannedFault};
 use std::collections::BTreeSet;
 
 fn shipped(name: &str) -> Scenario {
@@ -103,13 +103,17 @@ fn illegal_plans_are_refused_with_a_reason() {
     let cases = [
         other_format,
         out_of_order,
-        plan_of(0, 1, Fault::Kill { node: 3 }),
-        plan_of(0, 1, Fault::Cut { from: 0, to: 7 }),
-        plan_of(0, 1, Fault::Cut { from: 1, to: 1 }),
-        plan_of(0, 1, Fault::Loss { from: 0, to: 1, ppm: 2_000_000 }),
-        plan_of(0, 1, Fault::SlowDisk { node: 0, factor: 1 }),
-        plan_of(0, 0, Fault::Pause { node: 0 }),
-        plan_of(0, 1, Fault::SyncFails { node: 0, count: 1 }),
+        plan_of(0, 1, Fault::Kill { node: NodeNumber::at(3) }),
+        plan_of(0, 1, Fault::Cut { from: NodeNumber::at(0), to: NodeNumber::at(7) }),
+        plan_of(0, 1, Fault::Cut { from: NodeNumber::at(1), to: NodeNumber::at(1) }),
+        plan_of(
+            0,
+            1,
+            Fault::Loss { from: NodeNumber::at(0), to: NodeNumber::at(1), ppm: 2_000_000 },
+        ),
+        plan_of(0, 1, Fault::SlowDisk { node: NodeNumber::at(0), factor: 1 }),
+        plan_of(0, 0, Fault::Pause { node: NodeNumber::at(0) }),
+        plan_of(0, 1, Fault::SyncFails { node: NodeNumber::at(0), count: 1 }),
     ];
     let said: Vec<String> = cases
         .iter()
@@ -121,7 +125,7 @@ fn illegal_plans_are_refused_with_a_reason() {
 
 #[test]
 fn overlapping_faults_are_legal() {
-    let mut plan = plan_of(0, 1_000, Fault::PowerCut { node: 0 });
-    plan.faults.extend(plan_of(500, 1_000, Fault::PowerCut { node: 0 }).faults);
+    let mut plan = plan_of(0, 1_000, Fault::PowerCut { node: NodeNumber::at(0) });
+    plan.faults.extend(plan_of(500, 1_000, Fault::PowerCut { node: NodeNumber::at(0) }).faults);
     assert_eq!(check(&plan, 3), Ok(()));
 }

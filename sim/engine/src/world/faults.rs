@@ -7,22 +7,21 @@ use super::machine::Power;
 use super::{Todo, World};
 use crate::trace::Traced;
 use billing_core::sometimes;
-use billsim_record::Fault;
+use billsim_record::{Fault, NodeNumber};
 
 const MS: u64 = 1_000_000;
 
 impl World {
     pub(super) fn begin_fault(&mut self, number: usize) -> Todo {
-        let planned = self.plan.faults[number].clone();
+        let planned = self.plan.faults[number];
         let kind = planned.fault.kind();
         let fault = planned.fault;
         let ends_at = self.now + planned.for_ms * MS;
         self.trace.add(self.now, Traced::Fault, number as u8, kind.as_bytes());
-        self.last_fault =
-            Some(format!("{fault:?} at {} ms for {} ms", planned.at_ms, planned.for_ms));
+        self.last_fault = Some(planned.to_string());
         match fault {
-            Fault::PowerCut { node } => return self.power_cut(node.into(), kind, Some(ends_at)),
-            Fault::Kill { node } => return self.kill(node.into(), ends_at),
+            Fault::PowerCut { node } => return self.power_cut(node.slot(), kind, Some(ends_at)),
+            Fault::Kill { node } => return self.kill(node.slot(), ends_at),
             Fault::PowerCutAll => {
                 for slot in 0..self.machines.len() {
                     let life = self.machines[slot].life;
@@ -31,7 +30,7 @@ impl World {
                 return Todo::Nothing;
             }
             Fault::Pause { node } => {
-                self.pause(node.into(), ends_at);
+                self.pause(node.slot(), ends_at);
                 return Todo::Nothing;
             }
             _ => {}
@@ -48,10 +47,22 @@ impl World {
     pub(super) fn end_fault(&mut self, number: usize) -> Option<Todo> {
         if std::mem::take(&mut self.in_force[number]) {
             self.trace.add(self.now, Traced::Fault, number as u8, b"over");
-            let fault = self.plan.faults[number].fault.clone();
+            let fault = self.plan.faults[number].fault;
             self.switch(&fault, false);
+            self.restore_overlapping(&fault);
         }
         None
+    }
+
+    /// Switches those on again that share a knob with a fault that has just ended: windows may
+    /// overlap, and the end of one must not end another.
+    fn restore_overlapping(&mut self, ended: &Fault) {
+        for number in 0..self.in_force.len() {
+            let fault = self.plan.faults[number].fault;
+            if self.in_force[number] && shares_knob(&fault, ended) {
+                self.switch(&fault, true);
+            }
+        }
     }
 
     /// Ends every fault that is in force.
@@ -89,21 +100,21 @@ impl World {
             Fault::BitFlip { from, to, ppm } => self.link(from, to, on, |l| &mut l.flip_ppm, ppm),
             Fault::Delay { from, to, extra_us } => {
                 let extra_ns = u64::from(extra_us) * 1_000;
-                let link = self.links.faults(from.into(), to.into());
+                let link = self.links.faults(from.slot(), to.slot());
                 link.extra_ns = if on { extra_ns } else { 0 };
             }
             Fault::SlowLink { from, to, bytes_per_s } if on => {
-                self.links.faults(from.into(), to.into()).bytes_per_s = bytes_per_s.into();
+                self.links.faults(from.slot(), to.slot()).bytes_per_s = bytes_per_s.into();
             }
             Fault::SlowLink { from, to, .. } => {
-                self.links.speed_up(self.now, from.into(), to.into());
+                self.links.speed_up(self.now, from.slot(), to.slot());
             }
             Fault::Cut { from, to } => {
-                count(&mut self.links.faults(from.into(), to.into()).cuts, on);
+                count(&mut self.links.faults(from.slot(), to.slot()).cuts, on);
             }
-            Fault::Isolate { node } => count(&mut self.machines[usize::from(node)].isolated, on),
+            Fault::Isolate { node } => count(&mut self.machines[node.slot()].isolated, on),
             Fault::ClientCut { node } => {
-                count(&mut self.machines[usize::from(node)].client_cuts, on);
+                count(&mut self.machines[node.slot()].client_cuts, on);
             }
             _ => self.switch_machine(fault, on),
         }
@@ -111,32 +122,32 @@ impl World {
 
     fn link(
         &mut self,
-        from: u8,
-        to: u8,
+        from: NodeNumber,
+        to: NodeNumber,
         on: bool,
         field: impl Fn(&mut LinkFaults) -> &mut u32,
         value: u32,
     ) {
-        *field(self.links.faults(from.into(), to.into())) = if on { value } else { 0 };
+        *field(self.links.faults(from.slot(), to.slot())) = if on { value } else { 0 };
     }
 
     fn switch_machine(&mut self, fault: &Fault, on: bool) {
         let now = self.now;
         match *fault {
             Fault::PowerCutAtWrite { node, step } => {
-                let mut disk = self.machines[usize::from(node)].disk();
+                let mut disk = self.machines[node.slot()].disk();
                 disk.faults.power_cut_at = if on { step } else { 0 };
             }
             Fault::SlowDisk { node, factor } => {
-                let mut disk = self.machines[usize::from(node)].disk();
+                let mut disk = self.machines[node.slot()].disk();
                 disk.faults.slow = if on { factor } else { 0 };
             }
             Fault::WriteFails { node, count } => {
-                let mut disk = self.machines[usize::from(node)].disk();
+                let mut disk = self.machines[node.slot()].disk();
                 disk.faults.write_fails = if on { count } else { 0 };
             }
             Fault::SyncFails { node, count } => {
-                let mut disk = self.machines[usize::from(node)].disk();
+                let mut disk = self.machines[node.slot()].disk();
                 disk.faults.sync_fails = if on { count } else { 0 };
             }
             Fault::ClockOffset { node, .. }
@@ -144,15 +155,15 @@ impl World {
             | Fault::ClockFreeze { node }
                 if !on =>
             {
-                self.machines[usize::from(node)].clock.correct();
+                self.machines[node.slot()].clock.correct();
             }
             Fault::ClockOffset { node, offset_ms } => {
-                self.machines[usize::from(node)].clock.set_offset(offset_ms);
+                self.machines[node.slot()].clock.set_offset(offset_ms);
             }
             Fault::ClockDrift { node, ppm } => {
-                self.machines[usize::from(node)].clock.set_drift(now, ppm);
+                self.machines[node.slot()].clock.set_drift(now, ppm);
             }
-            Fault::ClockFreeze { node } => self.machines[usize::from(node)].clock.freeze(now),
+            Fault::ClockFreeze { node } => self.machines[node.slot()].clock.freeze(now),
             ref other => unreachable!("{} has its own way to begin", other.kind()),
         }
     }
@@ -166,7 +177,7 @@ impl World {
             else {
                 continue;
             };
-            if *in_force && usize::from(node) == slot {
+            if *in_force && node.slot() == slot {
                 self.tallies.observed(planned.fault.kind());
             }
         }
@@ -249,6 +260,32 @@ impl World {
         }
         None
     }
+}
+
+/// Whether two faults set the same value of a link, a disk or a clock. Cuts are counted instead,
+/// and what strikes at the next write stays spent.
+fn shares_knob(one: &Fault, other: &Fault) -> bool {
+    let is_of_clock = |fault: &Fault| {
+        matches!(
+            fault,
+            Fault::ClockOffset { .. } | Fault::ClockDrift { .. } | Fault::ClockFreeze { .. }
+        )
+    };
+    let is_set = |fault: &Fault| {
+        matches!(
+            fault,
+            Fault::Loss { .. }
+                | Fault::Delay { .. }
+                | Fault::Duplicate { .. }
+                | Fault::Reorder { .. }
+                | Fault::BitFlip { .. }
+                | Fault::SlowLink { .. }
+                | Fault::SlowDisk { .. }
+        )
+    };
+    let is_same_knob =
+        (is_of_clock(one) && is_of_clock(other)) || (is_set(one) && one.kind() == other.kind());
+    is_same_knob && one.target() == other.target()
 }
 
 fn count(counter: &mut u32, on: bool) {
