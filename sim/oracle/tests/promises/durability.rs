@@ -9,8 +9,9 @@ pub(crate) const CASES: &[Case] = &[
     ("D1", "answer before its entry was committed", |s, broken| {
         let call = s.invoke_write(1, 1, open(1));
         let record = s.log(vec![submission(1, open(1))]);
-        let first = usize::from(broken);
-        NODES[first..].iter().for_each(|node| s.jury.committed(s.now, *node, &record));
+        // One node that knows is enough: a follower hands on what the leader told it.
+        let who_knows = if broken { &[] } else { &NODES[1..2] };
+        who_knows.iter().for_each(|node| s.jury.committed(s.now, *node, &record));
         let receipt = s.receipt(1);
         s.acknowledge(&receipt);
         s.done(call, receipt);
