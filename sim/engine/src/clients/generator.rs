@@ -126,6 +126,13 @@ impl Generator {
         self.submit(command)
     }
 
+    /// A payment that nothing is wrong with, never sent before.
+    pub(super) fn proof_of_life(&mut self) -> Draft {
+        let account = self.memory.account(&mut self.stream);
+        let command = self.payment(account);
+        self.submit(command)
+    }
+
     /// A new operation with this body: payments have the identity of the outside fact.
     pub(super) fn submit(&mut self, command: Command) -> Draft {
         let submission = self.submission(command);

@@ -127,7 +127,7 @@ impl Generator {
 }
 
 /// The command with another value in it.
-fn changed(mut command: Command) -> Command {
+pub(super) fn changed(mut command: Command) -> Command {
     match &mut command {
         Command::OpenAccount { date, .. } => date.0 = date.0.wrapping_add(1),
         Command::RecordPayment { amount, .. }

@@ -24,6 +24,9 @@ const MILLISECOND_NS: u64 = 1_000_000;
 /// Bits of a call id that hold the session; a scenario has at most 4096 clients.
 const SESSION_BITS: u32 = 12;
 
+/// New payments of the liveness phase.
+const PROOFS_OF_LIFE: u64 = 4;
+
 /// What the world is asked to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
@@ -78,6 +81,8 @@ pub struct Population {
     request_ns: u64,
     backoff_ms: Between,
     attempts_max: u32,
+    /// Retries whose client has changed the body, in parts per million.
+    changed_retry_ppm: u32,
     liveness: bool,
     calls: u64,
     acknowledged: u64,
@@ -110,6 +115,7 @@ impl Population {
             request_ns: scenario.timeouts.request_ms * MILLISECOND_NS,
             backoff_ms: scenario.timeouts.backoff_ms,
             attempts_max: scenario.timeouts.attempts,
+            changed_retry_ppm: scenario.load.misbehaviour.changed_retry_ppm,
             liveness: false,
             calls: 0,
             acknowledged: 0,
@@ -155,11 +161,11 @@ impl Population {
         }
     }
 
-    /// From now on nothing new is asked; whatever may have been logged is sent again until it is
-    /// known.
-    pub fn enter_liveness(&mut self, now: u64) {
+    /// From now on whatever may have been logged is sent again until it is known, and a few new
+    /// payments are sent until they are acknowledged: a healed cluster must do new work too.
+    pub fn enter_liveness(&mut self, now: u64, out: &mut Vec<Action>) {
         self.liveness = true;
-        self.backlog = 0;
+        self.backlog = PROOFS_OF_LIFE;
         self.traffic.stop();
         while let Some(operation) = self.given_up.pop_front() {
             let Some(session) = self.free.pop() else {
@@ -169,6 +175,7 @@ impl Population {
             self.sessions[session as usize].operation = Some(operation);
             self.pauses.push(Reverse((now, session)));
         }
+        self.serve(now, out);
     }
 
     /// Writes that were acknowledged, each operation once.
@@ -185,6 +192,7 @@ impl Population {
     /// Whether nothing is unresolved.
     pub fn is_settled(&self) -> bool {
         self.given_up.is_empty()
+            && self.backlog == 0
             && !self.sessions.iter().filter_map(|s| s.operation.as_ref()).any(Operation::is_write)
     }
 
@@ -201,7 +209,10 @@ impl Population {
                 self.start(operation, now, out);
             } else if self.backlog > 0 {
                 self.backlog -= 1;
-                let draft = self.generator.next(now);
+                let draft = match self.liveness {
+                    true => self.generator.proof_of_life(),
+                    false => self.generator.next(now),
+                };
                 self.start_draft(draft, now, out);
             } else {
                 break;
@@ -307,6 +318,9 @@ impl Population {
         let session = &mut self.sessions[number as usize];
         let Some(operation) = session.operation.as_mut() else { return };
         operation.hear(heard);
+        if !self.liveness && self.choices.chance_ppm(self.changed_retry_ppm) {
+            operation.change_body();
+        }
         let is_write = operation.is_write();
         let attempts = operation.attempts();
         if (self.liveness && !is_write) || (!self.liveness && attempts >= self.attempts_max) {

@@ -2,6 +2,7 @@
 
 use super::MILLISECOND_NS;
 use super::generator::Draft;
+use super::mistakes::changed;
 use billing_wire::{Read, Submission, Token};
 use billsim_oracle::history::Request;
 
@@ -32,6 +33,8 @@ pub(super) struct Operation {
     content: Content,
     /// Sendings by this session.
     attempts: u32,
+    /// How many of them had another body.
+    body_since: u32,
     /// Some other session sent the same.
     echo: bool,
     /// Some sending may have been logged without our hearing of it.
@@ -56,6 +59,7 @@ impl Operation {
                 Request::Read(read) => Content::Read(read),
             },
             attempts: 0,
+            body_since: 0,
             echo: draft.echo,
             unknown: false,
             acknowledged: false,
@@ -73,6 +77,7 @@ impl Operation {
         self.twin.then(|| Self {
             content: Content::Write(submission.clone()),
             attempts: 0,
+            body_since: 0,
             echo: true,
             unknown: false,
             acknowledged: false,
@@ -98,7 +103,7 @@ impl Operation {
 
     /// Whether the next sending repeats one.
     pub(super) fn is_repeated(&self) -> bool {
-        self.echo || self.attempts > 0
+        self.echo || self.attempts > self.body_since
     }
 
     /// Whether it may have been logged without our knowing.
@@ -126,6 +131,14 @@ impl Operation {
     pub(super) fn hear(&mut self, heard: Heard) {
         self.heard = heard;
         self.unknown |= matches!(heard, Heard::Nothing | Heard::Unknown);
+    }
+
+    /// The client makes its request anew before it repeats it, and gets it wrong.
+    pub(super) fn change_body(&mut self) {
+        if let Content::Write(submission) = &mut self.content {
+            submission.command = changed(submission.command.clone());
+            (self.body_since, self.echo) = (self.attempts, false);
+        }
     }
 
     /// It was logged; whether that counts as a new acknowledgement.

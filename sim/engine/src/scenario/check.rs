@@ -75,6 +75,8 @@ fn check_load(s: &Scenario) -> Checked {
         );
     }
     let odd = &load.misbehaviour;
+    let of_retries = odd.changed_retry_ppm.into();
+    bound(&["load", "misbehaviour", "changed_retry_ppm"], of_retries, 0, 1_000_000)?;
     let mut sum = 0;
     for (key, ppm) in [
         ("other_body_ppm", odd.other_body_ppm),

@@ -192,6 +192,9 @@ pub struct Misbehaviour {
     pub wrong_reversal_ppm: u32,
     /// Two sessions send the same operation to two nodes at once.
     pub concurrent_duplicate_ppm: u32,
+    /// A client makes its request anew for a retry, with another body under the same `op_id`: in
+    /// parts per million of retries, the others are of writes.
+    pub changed_retry_ppm: u32,
 }
 
 /// How patient clients are.

@@ -36,6 +36,8 @@ struct Link {
     last_arrival: u64,
     /// When the slow link has sent what waits.
     busy_until: u64,
+    /// When the last frame arrives that passed while the link had a fault.
+    late_until: u64,
 }
 
 /// What became of a frame.
@@ -98,6 +100,11 @@ impl Links {
         self.links.iter().all(|link| link.faults == LinkFaults::default())
     }
 
+    /// Whether no link has a fault, nor still carries a frame from when it had one.
+    pub fn are_drained(&self, now: u64) -> bool {
+        self.are_clean() && self.links.iter().all(|link| link.late_until <= now)
+    }
+
     /// A frame leaves.
     pub fn pass(&mut self, now: u64, from: usize, to: usize, frame: Bytes) -> Passage {
         let latency = self.stream.range(self.latency_ns.0, self.latency_ns.1);
@@ -133,6 +140,8 @@ impl Links {
         if self.stream.chance_ppm(faults.duplicate_ppm) {
             passage.struck.duplicated = true;
             let later = at + self.stream.range(1, 50_000_000);
+            let link = &mut self.links[from * self.nodes + to];
+            link.late_until = link.late_until.max(later);
             passage.arrivals[1] = Some((later, frame.clone()));
         }
         let link = &mut self.links[from * self.nodes + to];
@@ -143,6 +152,7 @@ impl Links {
             at = at.max(link.last_arrival);
             link.last_arrival = at;
         }
+        link.late_until = link.late_until.max(at);
         passage.arrivals[0] = Some((at, frame));
         passage
     }

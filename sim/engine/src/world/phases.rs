@@ -75,8 +75,7 @@ impl World {
         self.broken_slot = Some(broken);
         assert!(self.is_healed(), "every source of faults is off in the liveness phase");
         self.jury.healed(self.now);
-        self.clients.enter_liveness(self.now);
-        self.wake_clients_later();
+        self.clients_enter_liveness();
         todo
     }
 

@@ -80,6 +80,14 @@ impl World {
         None
     }
 
+    /// The clients finish what is unknown and prove that new work is done.
+    pub(super) fn clients_enter_liveness(&mut self) {
+        let mut actions = std::mem::take(&mut self.actions);
+        self.clients.enter_liveness(self.now, &mut actions);
+        self.actions = actions;
+        self.carry_out();
+    }
+
     /// Makes sure that the clients are woken when they want to be.
     pub(super) fn wake_clients_later(&mut self) {
         let at = self.clients.next_wake().max(self.now);
