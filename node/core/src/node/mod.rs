@@ -41,6 +41,8 @@ pub struct Node {
     /// When this node last heard its region log's leader.
     heard_leader_at: Monotonic,
     was_leader: bool,
+    /// Highest term among the entries of the own region log that this life has folded.
+    folded_term: u64,
     stopping: bool,
     halted: bool,
 }
@@ -99,6 +101,7 @@ impl Node {
             ledger_committed_at: now.monotonic,
             heard_leader_at: now.monotonic,
             was_leader: false,
+            folded_term: 0,
             stopping: false,
             halted: false,
             config,
@@ -241,6 +244,10 @@ impl Node {
             self.answer_folded(now, &view, out);
             if self.halted {
                 return false;
+            }
+            if region == self.region && view.header.term > self.folded_term {
+                self.folded_term = view.header.term;
+                self.answer_overtaken(now, view.header.term, out);
             }
             folded = true;
         }

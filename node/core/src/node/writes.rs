@@ -15,9 +15,8 @@ use crate::sometimes;
 use crate::time::Now;
 use billing_wire::answer::Unavailable;
 use billing_wire::{
-    CommandClass, DenyReason, Disposition, FrameKind, Grade, Hash, NodeId, OpId, Position, Receipt,
-    Record, RecordHeader, RecordKind, RecordView, RedirectReason, Submission, Token, WriteAnswer,
-    WriteOptions,
+    Disposition, FrameKind, Grade, Hash, NodeId, OpId, Position, Receipt, Record, RecordHeader,
+    RecordKind, RecordView, Submission, Token, WriteAnswer, WriteOptions,
 };
 use bytes::Bytes;
 
@@ -57,9 +56,9 @@ impl Node {
             }
             Some(leader) => {
                 sometimes!("write-forwarded");
+                let term = own.term();
                 let sequence =
-                    self.sessions.forward(now.monotonic, &submission, fingerprint, waiter);
-                let term = self.own_log().term();
+                    self.sessions.forward(now.monotonic, term, &submission, fingerprint, waiter);
                 let region = self.region;
                 self.desk(now, out).send_frame(FrameKind::Forward, leader, region, 128, |bytes| {
                     Forward::encode(sequence, term, &submission, &options, bytes);
@@ -197,7 +196,8 @@ impl Node {
         if !may {
             return false;
         }
-        let batch = self.sessions.take_queued(self.config.batch_submissions_max);
+        let term = own.term();
+        let batch = self.sessions.take_queued(self.config.batch_submissions_max, term);
         if batch.len() > 1 {
             sometimes!("batch-of-many");
         }
@@ -205,7 +205,7 @@ impl Node {
         let last = own.window().last().copied();
         let index = last.map_or(0, |last| last.index) + 1;
         let members = &self.config.genesis.regions[usize::from(self.region.0)];
-        let (term, incarnation) = (own.term(), members.incarnation);
+        let incarnation = members.incarnation;
         let hlc = self.clock.stamp(self.last_stamp(), now.wall);
         let header = RecordHeader {
             kind: RecordKind::Submissions,
@@ -244,6 +244,19 @@ impl Node {
         }
     }
 
+    /// The first entry of a new leader was folded: what was meant for an earlier term and is not
+    /// before it never will be logged, so its clients may know at once instead of waiting.
+    pub(super) fn answer_overtaken(&mut self, now: Now, term: u64, out: &mut Outputs) {
+        for pending in self.sessions.overtaken(term) {
+            sometimes!("write-overtaken");
+            for waiter in pending.waiters {
+                self.answer(now, waiter, unavailable(Unavailable::NoLeader), out);
+            }
+        }
+    }
+
+    /// Tells everybody who waits for a folded submission. Its `op_id` may have been bound to
+    /// another body just before it, in the same log: a conflict, now as on every retry.
     fn answer_pending(
         &mut self,
         now: Now,
@@ -255,14 +268,13 @@ impl Node {
     ) {
         let is_bound_elsewhere = pending.fingerprint != known.fingerprint;
         for waiter in &pending.waiters {
-            let mut receipt =
-                self.receipt(op_id, known, position != known.position, waiter.options());
-            if is_bound_elsewhere {
-                receipt.replayed = false;
-                receipt.position = position;
-                receipt.disposition = mismatch(pending.class);
-            }
-            self.answer(now, *waiter, WriteAnswer::Done(receipt), out);
+            let answer = if is_bound_elsewhere {
+                WriteAnswer::Conflict { op_id }
+            } else {
+                let replayed = position != known.position;
+                WriteAnswer::Done(self.receipt(op_id, known, replayed, waiter.options()))
+            };
+            self.answer(now, *waiter, answer, out);
         }
     }
 
@@ -302,7 +314,7 @@ impl Node {
         while let Some(pending) = self.sessions.expire(now.monotonic) {
             let answer = match pending.stage {
                 Stage::Queued => unavailable(Unavailable::Overloaded),
-                Stage::Proposed => {
+                Stage::Proposed { .. } => {
                     sometimes!("write-unknown");
                     WriteAnswer::Unknown
                 }
@@ -345,14 +357,5 @@ impl Node {
                 }
             }
         }
-    }
-}
-
-fn mismatch(class: CommandClass) -> Disposition {
-    match class {
-        CommandClass::Fact => {
-            Disposition::Redirected { reason: RedirectReason::FingerprintMismatch }
-        }
-        CommandClass::Intent => Disposition::Denied { reason: DenyReason::FingerprintMismatch },
     }
 }

@@ -86,16 +86,17 @@ impl Sessions {
         waiter: Waiter,
     ) {
         let deadline = now.plus_ms(self.timeout_ms);
-        let class = submission.command.class();
-        let pending = Pending::new(fingerprint, class, waiter, Stage::Queued, deadline);
+        let pending = Pending::new(fingerprint, waiter, Stage::Queued, deadline);
         self.start(now, submission.op_id, pending);
         self.queue.push_back(submission);
     }
 
-    /// Notes that a submission was forwarded; returns the number under which it travels.
+    /// Notes that a submission was forwarded to the leader of a term; returns the number under
+    /// which it travels.
     pub fn forward(
         &mut self,
         now: Monotonic,
+        term: u64,
         submission: &Submission,
         fingerprint: Hash,
         waiter: Waiter,
@@ -103,21 +104,20 @@ impl Sessions {
         let sequence = self.next_forward;
         self.next_forward += 1;
         let deadline = now.plus_ms(self.timeout_ms);
-        let stage = Stage::Forwarded { sequence };
-        let class = submission.command.class();
-        let pending = Pending::new(fingerprint, class, waiter, stage, deadline);
+        let stage = Stage::Forwarded { sequence, term };
+        let pending = Pending::new(fingerprint, waiter, stage, deadline);
         self.start(now, submission.op_id, pending);
         self.forwards.insert(sequence, submission.op_id);
         sequence
     }
 
-    /// Takes up to `count` submissions out of the queue: they are about to be proposed.
-    pub fn take_queued(&mut self, count: usize) -> Vec<Submission> {
+    /// Takes up to `count` submissions out of the queue: they are about to be proposed in a term.
+    pub fn take_queued(&mut self, count: usize, term: u64) -> Vec<Submission> {
         let count = count.min(self.queue.len());
         let batch: Vec<Submission> = self.queue.drain(..count).collect();
         for submission in &batch {
             if let Some(pending) = self.in_flight.get_mut(&submission.op_id) {
-                pending.stage = Stage::Proposed;
+                pending.stage = Stage::Proposed { term };
             }
         }
         batch
@@ -144,7 +144,7 @@ impl Sessions {
     /// The operation's forward was answered: takes it out.
     pub fn finish(&mut self, op_id: OpId) -> Option<Pending> {
         let pending = self.in_flight.remove(&op_id)?;
-        if let Stage::Forwarded { sequence } = pending.stage {
+        if let Stage::Forwarded { sequence, .. } = pending.stage {
             self.forwards.remove(&sequence);
         }
         Some(pending)
@@ -177,6 +177,18 @@ impl Sessions {
             }
         }
         None
+    }
+
+    /// An entry of this term was folded: takes out what could only have come before it and did
+    /// not. Terms never fall along a log (Raft, section 5.3), so none of it is logged, ever.
+    pub fn overtaken(&mut self, term: u64) -> Vec<Pending> {
+        let late: Vec<OpId> = self
+            .in_flight
+            .iter()
+            .filter(|(_, pending)| pending.is_of_before(term))
+            .map(|(op_id, _)| *op_id)
+            .collect();
+        late.into_iter().filter_map(|op_id| self.finish(op_id)).collect()
     }
 
     /// This node no longer leads: takes out what was queued and never proposed.

@@ -2,7 +2,7 @@
 
 use crate::io::RequestId;
 use crate::time::Monotonic;
-use billing_wire::{CommandClass, Hash, NodeId, WriteOptions};
+use billing_wire::{Hash, NodeId, WriteOptions};
 
 /// Who wants the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,12 +40,27 @@ pub enum Stage {
     /// Waits for a place in the log.
     Queued,
     /// In a record that was proposed: from here on it may be logged, whatever happens.
-    Proposed,
+    Proposed {
+        /// The term of the record.
+        term: u64,
+    },
     /// On its way to the leader.
     Forwarded {
         /// The number under which it travels.
         sequence: u64,
+        /// The only term in which a leader may propose it.
+        term: u64,
     },
+}
+
+impl Stage {
+    /// The only term in which it can have got into the log; `None` while it waits.
+    fn term(self) -> Option<u64> {
+        match self {
+            Self::Queued => None,
+            Self::Proposed { term } | Self::Forwarded { term, .. } => Some(term),
+        }
+    }
 }
 
 /// An operation in flight.
@@ -53,8 +68,6 @@ pub enum Stage {
 pub struct Pending {
     /// What the operation is bound to here.
     pub fingerprint: Hash,
-    /// Fact or intent.
-    pub class: CommandClass,
     /// Who wants the answer.
     pub waiters: Vec<Waiter>,
     /// How far it is.
@@ -65,13 +78,12 @@ pub struct Pending {
 
 impl Pending {
     /// An operation with its first waiter.
-    pub fn new(
-        fingerprint: Hash,
-        class: CommandClass,
-        waiter: Waiter,
-        stage: Stage,
-        deadline: Monotonic,
-    ) -> Self {
-        Self { fingerprint, class, waiters: vec![waiter], stage, deadline }
+    pub fn new(fingerprint: Hash, waiter: Waiter, stage: Stage, deadline: Monotonic) -> Self {
+        Self { fingerprint, waiters: vec![waiter], stage, deadline }
+    }
+
+    /// Whether its place in the log could only have been in a term before this one.
+    pub fn is_of_before(&self, term: u64) -> bool {
+        self.stage.term().is_some_and(|own| own < term)
     }
 }
