@@ -72,7 +72,7 @@ async fn read(
     session: SessionToken,
 ) -> Result<Response, Problem> {
     let token = session.0;
-    let level = level.unwrap_or_else(|| match token {
+    let level = level.unwrap_or(match token {
         Some(_) => ReadLevel::Session,
         None => ReadLevel::Local,
     });
