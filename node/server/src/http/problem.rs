@@ -1,5 +1,6 @@
 //! Errors as RFC 9457 problem details: what is wrong, where, and what to do.
 
+use super::reads::AsOf;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -17,6 +18,9 @@ pub(super) struct Problem {
     /// The field, header or parameter that is wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<String>,
+    /// The frame of reference, where the books were looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    as_of: Option<Box<AsOf>>,
     #[serde(skip)]
     retry_after_ms: Option<u32>,
 }
@@ -29,7 +33,8 @@ impl Problem {
         detail: impl Into<String>,
     ) -> Self {
         let kind = format!("urn:billing:problem:{kind}");
-        Self { kind, title, status, detail: detail.into(), field: None, retry_after_ms: None }
+        let detail = detail.into();
+        Self { kind, title, status, detail, field: None, as_of: None, retry_after_ms: None }
     }
 
     /// 400: a field, header or parameter is wrong.
@@ -50,6 +55,13 @@ impl Problem {
     #[must_use]
     pub(super) fn at(mut self, field: impl Into<String>) -> Self {
         self.field = Some(field.into());
+        self
+    }
+
+    /// Says as of when the books were looked at.
+    #[must_use]
+    pub(super) fn looked_at(mut self, as_of: AsOf) -> Self {
+        self.as_of = Some(Box::new(as_of));
         self
     }
 }

@@ -100,7 +100,9 @@ async fn read(
         QueryResult::UnknownAccount(account) => {
             let detail = format!("no account {account} as of what this node has folded");
             let (kind, title) = ("unknown-account", "no such account");
-            Problem::new(StatusCode::NOT_FOUND, kind, title, detail).into_response()
+            Problem::new(StatusCode::NOT_FOUND, kind, title, detail)
+                .looked_at(as_of)
+                .into_response()
         }
         QueryResult::Unavailable => return Err(not_now()),
         QueryResult::BadToken => return Err(session::foreign()),
@@ -115,8 +117,8 @@ fn not_now() -> Problem {
 }
 
 /// The frame of reference of an answer.
-#[derive(Debug, Serialize)]
-struct AsOf {
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct AsOf {
     /// Entries folded per region.
     frontier: [u64; billing_wire::limits::REGIONS_MAX],
     /// Finality watermark, `ms.counter`.

@@ -1,0 +1,58 @@
+//! Reads what the nodes left on their disks and hands it to the oracles.
+
+use crate::cluster::Cluster;
+use billing_core::journal::inspect;
+use billing_shell::read_image;
+use billing_shell::tokio_host::DiskDirectory;
+use billing_wire::LogIndex;
+use billsim_oracle::{CATALOGUE, History, Judgement, judge_real_run};
+
+/// Promises that need to look into machines (disks, moments of commits and folds), which only
+/// the simulator can.
+const NOT_OF_REAL_RUNS: [&str; 10] = ["D1", "D7", "D8", "D9", "D10", "C1", "O5", "A2", "L1", "L5"];
+
+/// The committed records of every node that was stopped, from its directory. `last` is the last
+/// index that was committed everywhere.
+///
+/// # Panics
+/// When a directory is damaged or does not hold all of them.
+pub(crate) fn committed_records(cluster: &Cluster, last: LogIndex) -> Vec<Vec<Vec<u8>>> {
+    let records_of = |node| {
+        let directory = DiskDirectory::open(cluster.dir(node)).expect("a data directory");
+        let image = read_image(&directory).expect("a data directory");
+        let inspection = inspect(&cluster.genesis, node, image);
+        assert!(inspection.damage.is_empty(), "node {node}: {:?}", inspection.damage);
+        let log = &inspection.logs[0];
+        assert!(
+            log.durable_index >= last,
+            "node {node} had committed {last} records and kept {}",
+            log.durable_index
+        );
+        log.records.iter().take(last as usize).map(|record| record.to_vec()).collect()
+    };
+    cluster.nodes().into_iter().map(records_of).collect()
+}
+
+/// Judges a run that is over. The promises in `compared` must each have compared something.
+///
+/// # Panics
+/// When a promise broke; says which.
+pub(crate) fn judge(
+    cluster: &Cluster,
+    history: &History,
+    logs: &[Vec<Vec<u8>>],
+    compared: &[&str],
+) -> Judgement {
+    let judgement = judge_real_run(&cluster.genesis, history, logs);
+    assert!(judgement.violations.is_empty(), "{:#?}", judgement.violations);
+    for id in compared {
+        assert!(judgement.comparisons[id] > 0, "{id} compared nothing");
+    }
+    judgement
+}
+
+/// Every promise that can be judged over a real run.
+pub(crate) fn promises_of_real_runs() -> Vec<&'static str> {
+    let ids = CATALOGUE.iter().map(|(id, _)| *id);
+    ids.filter(|id| !NOT_OF_REAL_RUNS.contains(id)).collect()
+}

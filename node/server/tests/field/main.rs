@@ -1,0 +1,17 @@
+//! Field tests: real `billing-node` processes with real sockets, files and syncs. What their
+//! clients saw and what their disks hold is judged by the oracles that judge simulated runs.
+
+mod api;
+mod bad_input;
+mod cluster;
+mod dev;
+mod failover;
+mod http_client;
+mod judge;
+mod kill_nine;
+mod load;
+mod ports;
+mod record;
+mod session;
+mod stopwatch;
+mod sync_held_back;

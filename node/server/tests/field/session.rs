@@ -1,0 +1,107 @@
+//! One client: one operation at a time, its session token, and a connection to every node.
+//! Everything it does is recorded.
+
+use crate::api::{header_of, path_of, read_answer, request_of, write_answer};
+use crate::http_client::HttpClient;
+use crate::record::Recorder;
+use billing_wire::{
+    NodeId, Query, QueryResult, Read, ReadAnswer, ReadLevel, Receipt, Submission, Token,
+    WriteAnswer,
+};
+use billsim_oracle::{Answer, Request};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// A client of a cluster.
+#[derive(Debug)]
+pub(crate) struct Session<'a> {
+    number: u32,
+    recorder: &'a Recorder,
+    nodes: BTreeMap<NodeId, HttpClient>,
+    token: Option<Token>,
+}
+
+impl<'a> Session<'a> {
+    /// `timeout`: how long it waits for an answer.
+    pub(crate) fn new(
+        number: u32,
+        recorder: &'a Recorder,
+        nodes: impl IntoIterator<Item = (NodeId, SocketAddr)>,
+        timeout: Duration,
+    ) -> Self {
+        let client = |(node, address)| (node, HttpClient::new(address, timeout));
+        let nodes = nodes.into_iter().map(client).collect();
+        Self { number, recorder, nodes, token: None }
+    }
+
+    /// Sends a submission once.
+    pub(crate) fn write(&mut self, node: NodeId, submission: &Submission, retry: bool) -> Answer {
+        let request = Request::Write(submission.clone());
+        let call = self.recorder.invoke(self.number, node, request, retry);
+        let key = submission.op_id.to_string();
+        let token = self.token.as_ref().map(header_of);
+        let mut headers = vec![("idempotency-key", key.as_str())];
+        headers.extend(token.as_deref().map(|token| ("session-token", token)));
+        let (path, body) = request_of(&submission.command);
+        let body = body.to_string();
+        let client = self.nodes.get_mut(&node).expect("a node of the cluster");
+        let reply = client.send("POST", path, &headers, body.as_bytes());
+        let answer = write_answer(submission, reply);
+        if let Answer::Write(WriteAnswer::Done(receipt)) = &answer {
+            self.token = Some(receipt.token);
+        }
+        self.recorder.returned(call, answer.clone());
+        answer
+    }
+
+    /// Sends a submission until it has a receipt, at one node after the other.
+    ///
+    /// # Panics
+    /// When there is none after `attempts`.
+    pub(crate) fn insist(&mut self, submission: &Submission, attempts: usize) -> Receipt {
+        let nodes: Vec<_> = self.nodes.keys().copied().collect();
+        let mut last = None;
+        for (attempt, node) in nodes.into_iter().cycle().take(attempts).enumerate() {
+            match self.write(node, submission, attempt > 0) {
+                Answer::Write(WriteAnswer::Done(receipt)) => return receipt,
+                other => last = Some(other),
+            }
+        }
+        panic!("no receipt for {submission:?} after {attempts} attempts: {last:?}");
+    }
+
+    /// Reads; at the levels above `local` with what the session has seen.
+    pub(crate) fn read(
+        &mut self,
+        node: NodeId,
+        query: Query,
+        level: ReadLevel,
+    ) -> Option<ReadAnswer> {
+        let token = self.token.filter(|_| level != ReadLevel::Local);
+        let read = Read { query, level, token };
+        let call = self.recorder.invoke(self.number, node, Request::Read(read), false);
+        let header = token.as_ref().map(header_of);
+        let headers: Vec<_> =
+            header.as_deref().map(|token| ("session-token", token)).into_iter().collect();
+        let client = self.nodes.get_mut(&node).expect("a node of the cluster");
+        let answer = read_answer(&read, client.send("GET", &path_of(&read), &headers, &[]));
+        let found = match &answer {
+            Answer::Read(found) => Some((**found).clone()),
+            _ => None,
+        };
+        if let Some(found) = found.as_ref().filter(|_| level != ReadLevel::Local) {
+            self.token = Some(found.token);
+        }
+        self.recorder.returned(call, answer);
+        found
+    }
+
+    /// What a node says to a query, whatever the session has seen.
+    ///
+    /// # Panics
+    /// When it does not answer.
+    pub(crate) fn look(&mut self, node: NodeId, query: Query) -> QueryResult {
+        self.read(node, query, ReadLevel::Local).expect("a healthy node answers").result
+    }
+}

@@ -1,0 +1,1 @@
+//! sync_held_back
