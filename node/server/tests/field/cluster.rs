@@ -9,6 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::ffi::OsString;
 use std::fs::{self, File};
+use std::io::Read as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -47,6 +48,20 @@ impl Process {
 
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process(self.id(), signal).expect("an own child takes signals");
+    }
+
+    /// Waits for its end; returns its exit code and what it wrote, standard output first. Its
+    /// output must be piped and short: nobody reads it meanwhile.
+    pub(crate) fn finish(mut self) -> (i32, String) {
+        let code = self.wait().code().expect("it ended by itself");
+        let mut words = String::new();
+        if let Some(mut output) = self.0.stdout.take() {
+            output.read_to_string(&mut words).expect("its output is text");
+        }
+        if let Some(mut output) = self.0.stderr.take() {
+            output.read_to_string(&mut words).expect("its output is text");
+        }
+        (code, words)
     }
 
     /// Waits for its end.

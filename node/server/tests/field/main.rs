@@ -15,3 +15,4 @@ mod record;
 mod session;
 mod stopwatch;
 mod sync_held_back;
+mod transcript;
