@@ -9,6 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use thiserror::Error;
@@ -133,6 +134,9 @@ impl Dev {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
+            // Ctrl-C reaches every process of the terminal's group. A node must get only the
+            // one signal of `stop`: its second one would end it at once.
+            .process_group(0)
             .spawn()
             .map_err(|source| DevError::Process { what: "cannot start a node", source })
     }

@@ -1,7 +1,7 @@
 //! `serve`: one node as a process, from its settings to a clean end.
 
 use crate::http;
-use crate::init::read_genesis;
+use crate::init::{InitError, read_genesis};
 use crate::logging::{self, FilterError, LogFormat};
 use crate::settings::{Settings, SettingsError};
 use billing_shell::tokio_host::{
@@ -47,8 +47,10 @@ pub(crate) enum ServeError {
     Log(#[from] FilterError),
     #[error(transparent)]
     Settings(#[from] SettingsError),
-    #[error("{}: {detail}: run `billing-node init` first", .dir.display())]
-    NotMade { dir: PathBuf, detail: String },
+    #[error("there is no node in {}: run `billing-node init` first", .0.display())]
+    NotMade(PathBuf),
+    #[error(transparent)]
+    Genesis(InitError),
     #[error(transparent)]
     Lock(#[from] LockError),
     #[error("{what} {address}: {source}")]
@@ -78,8 +80,12 @@ impl Serve {
 
 async fn serve(path: &Path, settings: &Settings) -> Result<(), ServeError> {
     let dir = &settings.dir;
-    let genesis = read_genesis(&dir.join("genesis"))
-        .map_err(|error| ServeError::NotMade { dir: dir.clone(), detail: error.to_string() })?;
+    let genesis = read_genesis(&dir.join("genesis")).map_err(|error| match error {
+        InitError::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+            ServeError::NotMade(dir.clone())
+        }
+        other => ServeError::Genesis(other),
+    })?;
     let genesis = Arc::new(genesis);
     let config = settings.config(path, Arc::clone(&genesis), seed()?)?;
     let _lock = DirectoryLock::acquire(dir)?;

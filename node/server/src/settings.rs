@@ -108,7 +108,8 @@ impl Settings {
             source: Box::new(source),
         })?;
         if let Some(parent) = path.parent() {
-            settings.dir = parent.join(&settings.dir);
+            // By components, which leaves out a `.` that would look odd in messages.
+            settings.dir = parent.join(&settings.dir).components().collect();
         }
         Ok(settings)
     }

@@ -54,10 +54,18 @@ impl Verify {
             .find(|(file, _)| *file == FileName::Superblock)
             .and_then(|(_, bytes)| Superblock::newest(bytes));
         // Without a superblock the inspection says so, whoever's directory it is.
-        let node = superblock.map_or(NodeId(0), |(superblock, _)| superblock.node);
+        let node = superblock.as_ref().map_or(NodeId(0), |(superblock, _)| superblock.node);
         let inspection = inspect(&genesis, node, image);
         let ledger = ledger(&directory).map_err(io)?;
-        report(node, &inspection, &ledger);
+        match superblock {
+            Some((found, _)) => say(&format!("node {node}, superblock {}", found.sequence)),
+            None => say("no superblock: whose directory this is cannot be told"),
+        }
+        report(&inspection, &ledger);
+        if !inspection.damage.is_empty() {
+            let logs = dir.join("log/R/SSSSSSSS.seg");
+            say(&format!("segment S of region R is the file {}", logs.display()));
+        }
         match inspection.damage.len() {
             0 => Ok(()),
             count => Err(VerifyError::Damaged { dir, count }),
@@ -66,25 +74,30 @@ impl Verify {
 }
 
 #[expect(clippy::print_stdout, reason = "the command line talks to people")]
-fn report(node: NodeId, inspection: &Inspection, ledger: &str) {
-    let sequence = inspection.superblock_sequence;
-    println!("node {node}, superblock {sequence}");
+fn say(line: &str) {
+    println!("{line}");
+}
+
+fn report(inspection: &Inspection, ledger: &str) {
     for log in &inspection.logs {
-        println!(
+        say(&format!(
             "log of region {}: {} durable records, {} submissions, term {}, committed at least \
              to {}",
             log.region, log.durable_index, log.submissions, log.term, log.commit
-        );
+        ));
     }
-    println!("ledger: {ledger}");
-    for torn in &inspection.torn {
-        println!("torn (the next start cuts it): {torn}");
+    say(&format!("ledger: {ledger}"));
+    let is_sound = inspection.damage.is_empty();
+    // Nothing is cut from a log that is damaged: a start refuses it.
+    let torn = if is_sound { "torn (the next start cuts it)" } else { "unreadable" };
+    for place in &inspection.torn {
+        say(&format!("{torn}: {place}"));
     }
     for damage in &inspection.damage {
-        println!("damaged: {damage}");
+        say(&format!("damaged: {damage}"));
     }
-    if inspection.damage.is_empty() {
-        println!("sound");
+    if is_sound {
+        say("sound");
     }
 }
 
@@ -111,7 +124,7 @@ fn ledger(directory: &DiskDirectory) -> io::Result<String> {
     });
     let is_set_aside = copy.list()?.contains(&FileName::LedgerAside);
     Ok(match rows {
-        Ok(rows) if !is_set_aside => format!("{rows} rows, every block verified"),
+        Ok(rows) if !is_set_aside => format!("{rows} rows, each block of theirs verified"),
         Ok(_) => "does not verify; the next start rebuilds it from the log".to_owned(),
         Err(error) => format!("does not verify ({error}); a start rebuilds it from the log"),
     })

@@ -72,10 +72,10 @@ pub(super) struct HistoryParameters {
     #[serde(default)]
     pub(super) after: u64,
     #[serde(default = "default_limit")]
-    pub(super) limit: u16,
+    pub(super) limit: u64,
     pub(super) level: Option<ReadLevel>,
 }
 
-fn default_limit() -> u16 {
+fn default_limit() -> u64 {
     100
 }

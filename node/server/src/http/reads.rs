@@ -35,9 +35,10 @@ pub(super) async fn history(
 ) -> Result<Response, Problem> {
     let account = account_of(&account)?;
     let HistoryParameters { after, limit, level } = parameters;
-    if !(1..=HISTORY_PAGE_MAX).contains(&limit) {
+    let Some(limit) = u16::try_from(limit).ok().filter(|n| (1..=HISTORY_PAGE_MAX).contains(n))
+    else {
         return Err(Problem::invalid("limit", format!("1 to {HISTORY_PAGE_MAX} expected")));
-    }
+    };
     read(&api, Query::History { account, after, limit }, level, session).await
 }
 

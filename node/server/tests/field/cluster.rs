@@ -86,6 +86,7 @@ struct Machine {
     node: NodeId,
     dir: PathBuf,
     http: SocketAddr,
+    peer: SocketAddr,
     process: Option<Process>,
 }
 
@@ -120,15 +121,16 @@ impl Cluster {
             let http = free_address();
             let settings = settings(*node, http, *peer, &peers, tuning);
             fs::write(machine.join("node.toml"), settings).expect("settings are written");
-            machines.push(Machine { node: NodeId(*node), dir: machine, http, process: None });
+            let (node, peer) = (NodeId(*node), *peer);
+            machines.push(Machine { node, dir: machine, http, peer, process: None });
         }
         let genesis = fs::read(dir.path().join("n1/genesis")).expect("init wrote it");
         let genesis = Genesis::decode(&genesis).expect("init wrote it whole");
         Self { machines, genesis, environment: Vec::new(), dir: Some(dir) }
     }
 
-    /// Environment of the processes that are started from now on, but for one node only where
-    /// `{node}` stands in a value.
+    /// Environment of the processes that are started from now on. Each also has its own
+    /// directory as `FIELD_NODE_DIR`.
     pub(crate) fn set_environment(&mut self, name: &str, value: impl Into<OsString>) {
         self.environment.push((name.into(), value.into()));
     }
@@ -139,6 +141,10 @@ impl Cluster {
 
     pub(crate) fn http(&self, node: NodeId) -> SocketAddr {
         self.machine(node).http
+    }
+
+    pub(crate) fn peer(&self, node: NodeId) -> SocketAddr {
+        self.machine(node).peer
     }
 
     /// The data directory of a node.
@@ -160,7 +166,6 @@ impl Cluster {
         serve.args(["serve", "--exit-with-parent", "--config"]).arg(machine.dir.join("node.toml"));
         serve.stdout(Stdio::null()).stderr(log.expect("the log of a node can be written"));
         serve.envs(self.environment.iter().cloned());
-        // Each node's own files, for libraries that are loaded into it.
         serve.env("FIELD_NODE_DIR", &machine.dir);
         let process = Process::start(&mut serve);
         self.machine_mut(node).process = Some(process);
