@@ -156,16 +156,15 @@ impl<'a> Customer<'a> {
     }
 
     fn reverse(&mut self) -> Command {
-        let is_payment = |sent: &&Submission| matches!(sent.command, Command::RecordPayment { .. });
-        let payments: Vec<_> = self.sent.iter().filter(is_payment).collect();
+        let payment_of = |sent: &Submission| match sent.command {
+            Command::RecordPayment { amount, .. } => Some((sent.op_id, amount)),
+            _ => None,
+        };
+        let payments: Vec<_> = self.sent.iter().filter_map(payment_of).collect();
         let (payment, amount) = match payments.as_slice() {
             // The bank names a payment that nobody reported.
             [] => (self.dice.op_id(), 500),
-            payments => {
-                let sent = self.dice.pick(payments);
-                let Command::RecordPayment { amount, .. } = sent.command else { unreachable!() };
-                (sent.op_id, amount)
-            }
+            payments => self.dice.pick(payments),
         };
         let reason = self.dice.pick(&[ReversalReason::Bounced, ReversalReason::ChargeBack]);
         Command::ReversePayment { payment, amount, reason, date: self.date() }

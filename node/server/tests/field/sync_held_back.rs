@@ -17,6 +17,8 @@ use std::process;
 use std::thread::{scope, sleep};
 use std::time::Duration;
 
+/// A node says after so long that it does not know; a retry is then a submission of its own.
+const TUNING: &str = "write_timeout_ms = 1500\n";
 /// How long an answer is awaited that must not come.
 const SILENCE: Duration = Duration::from_secs(3);
 /// Sendings until a healthy cluster must have answered.
@@ -64,7 +66,7 @@ struct Stage {
 
 impl Stage {
     fn new() -> Self {
-        let mut cluster = Cluster::found(3, "");
+        let mut cluster = Cluster::found(3, TUNING);
         let library = compile_library(cluster.dir(NodeId(1)));
         cluster.set_environment("LD_PRELOAD", library);
         cluster.start_all();
@@ -131,13 +133,17 @@ impl Stage {
 
     /// Everything that was ever sent, again, then one new payment through every node.
     fn write_everywhere(&mut self) {
-        let fresh: Vec<_> = self.cluster.nodes().iter().map(|_| self.payment()).collect();
-        let all = self.sent.clone();
+        let old = self.sent.clone();
+        let nodes = self.cluster.nodes();
+        let fresh: Vec<_> = nodes.iter().map(|_| self.payment()).collect();
         let mut session = self.session(Duration::from_secs(10));
-        for submission in &all {
+        for submission in &old {
             session.insist(submission, ATTEMPTS);
         }
-        assert!(all.len() > fresh.len());
+        for (node, payment) in nodes.into_iter().zip(&fresh) {
+            let answer = session.write(node, payment, false);
+            assert!(is_done(&answer), "a healthy node {node} answered {answer:?}");
+        }
     }
 
     /// Each payment is on the account exactly once, on every node, and the judges agree.
