@@ -21,7 +21,6 @@ const ONE: NodeId = NodeId(1);
 const ACCOUNT: AccountId = AccountId(7);
 const TIMEOUT: Duration = Duration::from_secs(10);
 const PAYMENTS: u128 = 20;
-const ATTEMPTS: usize = 5;
 /// Where an entry stands and until when all is final: times differ from run to run.
 const STAMPS: (&str, &str) = (r"\b\d{13}\.\d+", "[stamp]");
 const CHECKSUMS: (&str, &str) =
@@ -39,10 +38,10 @@ fn cluster_with_books() -> Cluster {
     let mut session = Session::new(0, &recorder, [(ONE, cluster.http(ONE))], TIMEOUT);
     let (service_point, date) = (ServicePointId(7), NEW_YEAR);
     let command = Command::OpenAccount { account: ACCOUNT, service_point, date };
-    session.insist(&Submission { op_id: OpId(1), command }, ATTEMPTS);
+    session.insist(ONE, &Submission { op_id: OpId(1), command });
     for number in 0..PAYMENTS {
         let command = payment(ACCOUNT, 100, &number.to_string());
-        session.insist(&Submission { op_id: OpId(100 + number), command }, ATTEMPTS);
+        session.insist(ONE, &Submission { op_id: OpId(100 + number), command });
     }
     cluster
 }

@@ -2,8 +2,10 @@
 //! Everything it does is recorded.
 
 use crate::api::{header_of, path_of, read_answer, request_of, write_answer};
+use crate::cluster::PATIENCE;
 use crate::http_client::HttpClient;
 use crate::record::Recorder;
+use crate::stopwatch::wait_for;
 use billing_wire::{
     NodeId, Query, QueryResult, Read, ReadAnswer, ReadLevel, Receipt, Submission, Token,
     WriteAnswer,
@@ -55,20 +57,20 @@ impl<'a> Session<'a> {
         answer
     }
 
-    /// Sends a submission until it has a receipt, at one node after the other.
+    /// Sends a submission to a node until it has a receipt.
     ///
     /// # Panics
-    /// When there is none after `attempts`.
-    pub(crate) fn insist(&mut self, submission: &Submission, attempts: usize) -> Receipt {
-        let nodes: Vec<_> = self.nodes.keys().copied().collect();
-        let mut last = None;
-        for (attempt, node) in nodes.into_iter().cycle().take(attempts).enumerate() {
-            match self.write(node, submission, attempt > 0) {
-                Answer::Write(WriteAnswer::Done(receipt)) => return receipt,
-                other => last = Some(other),
+    /// When a healthy cluster would long have given one.
+    pub(crate) fn insist(&mut self, node: NodeId, submission: &Submission) -> Receipt {
+        let mut retry = false;
+        wait_for(&format!("a receipt for {submission:?}"), PATIENCE, || {
+            let answer = self.write(node, submission, retry);
+            retry = true;
+            match answer {
+                Answer::Write(WriteAnswer::Done(receipt)) => Some(receipt),
+                _ => None,
             }
-        }
-        panic!("no receipt for {submission:?} after {attempts} attempts: {last:?}");
+        })
     }
 
     /// Reads; at the levels above `local` with what the session has seen.
