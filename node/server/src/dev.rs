@@ -29,7 +29,8 @@ pub(crate) struct Dev {
     #[arg(long)]
     dir: PathBuf,
     /// Node n serves clients at this port + n, and peers at this port + 100 + n
-    #[arg(long, default_value_t = 8100, value_parser = clap::value_parser!(u16).range(1024..=65_000))]
+    #[arg(long, default_value_t = 8100)]
+    #[arg(value_parser = clap::value_parser!(u16).range(1024..=65_000))]
     http_port_base: u16,
 }
 
@@ -42,7 +43,10 @@ pub(crate) enum DevError {
     Process { what: &'static str, source: io::Error },
     #[error(transparent)]
     Init(#[from] InitError),
-    #[error("{}: a cluster of {found} nodes; use `--nodes {found}` or another directory", .dir.display())]
+    #[error(
+        "{}: a cluster of {found} nodes; use `--nodes {found}` or another directory",
+        .dir.display()
+    )]
     OtherSize { dir: PathBuf, found: usize },
     #[error("every node has ended: see the logs in {}", .0.display())]
     AllEnded(PathBuf),
