@@ -75,6 +75,11 @@ impl Config {
         }
     }
 
+    /// The shortest silence after which a follower stands for election, in milliseconds.
+    pub fn election_ms(&self) -> u64 {
+        self.tick_ms * u64::from(self.election_ticks)
+    }
+
     /// Checks every bound.
     ///
     /// # Errors

@@ -63,6 +63,7 @@ macro_rules! sometimes {
 catalogue_of_marks![
     "leader-elected",
     "leader-deposed",
+    "leader-disk-stalled",
     "vote-granted",
     "vote-refused",
     "log-suffix-replaced",

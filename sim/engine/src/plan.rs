@@ -143,6 +143,7 @@ pub fn kind_of(fault: &Fault) -> FaultKind {
         Fault::Isolate { .. } => FaultKind::Isolate,
         Fault::ClientCut { .. } => FaultKind::ClientCut,
         Fault::SlowDisk { .. } => FaultKind::SlowDisk,
+        Fault::DiskStall { .. } => FaultKind::DiskStall,
         Fault::WriteFails { .. } => FaultKind::WriteFails,
         Fault::SyncFails { .. } => FaultKind::SyncFails,
         Fault::ClockOffset { .. } => FaultKind::ClockOffset,
@@ -155,7 +156,9 @@ fn purpose(kind: FaultKind) -> Purpose {
     use FaultKind as K;
     match kind {
         K::PowerCut | K::Kill | K::PowerCutAll | K::Pause => Purpose::Process,
-        K::PowerCutAtWrite | K::SlowDisk | K::WriteFails | K::SyncFails => Purpose::Disk,
+        K::PowerCutAtWrite | K::SlowDisk | K::DiskStall | K::WriteFails | K::SyncFails => {
+            Purpose::Disk
+        }
         K::ClockOffset | K::ClockDrift | K::ClockFreeze => Purpose::Clock,
         K::Loss
         | K::Delay
@@ -248,6 +251,7 @@ fn of_node(kind: FaultKind, node: NodeNumber, strength: u64, sign: i32) -> Fault
         FaultKind::Pause => Fault::Pause { node },
         FaultKind::Isolate => Fault::Isolate { node },
         FaultKind::ClientCut => Fault::ClientCut { node },
+        FaultKind::DiskStall => Fault::DiskStall { node },
         FaultKind::SlowDisk => Fault::SlowDisk { node, factor: value },
         FaultKind::WriteFails => Fault::WriteFails { node, count: value },
         FaultKind::SyncFails => Fault::SyncFails { node, count: value },
@@ -295,6 +299,7 @@ fn check_strength(place: usize, planned: &PlannedFault) -> Result<(), PlanError>
         | Fault::Cut { .. }
         | Fault::Isolate { .. }
         | Fault::ClientCut { .. }
+        | Fault::DiskStall { .. }
         | Fault::ClockFreeze { .. } => 0,
     };
     let named = kind_of(&planned.fault);

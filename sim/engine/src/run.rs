@@ -52,6 +52,8 @@ pub struct RunResult {
     pub write_latency: Histogram<u64>,
     /// Who ran the nodes.
     pub arm: Arm,
+    /// The plan was given, not drawn.
+    pub is_planned: bool,
 }
 
 /// Runs one seed. Must be called on a fresh thread: the runtime takes over its clock and
@@ -197,7 +199,7 @@ fn conclude(job: &Job, world: World, end: End) -> RunResult {
         failure,
         stuck,
     };
-    RunResult { outcome, plan, write_latency, arm: job.arm }
+    RunResult { outcome, plan, write_latency, arm: job.arm, is_planned: job.plan.is_some() }
 }
 
 fn failure(

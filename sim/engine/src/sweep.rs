@@ -172,5 +172,5 @@ fn ended_badly(job: &Job, verdict: Verdict, words: &str) -> RunResult {
     let drawn = || FaultPlan { format: PLAN_FORMAT, scenario, seed: job.seed, faults: Vec::new() };
     let plan = job.plan.clone().unwrap_or_else(drawn);
     let write_latency = Histogram::new_with_max(LATENCY_MAX_US, 3).expect("the bounds are legal");
-    RunResult { outcome, plan, write_latency, arm: job.arm }
+    RunResult { outcome, plan, write_latency, arm: job.arm, is_planned: job.plan.is_some() }
 }

@@ -188,6 +188,11 @@ pub enum Fault {
         /// Times as long.
         factor: u32,
     },
+    /// Disk steps that begin now are done when it is over, not before.
+    DiskStall {
+        /// The node.
+        node: NodeNumber,
+    },
     /// The next writes fail with EIO.
     WriteFails {
         /// The node.
@@ -242,6 +247,7 @@ impl Fault {
             Self::Isolate { .. } => "isolate",
             Self::ClientCut { .. } => "client-cut",
             Self::SlowDisk { .. } => "slow-disk",
+            Self::DiskStall { .. } => "disk-stall",
             Self::WriteFails { .. } => "write-fails",
             Self::SyncFails { .. } => "sync-fails",
             Self::ClockOffset { .. } => "clock-offset",
@@ -270,6 +276,7 @@ impl Fault {
             | Self::Isolate { node }
             | Self::ClientCut { node }
             | Self::SlowDisk { node, .. }
+            | Self::DiskStall { node }
             | Self::WriteFails { node, .. }
             | Self::SyncFails { node, .. }
             | Self::ClockOffset { node, .. }

@@ -23,6 +23,10 @@ use crate::time::{Monotonic, Now};
 use billing_wire::{Frontier, Hlc, RecordView, RegionId};
 use desk::Desk;
 
+/// A leader gives up when its disk owes it an answer for longer than so many election timeouts:
+/// long enough for a slow disk to be no reason, short enough for writes to go on within 3 s.
+const STALL_ELECTIONS: u64 = 2;
+
 /// One billing node.
 pub struct Node {
     config: Config,
@@ -34,7 +38,8 @@ pub struct Node {
     sessions: Sessions,
     clock: HybridClock,
     skew: SkewGate,
-    persist: Option<PersistToken>,
+    /// The open persist and when it began.
+    persist: Option<(PersistToken, Monotonic)>,
     next_persist: u64,
     committing_ledger: bool,
     ledger_committed_at: Monotonic,
@@ -130,17 +135,29 @@ impl Node {
 
     fn tick(&mut self, now: Now, out: &mut Outputs) {
         let is_off = self.skew.is_off(now);
+        let is_stalled = self.disk_stalls(now);
         for log in &mut self.logs {
-            if is_off && log.role() == Role::Leader {
-                sometimes!("leader-clock-off");
+            if (is_off || is_stalled) && log.role() == Role::Leader {
+                if is_off {
+                    sometimes!("leader-clock-off");
+                } else {
+                    sometimes!("leader-disk-stalled");
+                }
                 log.step_down();
             }
-            // A node whose clock is off must not stand for election either.
-            if !is_off || log.role() == Role::Learner {
+            // A node that is not fit to lead must not stand for election either.
+            if !(is_off || is_stalled) || log.role() == Role::Learner {
                 log.tick();
             }
         }
         self.expire_writes(now, out);
+    }
+
+    /// Whether the disk has owed an answer for longer than a leader may keep its region waiting.
+    /// The others cannot see it: heartbeats need no disk.
+    fn disk_stalls(&self, now: Now) -> bool {
+        let limit_ms = STALL_ELECTIONS * self.config.election_ms();
+        self.persist.is_some_and(|(_, since)| now.monotonic.ms_since(since) > limit_ms)
     }
 
     fn disk_done(
@@ -150,7 +167,8 @@ impl Node {
         result: Result<(), DiskFault>,
         out: &mut Outputs,
     ) {
-        assert_eq!(self.persist, Some(token), "the answer belongs to the open persist");
+        let open = self.persist.map(|(token, _)| token);
+        assert_eq!(open, Some(token), "the answer belongs to the open persist");
         self.persist = None;
         if let Err(fault) = result
             && !canary!("failed-sync-ignored")
@@ -202,7 +220,7 @@ impl Node {
             }
         }
         if !self.halted {
-            self.start_persist(out);
+            self.start_persist(now, out);
             self.commit_ledger(now, out);
         }
     }
@@ -267,13 +285,13 @@ impl Node {
         }))
     }
 
-    fn start_persist(&mut self, out: &mut Outputs) {
+    fn start_persist(&mut self, now: Now, out: &mut Outputs) {
         if self.persist.is_some() || !self.writer.is_dirty() {
             return;
         }
         let token = PersistToken(self.next_persist);
         self.next_persist += 1;
-        self.persist = Some(token);
+        self.persist = Some((token, now.monotonic));
         for log in &mut self.logs {
             log.persist_started();
         }

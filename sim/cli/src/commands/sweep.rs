@@ -231,18 +231,18 @@ impl Results<'_> {
     fn try_take(&mut self, result: &RunResult) -> Result<(), ToolError> {
         let mut result = result.clone();
         let key = (result.outcome.scenario.clone(), result.outcome.seed);
-        if result.arm == Arm::Tasks || self.first_hash.contains_key(&key) {
-            // The pair of a seed that was run twice, whichever came first.
-            if let Some(other) = self.first_hash.remove(&key) {
-                if other == result.outcome.trace_hash {
-                    return Ok(());
-                }
-                result.outcome.verdict = Verdict::Nondeterminism;
-                result.outcome.stuck = vec![format!(
-                    "the same seed gave trace {other} and {}",
-                    result.outcome.trace_hash
-                )];
+        // A given plan is another run than the seed's own.
+        if result.is_planned {
+            return self.record(&result);
+        }
+        // The pair of a seed that was run twice, whichever came first.
+        if let Some(other) = self.first_hash.remove(&key) {
+            if other == result.outcome.trace_hash {
+                return Ok(());
             }
+            result.outcome.verdict = Verdict::Nondeterminism;
+            result.outcome.stuck =
+                vec![format!("the same seed gave trace {other} and {}", result.outcome.trace_hash)];
         }
         self.first_hash.insert(key, result.outcome.trace_hash.clone());
         self.record(&result)

@@ -40,6 +40,8 @@ pub struct DiskFaults {
     pub sync_fails: u32,
     /// Everything takes so many times as long; 0 and 1 for normal.
     pub slow: u32,
+    /// What begins before this time is done at this time at the earliest, in nanoseconds.
+    pub stalled_until: u64,
     /// The power goes in the middle of this step from now, counted from 1; 0 for never.
     pub power_cut_at: u32,
 }
@@ -101,7 +103,7 @@ impl Disk {
     /// When a persist is open: a node has one at a time.
     pub fn submit(&mut self, now: u64, token: PersistToken, steps: Vec<DiskStep>) -> Submitted {
         assert!(self.job.is_none(), "one persist at a time, {token:?} came too early");
-        let mut at = now;
+        let mut at = now.max(self.faults.stalled_until);
         let mut power_cut_at = None;
         let mut result = Ok(());
         let mut timed = Vec::with_capacity(steps.len());

@@ -51,11 +51,13 @@ pub enum FaultKind {
     ClockDrift = 19,
     /// The wall clock stands still.
     ClockFreeze = 20,
+    /// The disk finishes nothing.
+    DiskStall = 21,
 }
 
 impl FaultKind {
     /// Every kind.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::PowerCut,
         Self::Kill,
         Self::PowerCutAtWrite,
@@ -76,6 +78,7 @@ impl FaultKind {
         Self::ClockOffset,
         Self::ClockDrift,
         Self::ClockFreeze,
+        Self::DiskStall,
     ];
 
     /// The name as in plans, scenarios and reports.
@@ -96,6 +99,7 @@ impl FaultKind {
             Self::Isolate => "isolate",
             Self::ClientCut => "client-cut",
             Self::SlowDisk => "slow-disk",
+            Self::DiskStall => "disk-stall",
             Self::WriteFails => "write-fails",
             Self::SyncFails => "sync-fails",
             Self::ClockOffset => "clock-offset",
@@ -124,6 +128,7 @@ impl FaultKind {
             | Self::Cut
             | Self::Isolate
             | Self::ClientCut
+            | Self::DiskStall
             | Self::ClockFreeze => None,
         }
     }

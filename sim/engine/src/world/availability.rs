@@ -33,7 +33,10 @@ impl World {
         let mut well = 0;
         for machine in &self.machines {
             match machine.power {
-                Power::Up if is_well(machine) => well += 1,
+                // A node whose disk stands still counts as a node that is down.
+                Power::Up if is_well(machine) => {
+                    well += usize::from(machine.disk().faults.stalled_until <= self.now);
+                }
                 Power::Up => return false,
                 Power::Down | Power::Paused(_) => {}
             }
@@ -43,7 +46,8 @@ impl World {
 }
 
 fn is_well(machine: &Machine) -> bool {
-    let DiskFaults { write_fails, sync_fails, slow, power_cut_at } = machine.disk().faults;
+    let DiskFaults { write_fails, sync_fails, slow, stalled_until: _, power_cut_at } =
+        machine.disk().faults;
     machine.isolated == 0
         && machine.client_cuts == 0
         && machine.clock.is_true()

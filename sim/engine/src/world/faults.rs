@@ -33,6 +33,10 @@ impl World {
                 self.pause(node.slot(), ends_at);
                 return Todo::Nothing;
             }
+            Fault::DiskStall { node } => {
+                let mut disk = self.machines[node.slot()].disk();
+                disk.faults.stalled_until = disk.faults.stalled_until.max(ends_at);
+            }
             _ => {}
         }
         self.tallies.fired(kind);
@@ -84,6 +88,7 @@ impl World {
                 && machine.isolated == 0
                 && machine.client_cuts == 0
                 && disk.write_fails + disk.sync_fails + disk.slow + disk.power_cut_at == 0
+                && disk.stalled_until <= self.now
         });
         machines_are_well && self.links.are_clean() && !self.in_force.contains(&true)
     }
@@ -164,6 +169,8 @@ impl World {
                 self.machines[node.slot()].clock.set_drift(now, ppm);
             }
             Fault::ClockFreeze { node } => self.machines[node.slot()].clock.freeze(now),
+            // It lapses by itself.
+            Fault::DiskStall { .. } => {}
             ref other => unreachable!("{} has its own way to begin", other.kind()),
         }
     }

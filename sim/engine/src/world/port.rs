@@ -69,10 +69,13 @@ impl Host for Port<'_> {
         trace_steps(self.world, slot, &steps);
         let machine = &self.world.machines[slot];
         let submitted = machine.disk().submit(now, token, steps);
-        let is_slow = machine.disk().faults.slow > 1;
+        let faults = machine.disk().faults;
         let life = machine.life;
-        if is_slow {
+        if faults.slow > 1 {
             self.world.tallies.observed("slow-disk");
+        }
+        if faults.stalled_until > now {
+            self.world.tallies.observed("disk-stall");
         }
         if let Some(at) = submitted.power_cut_at {
             let kind = "power-cut-at-write";
