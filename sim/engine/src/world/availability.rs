@@ -24,8 +24,8 @@ impl World {
     }
 
     /// A majority is well, nobody is half well, and the links are clean and carry nothing from
-    /// when they were not: what a dead leader said long ago holds up an election. Only while there is
-    /// load: in the later phases a few clients finish what is left, each at its own pace.
+    /// when they were not: what a dead leader said long ago holds up an election. Only while
+    /// there is load: in the later phases a few clients finish what is left, each at its pace.
     fn is_available(&self) -> bool {
         if self.phase != Phase::Safety || !self.links.are_drained(self.now) {
             return false;
