@@ -119,6 +119,6 @@ mod tests {
 
     #[test]
     fn conforms() {
-        billing_shell::conformance::check(MemoryDirectory::default);
+        billing_shell::conformance::disk::check(MemoryDirectory::default);
     }
 }

@@ -4,6 +4,8 @@
 
 mod block_file;
 mod clock;
+#[cfg(test)]
+mod conformance;
 mod counters;
 mod directory;
 mod disk_threads;

@@ -1,6 +1,5 @@
-//! What every disk must do, whoever makes it: the same cases run against the real directory and
-//! against the simulator's, so that the two do not drift apart. Each case starts with an empty
-//! directory. What a crash leaves behind is not part of it: only the simulator can show that.
+//! What every disk must do. Each case starts with an empty directory. What a crash leaves behind
+//! is not part of it: only the simulator can show that.
 
 use crate::host::Directory;
 use billing_core::{DiskStep, FileName};
