@@ -15,7 +15,7 @@ const TAIL: FileName = FileName::Segment { region: RegionId(0), sequence: 3 };
 
 /// One message per line, long ones folded.
 fn folded(texts: &[String]) -> String {
-    texts.join("\n").replace("; ", ";\n  ")
+    texts.join("\n").replace("; ", ";\n  ").replace(": restore the", ":\n  restore the")
 }
 
 /// Three segments of region 0: records 1 and 2, then 3 and 4, then 3 again and 4.
@@ -126,6 +126,7 @@ fn what_cannot_be_believed_is_refused_with_its_reason() {
     let smaller = Genesis { regions: genesis().regions[..1].to_vec(), ..genesis() };
     let texts = [
         ours(&|image| image.clear()),
+        ours(&|image| image.retain(|(name, _)| *name != FileName::Superblock)),
         ours(&|image| file(image, FileName::Superblock).clear()),
         ours(&|image| {
             let slots = file(image, FileName::Superblock);
@@ -151,21 +152,25 @@ fn what_cannot_be_believed_is_refused_with_its_reason() {
     ];
     insta::assert_snapshot!(folded(&texts), @r"
     no superblock: an empty directory never starts by itself, run `billing-node init`
-    no copy of the superblock verifies: restore the directory or wipe the node
-    no copy of the superblock verifies: restore the directory or wipe the node
+    superblock is missing beside log/0/00000001.seg:
+      restore the file, or wipe the directory and let the node rejoin
+    superblock: none of the copies at offsets 0, 4096, 8192 and 12288 verifies:
+      restore the file, or wipe the directory and let the node rejoin
+    superblock: none of the copies at offsets 0, 4096, 8192 and 12288 verifies:
+      restore the file, or wipe the directory and let the node rejoin
     directory of another cluster (mark 000000000000b111, expected 000000000000b222)
     directory of node 2, but this is node 3: check `node` and `dir`
     superblock of 2 region logs, genesis has 1: check `dir`
-    log of region 0: segment 1 is missing: restore it or wipe the node
-    log of region 0: segment 3 is missing: restore it or wipe the node
-    log of region 0: the header of segment 2 does not verify
-    log of region 0: the header of segment 3 does not verify
-    log of region 0: the header of segment 3 does not verify
-    log of region 0: record 1 in segment 1 is damaged inside the durable prefix;
+    log/0/00000001.seg is missing: restore it or wipe the node
+    log/0/00000003.seg is missing: restore it or wipe the node
+    log/0/00000002.seg: the header at offset 0 does not verify
+    log/0/00000003.seg: the header at offset 0 does not verify
+    log/0/00000003.seg: the header at offset 0 does not verify
+    log/0/00000001.seg: record 1 at offset 80 is damaged inside the durable prefix;
       it is not cut, because it may have been acknowledged
-    log of region 0: record 4 in segment 3 is damaged inside the durable prefix;
+    log/0/00000003.seg: record 4 at offset 287 is damaged inside the durable prefix;
       it is not cut, because it may have been acknowledged
-    log of region 0: record 3 in segment 3 is damaged inside the durable prefix;
+    log/0/00000003.seg: record 3 at offset 80 is damaged inside the durable prefix;
       it is not cut, because it may have been acknowledged
     ");
 }
@@ -189,14 +194,21 @@ fn a_segment_of_another_log_is_refused() {
         *file(&mut image, segment) = foreign;
         recovered(image).unwrap_err()
     };
-    assert_eq!(refusal(2), "log of region 0: segment 2 does not follow the record before it");
+    assert_eq!(
+        refusal(2),
+        "log/0/00000002.seg: the first record, at offset 80, does not follow the record before it"
+    );
     let mut image = other.image();
     *file(&mut image, FileName::Superblock) =
         file(&mut directory.image(), FileName::Superblock).clone();
     let tail = file(&mut image, FileName::Segment { region: RegionId(0), sequence: 2 }).clone();
+    let at = 80 + billing_wire::RecordView::length(&tail[80..]).unwrap();
     image.push((TAIL, under_number(&tail, 3)));
     let refused = recovered(image).unwrap_err();
-    assert_eq!(refused, "log of region 0: record 4 is not the one that the superblock names");
+    assert_eq!(
+        refused,
+        format!("{TAIL}: record 4 at offset {at} is not the one that the superblock names")
+    );
 }
 
 /// The same segment under another number.
@@ -227,9 +239,10 @@ fn an_inspection_reports_torn_bytes_and_damage_and_changes_nothing() {
     let torn = inspect(&genesis(), NODE, image.clone());
     assert_eq!(torn.damage, Vec::<String>::new());
     assert_eq!(torn.logs[0].records, logs[0].records);
-    insta::assert_snapshot!(torn.torn.join("\n"), @r"
-    superblock: 1 of 4 slots do not verify
-    log of region 0, segment 3: 13 bytes behind offset 494 are no record
+    let texts: Vec<_> = torn.torn.iter().map(ToString::to_string).collect();
+    insta::assert_snapshot!(texts.join("\n"), @r"
+    superblock: 512 bytes at offset 0 verify as no copy
+    log/0/00000003.seg: 13 bytes at offset 494 are no record
     ");
 
     let first = FileName::Segment { region: RegionId(0), sequence: 1 };
@@ -237,7 +250,7 @@ fn an_inspection_reports_torn_bytes_and_damage_and_changes_nothing() {
     let damaged = inspect(&genesis(), NODE, image);
     assert_eq!(damaged.logs, vec![], "what cannot be opened is not listed");
     insta::assert_snapshot!(folded(&damaged.damage), @r"
-    log of region 0: record 1 in segment 1 is damaged inside the durable prefix;
+    log/0/00000001.seg: record 1 at offset 80 is damaged inside the durable prefix;
       it is not cut, because it may have been acknowledged
     ");
 }
@@ -254,7 +267,7 @@ fn an_inspection_reads_every_hash() {
     segment[record + 4..record + 8].copy_from_slice(&crc.to_le_bytes());
     let report = inspect(&genesis(), NODE, image);
     let damage = folded(&report.damage);
-    insta::assert_snapshot!(damage, @"log of region 0: record 4 does not match its hash");
+    insta::assert_snapshot!(damage, @"log/0/00000003.seg: record 4 at offset 287 does not match its hash");
 }
 
 #[test]

@@ -59,13 +59,9 @@ impl Verify {
         let ledger = ledger(&directory).map_err(io)?;
         match superblock {
             Some((found, _)) => say(&format!("node {node}, superblock {}", found.sequence)),
-            None => say("no superblock: whose directory this is cannot be told"),
+            None => say("without a superblock it cannot be told whose directory this is"),
         }
         report(&inspection, &ledger);
-        if !inspection.damage.is_empty() {
-            let logs = dir.join("log/R/SSSSSSSS.seg");
-            say(&format!("segment S of region R is the file {}", logs.display()));
-        }
         match inspection.damage.len() {
             0 => Ok(()),
             count => Err(VerifyError::Damaged { dir, count }),
@@ -89,7 +85,7 @@ fn report(inspection: &Inspection, ledger: &str) {
     say(&format!("ledger: {ledger}"));
     let is_sound = inspection.damage.is_empty();
     // Nothing is cut from a log that is damaged: a start refuses it.
-    let torn = if is_sound { "torn (the next start cuts it)" } else { "unreadable" };
+    let torn = if is_sound { "torn (the next start repairs it)" } else { "unreadable" };
     for place in &inspection.torn {
         say(&format!("{torn}: {place}"));
     }

@@ -96,15 +96,23 @@ impl Replica {
     }
 }
 
-/// Superblock and segments of a directory, whole: what recovery and inspection read.
+/// Superblock and segments of a directory, whole: what recovery and inspection read. Of a ledger
+/// without superblock the name alone: it tells that the directory was a node's.
 ///
 /// # Errors
 /// As the operating system says.
 pub fn read_image(directory: &dyn Directory) -> io::Result<journal::Image> {
     let mut image = journal::Image::new();
-    for file in directory.list()? {
-        if matches!(file, FileName::Superblock | FileName::Segment { .. }) {
-            image.push((file, directory.read(file)?));
+    let files = directory.list()?;
+    for file in &files {
+        match file {
+            FileName::Superblock | FileName::Segment { .. } => {
+                image.push((*file, directory.read(*file)?));
+            }
+            FileName::Ledger | FileName::LedgerAside if !files.contains(&FileName::Superblock) => {
+                image.push((*file, Vec::new()));
+            }
+            FileName::Genesis | FileName::Ledger | FileName::LedgerAside => {}
         }
     }
     Ok(image)

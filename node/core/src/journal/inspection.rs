@@ -1,11 +1,13 @@
 //! Looks through a directory without changing it, for `billing-node verify` and for people.
 
-use super::segment::{SegmentHeader, scan};
-use super::superblock::Superblock;
-use super::{Image, recover};
+use super::segment::{Placed, SEGMENT_HEADER_BYTES, SegmentHeader, scan};
+use super::superblock::{SLOT_BYTES, SLOT_STRIDE, Superblock};
+use super::{Image, Recovered, recover};
 use crate::io::FileName;
 use billing_wire::{Genesis, LogIndex, NodeId, RecordView, RegionId, Term};
 use bytes::Bytes;
+use std::collections::BTreeMap;
+use std::fmt;
 
 /// What one region log holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +26,17 @@ pub struct LogReport {
     pub records: Vec<Bytes>,
 }
 
+/// Bytes that do not verify, and that nobody was promised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Torn {
+    /// The file.
+    pub file: FileName,
+    /// The first of them.
+    pub offset: u64,
+    /// How many.
+    pub bytes: u64,
+}
+
 /// What a directory holds, and what is wrong with it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Inspection {
@@ -31,74 +44,117 @@ pub struct Inspection {
     pub superblock_sequence: u64,
     /// Per region log; empty when the directory cannot be opened.
     pub logs: Vec<LogReport>,
-    /// What a start would cut: torn or never acknowledged.
-    pub torn: Vec<String>,
+    /// What a start would cut or write anew: torn or never acknowledged.
+    pub torn: Vec<Torn>,
     /// What is damaged and will not be cut.
     pub damage: Vec<String>,
 }
 
+/// Where records lie: per segment the index of the first one, and where each ends.
+type Places = BTreeMap<(RegionId, u32), (LogIndex, Vec<u64>)>;
+
 /// Reads everything: superblock, segments, every checksum and every link of the hash chains.
 pub fn inspect(genesis: &Genesis, node: NodeId, image: Image) -> Inspection {
     let mut inspection = Inspection::default();
+    let mut places = Places::new();
     for (name, bytes) in &image {
         if *name == FileName::Superblock {
             copies(bytes, &mut inspection);
         }
-        if let FileName::Segment { region, sequence } = name {
-            torn_bytes(*region, *sequence, bytes, &mut inspection);
+        if let FileName::Segment { region, sequence } = name
+            && let Some(header) = SegmentHeader::decode(bytes)
+        {
+            let records = scan(&header, &Bytes::copy_from_slice(bytes));
+            torn_bytes(*name, bytes.len() as u64, &records, &mut inspection);
+            let ends = records.iter().map(|record| record.end).collect();
+            places.insert((*region, *sequence), (header.first_index, ends));
         }
     }
     match recover(genesis, node, image) {
         Err(error) => inspection.damage.push(error.to_string()),
-        Ok((recovered, _)) => {
-            inspection.superblock_sequence = recovered.superblock.sequence;
-            for (promise, log) in recovered.superblock.regions.iter().zip(recovered.logs) {
-                let submissions = hashes(&log.records, log.region, &mut inspection.damage);
-                inspection.logs.push(LogReport {
-                    region: log.region,
-                    term: promise.term,
-                    durable_index: promise.durable_index,
-                    commit: promise.commit,
-                    submissions,
-                    records: log.records,
-                });
-            }
-        }
+        Ok((recovered, _)) => report(recovered, &places, &mut inspection),
     }
     inspection
 }
 
+fn report(recovered: Recovered, places: &Places, inspection: &mut Inspection) {
+    inspection.superblock_sequence = recovered.superblock.sequence;
+    for (promise, log) in recovered.superblock.regions.iter().zip(recovered.logs) {
+        let mut submissions = 0;
+        for (index, bytes) in (1..).zip(&log.records) {
+            match RecordView::decode(bytes) {
+                Ok(view) if view.verify_hash() => submissions += u64::from(view.count),
+                _ => {
+                    let (file, offset) = place(places, log.region, promise.tail_segment, index);
+                    let text = format!("record {index} at offset {offset} does not match its hash");
+                    inspection.damage.push(format!("{file}: {text}"));
+                }
+            }
+        }
+        inspection.logs.push(LogReport {
+            region: log.region,
+            term: promise.term,
+            durable_index: promise.durable_index,
+            commit: promise.commit,
+            submissions,
+            records: log.records,
+        });
+    }
+}
+
+/// Every slot that was ever written and does not verify.
 fn copies(bytes: &[u8], inspection: &mut Inspection) {
-    if let Some((_, damaged @ 1..)) = Superblock::newest(bytes) {
-        inspection.torn.push(format!("superblock: {damaged} of 4 slots do not verify"));
+    // When no slot verifies, recovery says so.
+    if Superblock::newest(bytes).is_none() {
+        return;
     }
-}
-
-fn torn_bytes(region: RegionId, sequence: u32, bytes: &[u8], inspection: &mut Inspection) {
-    let Some(header) = SegmentHeader::decode(bytes) else { return };
-    let file = Bytes::copy_from_slice(bytes);
-    let records = scan(&header, &file);
-    let end = records.last().map_or(super::segment::SEGMENT_HEADER_BYTES as u64, |r| r.end);
-    if end < bytes.len() as u64 {
-        inspection.torn.push(format!(
-            "log of region {region}, segment {sequence}: {} bytes behind offset {end} are no \
-             record",
-            bytes.len() as u64 - end
-        ));
-    }
-}
-
-/// Checks the hash of every record; returns how many submissions there are.
-fn hashes(records: &[Bytes], region: RegionId, damage: &mut Vec<String>) -> u64 {
-    let mut submissions = 0;
-    for (place, bytes) in records.iter().enumerate() {
-        match RecordView::decode(bytes) {
-            Ok(view) if view.verify_hash() => submissions += u64::from(view.count),
-            _ => damage.push(format!(
-                "log of region {region}: record {} does not match its hash",
-                place + 1
-            )),
+    for (offset, slot) in
+        (0..).step_by(SLOT_STRIDE as usize).zip(bytes.chunks(SLOT_STRIDE as usize))
+    {
+        let slot = &slot[..slot.len().min(SLOT_BYTES)];
+        if Superblock::decode(slot).is_none() && slot.iter().any(|byte| *byte != 0) {
+            let (file, bytes) = (FileName::Superblock, slot.len() as u64);
+            inspection.torn.push(Torn { file, offset, bytes });
         }
     }
-    submissions
+}
+
+fn torn_bytes(file: FileName, length: u64, records: &[Placed], inspection: &mut Inspection) {
+    let offset = records.last().map_or(SEGMENT_HEADER_BYTES as u64, |record| record.end);
+    if offset < length {
+        inspection.torn.push(Torn { file, offset, bytes: length - offset });
+    }
+}
+
+/// File and first byte of a record that recovery has found.
+fn place(places: &Places, region: RegionId, tail: u32, index: LogIndex) -> (FileName, u64) {
+    // Later segments hide earlier ones from their first index on.
+    let mut newest_first = places.range((region, 1)..=(region, tail)).rev();
+    let found = newest_first.find(|(_, (first, _))| *first <= index);
+    let ((_, sequence), (first, ends)) = found.expect("recovery read it from one of them");
+    let before = (index - first).checked_sub(1).map(|before| ends[before as usize]);
+    let file = FileName::Segment { region, sequence: *sequence };
+    (file, before.unwrap_or(SEGMENT_HEADER_BYTES as u64))
+}
+
+impl fmt::Display for Torn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { file, offset, bytes } = self;
+        let what =
+            if *file == FileName::Superblock { "verify as no copy" } else { "are no record" };
+        write!(f, "{file}: {bytes} bytes at offset {offset} {what}")
+    }
+}
+
+/// Its path below the data directory, as people find it there.
+impl fmt::Display for FileName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Genesis => f.write_str("genesis"),
+            Self::Superblock => f.write_str("superblock"),
+            Self::Segment { region, sequence } => write!(f, "log/{region}/{sequence:08}.seg"),
+            Self::Ledger => f.write_str("ledger.redb"),
+            Self::LedgerAside => f.write_str("ledger.damaged"),
+        }
+    }
 }

@@ -7,7 +7,7 @@ pub mod segment;
 pub mod superblock;
 pub mod writer;
 
-pub use inspection::{Inspection, LogReport, inspect};
+pub use inspection::{Inspection, LogReport, Torn, inspect};
 pub use recovery::recover;
 pub use superblock::{RegionPromise, Superblock};
 pub use writer::{Tail, Writer};
@@ -15,6 +15,7 @@ pub use writer::{Tail, Writer};
 use crate::io::{DiskStep, FileName};
 use billing_wire::{Genesis, Incarnation, LogIndex, NodeId, RegionId};
 use bytes::Bytes;
+use segment::SEGMENT_HEADER_BYTES;
 use thiserror::Error;
 
 /// The files that recovery reads, whole.
@@ -48,8 +49,20 @@ pub enum RecoverError {
     /// Nothing was ever promised here.
     #[error("no superblock: an empty directory never starts by itself, run `billing-node init`")]
     NoSuperblock,
+    /// There was a superblock: what it promised about the other files is not known.
+    #[error(
+        "superblock is missing beside {beside}: restore the file, or wipe the directory and let \
+         the node rejoin"
+    )]
+    SuperblockMissing {
+        /// The first of the files that a superblock belongs to.
+        beside: FileName,
+    },
     /// All copies are broken.
-    #[error("no copy of the superblock verifies: restore the directory or wipe the node")]
+    #[error(
+        "superblock: none of the copies at offsets 0, 4096, 8192 and 12288 verifies: restore the \
+         file, or wipe the directory and let the node rejoin"
+    )]
     SuperblockDamaged,
     /// The directory belongs to another cluster.
     #[error("directory of another cluster (mark {found:016x}, expected {expected:016x})")]
@@ -76,47 +89,46 @@ pub enum RecoverError {
         expected: usize,
     },
     /// A segment that holds promised records is gone.
-    #[error("log of region {region}: segment {segment} is missing: restore it or wipe the node")]
+    #[error("{file} is missing: restore it or wipe the node")]
     SegmentMissing {
-        /// The region log.
-        region: RegionId,
         /// The segment.
-        segment: u32,
+        file: FileName,
     },
     /// A segment's header does not verify, or is another segment's.
-    #[error("log of region {region}: the header of segment {segment} does not verify")]
+    #[error("{file}: the header at offset 0 does not verify")]
     SegmentDamaged {
-        /// The region log.
-        region: RegionId,
         /// The segment.
-        segment: u32,
+        file: FileName,
     },
     /// A segment is whole, but was written behind another record than the one before it.
-    #[error("log of region {region}: segment {segment} does not follow the record before it")]
+    #[error(
+        "{file}: the first record, at offset {SEGMENT_HEADER_BYTES}, does not follow the record \
+         before it"
+    )]
     SegmentOutOfChain {
-        /// The region log.
-        region: RegionId,
         /// The segment.
-        segment: u32,
+        file: FileName,
     },
     /// A record inside the durable prefix is broken. It is never cut.
     #[error(
-        "log of region {region}: record {index} in segment {segment} is damaged inside the \
-         durable prefix; it is not cut, because it may have been acknowledged"
+        "{file}: record {index} at offset {offset} is damaged inside the durable prefix; it is \
+         not cut, because it may have been acknowledged"
     )]
     RecordDamaged {
-        /// The region log.
-        region: RegionId,
+        /// The segment in which it should be.
+        file: FileName,
+        /// Where its first byte should be.
+        offset: u64,
         /// The record.
         index: LogIndex,
-        /// The segment in which it should be.
-        segment: u32,
     },
     /// The last durable record is not the one that the superblock names.
-    #[error("log of region {region}: record {index} is not the one that the superblock names")]
+    #[error("{file}: record {index} at offset {offset} is not the one that the superblock names")]
     OtherRecord {
-        /// The region log.
-        region: RegionId,
+        /// The segment.
+        file: FileName,
+        /// Its first byte.
+        offset: u64,
         /// The record.
         index: LogIndex,
     },

@@ -1,7 +1,7 @@
 //! Reads a directory back: keeps exactly the records up to the durable index, cuts what a power
 //! cut tore behind it, and refuses what is broken before it.
 
-use super::segment::{Placed, SegmentHeader, scan};
+use super::segment::{Placed, SEGMENT_HEADER_BYTES, SegmentHeader, scan};
 use super::superblock::{RegionPromise, Superblock};
 use super::writer::Tail;
 use super::{Image, RecoverError, Recovered, RecoveredLog};
@@ -20,6 +20,27 @@ struct Segment {
     records: Vec<Placed>,
 }
 
+/// A place in a segment.
+struct Place {
+    file: FileName,
+    offset: u64,
+}
+
+impl Place {
+    /// The record that should begin here does not verify.
+    fn damaged(&self, before: &[Bytes]) -> RecoverError {
+        let Self { file, offset } = *self;
+        RecoverError::RecordDamaged { file, offset, index: before.len() as u64 + 1 }
+    }
+}
+
+impl Segment {
+    /// Offset of the first byte behind its records.
+    fn end(&self) -> u64 {
+        self.records.last().map_or(SEGMENT_HEADER_BYTES as u64, |placed| placed.end)
+    }
+}
+
 /// Reads superblock and segments of a node's directory. The steps make the result durable and
 /// must be carried out before the node is opened: what was cut must be gone before anything is
 /// appended, and a promise that was read must not be forgotten by a second crash.
@@ -31,8 +52,14 @@ pub fn recover(
     node: NodeId,
     image: Image,
 ) -> Result<(Recovered, Vec<DiskStep>), RecoverError> {
+    let others = image.iter().map(|(file, _)| *file).filter(|file| *file != FileName::Genesis);
+    let first_other = others.min();
     let (superblock, files) = sort(image);
-    let file = superblock.ok_or(RecoverError::NoSuperblock)?;
+    let file = match (superblock, first_other) {
+        (Some(file), _) => file,
+        (None, Some(beside)) => return Err(RecoverError::SuperblockMissing { beside }),
+        (None, None) => return Err(RecoverError::NoSuperblock),
+    };
     let (mut superblock, damaged) =
         Superblock::newest(&file).ok_or(RecoverError::SuperblockDamaged)?;
     check_identity(genesis, node, &superblock)?;
@@ -106,17 +133,20 @@ fn recover_log(
     }
     let mut records: Vec<Bytes> = Vec::new();
     let mut tail = Tail { segment: promise.tail_segment, offset: 0 };
+    // Where the records that were read so far end.
+    let mut end = Place { file: FileName::Segment { region, sequence: 1 }, offset: 0 };
     for sequence in 1..=promise.tail_segment {
+        let file = FileName::Segment { region, sequence };
         let segment = read_segment(genesis, region, sequence, files)?;
         let kept = segment.first_index - 1;
-        if kept > records.len() as u64 {
-            let index = records.len() as u64 + 1;
-            return Err(RecoverError::RecordDamaged { region, index, segment: sequence - 1 });
+        if kept > records.len() as u64 && sequence > 1 {
+            return Err(end.damaged(&records));
         }
         records.truncate(kept as usize);
-        if segment.prev_hash != last_hash(&records) {
-            return Err(RecoverError::SegmentOutOfChain { region, segment: sequence });
+        if kept > records.len() as u64 || segment.prev_hash != last_hash(&records) {
+            return Err(RecoverError::SegmentOutOfChain { file });
         }
+        end = Place { file, offset: segment.end() };
         tail.offset = segment.length;
         if sequence == promise.tail_segment {
             tail.offset = cut_tail(promise, &segment, steps);
@@ -124,11 +154,10 @@ fn recover_log(
         records.extend(segment.records.into_iter().map(|placed| placed.bytes));
     }
     if (records.len() as u64) < promise.durable_index {
-        let (index, segment) = (records.len() as u64 + 1, promise.tail_segment);
-        return Err(RecoverError::RecordDamaged { region, index, segment });
+        return Err(end.damaged(&records));
     }
     records.truncate(promise.durable_index as usize);
-    check_last(promise, &records)?;
+    check_last(promise, &records, &tail)?;
     Ok(RecoveredLog { region, incarnation: promise.incarnation, records, tail })
 }
 
@@ -138,9 +167,9 @@ fn read_segment(
     sequence: u32,
     files: &BTreeMap<u32, Bytes>,
 ) -> Result<Segment, RecoverError> {
-    let file =
-        files.get(&sequence).ok_or(RecoverError::SegmentMissing { region, segment: sequence })?;
-    let damaged = RecoverError::SegmentDamaged { region, segment: sequence };
+    let name = FileName::Segment { region, sequence };
+    let file = files.get(&sequence).ok_or(RecoverError::SegmentMissing { file: name })?;
+    let damaged = RecoverError::SegmentDamaged { file: name };
     let header = SegmentHeader::decode(file).ok_or(damaged.clone())?;
     let is_ours = header.cluster == genesis.cluster
         && header.region == region
@@ -160,7 +189,7 @@ fn cut_tail(promise: &RegionPromise, segment: &Segment, steps: &mut Vec<DiskStep
     let file = FileName::Segment { region: promise.region, sequence: segment.sequence };
     let last = (promise.durable_index + 1).checked_sub(segment.first_index + 1);
     let last = last.and_then(|place| segment.records.get(place as usize));
-    let end = last.map_or(super::segment::SEGMENT_HEADER_BYTES as u64, |placed| placed.end);
+    let end = last.map_or(SEGMENT_HEADER_BYTES as u64, |placed| placed.end);
     if end == segment.length {
         return end;
     }
@@ -179,15 +208,21 @@ fn last_hash(records: &[Bytes]) -> Hash {
     view.map_or([0; 32], |view| view.header.hash)
 }
 
-fn check_last(promise: &mut RegionPromise, records: &[Bytes]) -> Result<(), RecoverError> {
-    let region = promise.region;
+fn check_last(
+    promise: &mut RegionPromise,
+    records: &[Bytes],
+    tail: &Tail,
+) -> Result<(), RecoverError> {
     let index = promise.durable_index;
     let found = last_hash(records);
     if canary!("acknowledged-tail-cut") {
         promise.last_hash = found;
     }
     if found != promise.last_hash {
-        return Err(RecoverError::OtherRecord { region, index });
+        let file = FileName::Segment { region: promise.region, sequence: tail.segment };
+        let length = records.last().map_or(0, |last| last.len() as u64);
+        let offset = tail.offset.saturating_sub(length);
+        return Err(RecoverError::OtherRecord { file, offset, index });
     }
     promise.commit = promise.commit.min(index);
     Ok(())

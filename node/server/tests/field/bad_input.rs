@@ -233,6 +233,15 @@ fn directories_that_are_taken() {
     fs::remove_file(dir.join("superblock")).expect("it can be removed");
     story.command("a node made over what is left of another", &init);
     story.command("a node without its superblock", &serve);
+    story.command("a look into it", &["verify", &path]);
+    let aside = tempfile::tempdir_in(&dir).expect("a place for a while");
+    for (file, title) in [("log", "without its log, too"), ("ledger.redb", "nothing but genesis")] {
+        fs::rename(dir.join(file), aside.path().join(file)).expect("it can be moved");
+        story.command(title, &serve);
+    }
+    for file in ["log", "ledger.redb"] {
+        fs::rename(aside.path().join(file), dir.join(file)).expect("it can be moved back");
+    }
     fs::write(dir.join("superblock"), superblock).expect("it can be written");
     for (what, title) in
         [("http", "the port of clients in use"), ("peer", "the port of peers in use")]

@@ -66,15 +66,7 @@ impl DiskDirectory {
 
     /// Where a file lies.
     pub fn path(&self, file: FileName) -> PathBuf {
-        match file {
-            FileName::Genesis => self.root.join("genesis"),
-            FileName::Superblock => self.root.join("superblock"),
-            FileName::Ledger => self.root.join("ledger.redb"),
-            FileName::LedgerAside => self.root.join("ledger.damaged"),
-            FileName::Segment { region, sequence } => {
-                self.root.join(format!("log/{region}/{sequence:08}.seg"))
-            }
-        }
+        self.root.join(file.to_string())
     }
 
     /// Runs steps in order, as [`Directory::run`], with the failure in the words of the core.
