@@ -200,6 +200,9 @@ pub struct Status {
     pub committed: Frontier,
     /// Folded per region.
     pub folded: Frontier,
+    /// Term of the last folded entry of that log; 0 when none is. Equal to `term` when the node
+    /// knows all that was committed in earlier terms.
+    pub folded_term: Term,
     /// Finality watermark.
     pub watermark: Hlc,
     /// Chain over everything folded.

@@ -339,6 +339,8 @@ impl Node {
         for (log, place) in self.logs.iter().zip(0..) {
             committed.set(RegionId(place), log.committed());
         }
+        let folded = self.ledger.frontier();
+        let last_folded = own.window().get(folded.of(self.region));
         Status {
             node: self.config.node,
             role: own.role(),
@@ -347,7 +349,8 @@ impl Node {
             last_index: own.window().last_index(),
             durable_index: self.writer.durable_index(self.region),
             committed,
-            folded: self.ledger.frontier(),
+            folded,
+            folded_term: last_folded.map_or(0, |last| last.header.term),
             watermark: self.ledger.watermark(),
             outcome_chain: self.ledger.outcome_chain(),
             state_hash: self.ledger.state_hash(),

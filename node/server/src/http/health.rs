@@ -1,4 +1,5 @@
-//! `/livez`: the process runs. `/readyz`: the node can serve, with what it says of itself.
+//! `/livez`: the process runs. `/readyz`: the node can serve, with what it says of itself, and its
+//! books hold everything that was committed before it or its leader began.
 
 use super::Api;
 use super::problem::Problem;
@@ -14,7 +15,9 @@ pub(super) async fn livez() -> &'static str {
     "live\n"
 }
 
-/// 200 when the node is open, knows a leader and is not stopping.
+/// 200 when the node is open, not stopping, knows a leader, and has folded an entry of that
+/// leader's term. A node that was just started does not know which of its last entries are
+/// committed; the first entry of the current term tells, for leaders as for followers.
 pub(super) async fn readyz(State(api): State<Api>) -> Result<Json<StatusJson>, Problem> {
     let not_ready = |detail| Err(Problem::unavailable("not-ready", detail, RETRY_AFTER_MS));
     if api.node.is_stopping() {
@@ -23,6 +26,9 @@ pub(super) async fn readyz(State(api): State<Api>) -> Result<Json<StatusJson>, P
     let Some(status) = api.node.status() else { return not_ready("the node is opening") };
     if status.leader.is_none() {
         return not_ready("no leader is known: are two of three nodes up?");
+    }
+    if status.folded_term != status.term {
+        return not_ready("which of the last entries are committed is not known yet");
     }
     Ok(Json(StatusJson::of(&status)))
 }

@@ -2,11 +2,10 @@
 //! (`snapshots/`): a change of wording is seen in review.
 
 use crate::api::{NEW_YEAR, payment};
-use crate::cluster::{Cluster, PATIENCE};
+use crate::cluster::Cluster;
 use crate::http_client::HttpClient;
 use crate::record::Recorder;
 use crate::session::Session;
-use crate::stopwatch::wait_for;
 use crate::transcript::Transcript;
 use billing_wire::{
     AccountId, Command, NodeId, OpId, Query, QueryResult, ServicePointId, Submission,
@@ -46,19 +45,16 @@ fn cluster_with_books() -> Cluster {
     cluster
 }
 
-/// Opening and payments are there, and nothing else touched the account. A node that was just
-/// started learns only from the first entry of its new term that the last one before was
-/// committed: until then its books may end earlier.
+/// Opening and payments are there, and nothing else touched the account. The node was just
+/// started and said that it is ready: then its books hold all that was ever acknowledged.
 fn assert_books_are_whole(cluster: &Cluster) {
     let recorder = Recorder::new();
     let mut session = Session::new(0, &recorder, [(ONE, cluster.http(ONE))], TIMEOUT);
     let whole = (-100 * PAYMENTS as i64, 1 + PAYMENTS as u64);
-    wait_for("the books to be whole", PATIENCE, || {
-        match session.look(ONE, Query::Balance { account: ACCOUNT }) {
-            QueryResult::Balance(found) => ((found.balance, found.items) == whole).then_some(()),
-            _ => None,
-        }
-    });
+    let QueryResult::Balance(found) = session.look(ONE, Query::Balance { account: ACCOUNT }) else {
+        panic!("the account is open");
+    };
+    assert_eq!((found.balance, found.items), whole);
 }
 
 fn assert_story(name: &str, transcript: Transcript) {
