@@ -1,12 +1,14 @@
 //! With sync held back on two of three nodes no write can be durable on a majority, so no answer
-//! may leave, whichever node is asked. A small library that is loaded into the nodes holds
-//! `fsync` and `fdatasync` back; the nodes know nothing of it.
+//! may leave, whichever node is asked. With sync held back on one, the other two go on, also when
+//! that one leads. A small library that is loaded into the nodes holds `fsync` and `fdatasync`
+//! back; the nodes know nothing of it.
 
 use crate::api::{NEW_YEAR, payment};
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, PATIENCE};
 use crate::judge::{committed_records, judge};
 use crate::record::Recorder;
 use crate::session::Session;
+use crate::stopwatch::Stopwatch;
 use billing_wire::{
     AccountId, Command, NodeId, OpId, Query, QueryResult, ServicePointId, Submission, WriteAnswer,
 };
@@ -21,6 +23,10 @@ use std::time::Duration;
 const TUNING: &str = "write_timeout_ms = 2500\n";
 /// How long an answer is awaited that must not come.
 const SILENCE: Duration = Duration::from_secs(3);
+/// Without its leader a cluster answers writes again after so long, at most (L1).
+const FAILOVER: Duration = Duration::from_secs(3);
+/// Above what a write takes, below an election.
+const ATTEMPT: Duration = Duration::from_millis(200);
 const ACCOUNT: AccountId = AccountId(1);
 /// Judged over these short histories.
 const COMPARED: [&str; 8] = ["D2", "D4", "O1", "O2", "A9", "I1", "I2", "R1"];
@@ -48,6 +54,25 @@ fn no_answer_leaves_while_two_of_three_cannot_sync() {
         stage.write_everywhere();
     }
     stage.finish();
+}
+
+/// Heartbeats need no disk, so the others cannot see it: the leader itself must give up.
+#[test]
+fn another_node_leads_while_the_leader_cannot_sync() {
+    let mut stage = Stage::new();
+    stage.write_everywhere();
+    let leader = stage.cluster.await_leader();
+    stage.hold(&[leader]);
+    let took = stage.write_until_led_by_another(leader);
+    assert!(took < FAILOVER, "{took:.1?} until a write was answered without node {leader}");
+    stage.release();
+    stage.cluster.await_ready();
+    stage.write_everywhere();
+    stage.finish();
+    #[expect(clippy::print_stdout, reason = "figures for whoever runs it with --nocapture")]
+    {
+        println!("leader without sync: next write after {took:.2?}");
+    }
 }
 
 fn is_done(answer: &Answer) -> bool {
@@ -127,6 +152,26 @@ impl Stage {
             }
             waiting.into_iter().map(|thread| thread.join().expect("no panic")).collect()
         })
+    }
+
+    /// A new payment again and again, to one of the other nodes after the other, until there is a
+    /// receipt of another leader; says how long it took. What was sent to the old one waits there,
+    /// but for the first: its followers have that on disk before the leader misses its own sync.
+    fn write_until_led_by_another(&mut self, leader: NodeId) -> Duration {
+        let stopwatch = Stopwatch::start();
+        let nodes = self.cluster.nodes();
+        for node in nodes.iter().cycle().filter(|node| **node != leader) {
+            let status = self.cluster.status(*node);
+            let leads = status.and_then(|status| status["leader"].as_u64());
+            let payment = self.payment();
+            let answer = self.session(ATTEMPT).write(*node, &payment, false);
+            let took = stopwatch.elapsed();
+            if is_done(&answer) && leads.is_some_and(|leads| leads != u64::from(leader.0)) {
+                return took;
+            }
+            assert!(took < PATIENCE, "no other node leads after {took:.1?}");
+        }
+        unreachable!("there are nodes to ask")
     }
 
     /// Everything that was ever sent, again, then one new payment through every node.
