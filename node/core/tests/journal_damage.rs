@@ -241,7 +241,7 @@ fn an_inspection_reports_torn_bytes_and_damage_and_changes_nothing() {
     assert_eq!(torn.logs[0].records, logs[0].records);
     let texts: Vec<_> = torn.torn.iter().map(ToString::to_string).collect();
     insta::assert_snapshot!(texts.join("\n"), @r"
-    superblock: 512 bytes at offset 0 verify as no copy
+    superblock: the copy at offset 0 does not verify
     log/0/00000003.seg: 13 bytes at offset 494 are no record
     ");
 

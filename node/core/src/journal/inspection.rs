@@ -140,9 +140,12 @@ fn place(places: &Places, region: RegionId, tail: u32, index: LogIndex) -> (File
 impl fmt::Display for Torn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { file, offset, bytes } = self;
-        let what =
-            if *file == FileName::Superblock { "verify as no copy" } else { "are no record" };
-        write!(f, "{file}: {bytes} bytes at offset {offset} {what}")
+        match file {
+            FileName::Superblock => {
+                write!(f, "{file}: the copy at offset {offset} does not verify")
+            }
+            _ => write!(f, "{file}: {bytes} bytes at offset {offset} are no record"),
+        }
     }
 }
 

@@ -11,6 +11,7 @@ mod judge;
 mod kill_nine;
 mod load;
 mod ports;
+mod readiness;
 mod record;
 mod session;
 mod stopwatch;

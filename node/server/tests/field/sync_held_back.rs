@@ -221,7 +221,7 @@ fn hold_file(dir: &Path) -> PathBuf {
 }
 
 /// Compiles the library with the system's C compiler.
-fn compile_library(dir: &Path) -> PathBuf {
+pub(crate) fn compile_library(dir: &Path) -> PathBuf {
     let library = dir.join("libhold_sync.so");
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/field/hold_sync.c");
     let mut compiler = process::Command::new("cc");
