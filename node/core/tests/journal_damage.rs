@@ -153,16 +153,19 @@ fn what_cannot_be_believed_is_refused_with_its_reason() {
     insta::assert_snapshot!(folded(&texts), @r"
     no superblock: an empty directory never starts by itself, run `billing-node init`
     superblock is missing beside log/0/00000001.seg:
-      restore the file, or wipe the directory and let the node rejoin
+      restore the file;
+      a node that forgot what it promised must not vote again
     superblock: none of the copies at offsets 0, 4096, 8192 and 12288 verifies:
-      restore the file, or wipe the directory and let the node rejoin
+      restore the file;
+      a node that forgot what it promised must not vote again
     superblock: none of the copies at offsets 0, 4096, 8192 and 12288 verifies:
-      restore the file, or wipe the directory and let the node rejoin
+      restore the file;
+      a node that forgot what it promised must not vote again
     directory of another cluster (mark 000000000000b111, expected 000000000000b222)
     directory of node 2, but this is node 3: check `node` and `dir`
     superblock of 2 region logs, genesis has 1: check `dir`
-    log/0/00000001.seg is missing: restore it or wipe the node
-    log/0/00000003.seg is missing: restore it or wipe the node
+    log/0/00000001.seg is missing: restore it
+    log/0/00000003.seg is missing: restore it
     log/0/00000002.seg: the header at offset 0 does not verify
     log/0/00000003.seg: the header at offset 0 does not verify
     log/0/00000003.seg: the header at offset 0 does not verify

@@ -51,8 +51,8 @@ pub enum RecoverError {
     NoSuperblock,
     /// There was a superblock: what it promised about the other files is not known.
     #[error(
-        "superblock is missing beside {beside}: restore the file, or wipe the directory and let \
-         the node rejoin"
+        "superblock is missing beside {beside}: restore the file; a node that forgot what it \
+         promised must not vote again"
     )]
     SuperblockMissing {
         /// The first of the files that a superblock belongs to.
@@ -61,7 +61,7 @@ pub enum RecoverError {
     /// All copies are broken.
     #[error(
         "superblock: none of the copies at offsets 0, 4096, 8192 and 12288 verifies: restore the \
-         file, or wipe the directory and let the node rejoin"
+         file; a node that forgot what it promised must not vote again"
     )]
     SuperblockDamaged,
     /// The directory belongs to another cluster.
@@ -89,7 +89,7 @@ pub enum RecoverError {
         expected: usize,
     },
     /// A segment that holds promised records is gone.
-    #[error("{file} is missing: restore it or wipe the node")]
+    #[error("{file} is missing: restore it")]
     SegmentMissing {
         /// The segment.
         file: FileName,

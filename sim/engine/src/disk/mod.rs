@@ -251,6 +251,9 @@ impl Disk {
     /// An armed fault struck.
     pub fn run_now(&mut self, steps: &[DiskStep]) -> io::Result<()> {
         for step in steps {
+            if let DiskStep::Remove { file } = step {
+                self.file(*file)?;
+            }
             match self.strike(step) {
                 Ok(()) => self.apply(step),
                 Err(fault) => {

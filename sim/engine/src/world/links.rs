@@ -112,7 +112,8 @@ impl Links {
         let faults = link.faults;
         let mut passage = Passage::default();
         if faults == LinkFaults::default() {
-            link.last_arrival = link.last_arrival.max(now + latency);
+            // A nanosecond apart, because the seed decides between events of the same time.
+            link.last_arrival = (link.last_arrival + 1).max(now + latency);
             passage.arrivals[0] = Some((link.last_arrival, frame));
             return passage;
         }
@@ -149,7 +150,7 @@ impl Links {
             passage.struck.reordered = true;
             at += self.stream.range(1, 20_000_000);
         } else {
-            at = at.max(link.last_arrival);
+            at = at.max(link.last_arrival + 1);
             link.last_arrival = at;
         }
         link.late_until = link.late_until.max(at);
