@@ -147,13 +147,15 @@ impl Node {
         let Forward { sequence, term, submission, options } = forward;
         let waiter = Waiter::Follower { node: from, sequence, options };
         let fingerprint = submission.command.fingerprint();
+        let again = self.sessions.is_heard_again(from, sequence);
         if self.settle_at_once(now, submission.op_id, &fingerprint, waiter, out) {
             return;
         }
         let own = self.own_log();
-        if own.role() != Role::Leader || own.term() != term {
+        if again || own.role() != Role::Leader || own.term() != term {
             // An earlier copy of this frame may have been proposed in another life of this
-            // node: only the leader of that very term could know that it was not.
+            // node: only the leader of that very term could know that it was not. One that it
+            // refused must not be taken after all.
             self.answer(now, waiter, WriteAnswer::Unknown, out);
             return;
         }

@@ -7,7 +7,7 @@ pub use pending::{Pending, Stage, Waiter};
 
 use crate::sometimes;
 use crate::time::Monotonic;
-use billing_wire::{Hash, OpId, Submission};
+use billing_wire::{Hash, NodeId, OpId, Submission};
 use std::collections::{BTreeMap, VecDeque};
 
 /// Every write that this node owes an answer for.
@@ -21,7 +21,12 @@ pub struct Sessions {
     deadlines: VecDeque<(Monotonic, OpId)>,
     forwards: BTreeMap<u64, OpId>,
     next_forward: u64,
+    /// Number behind the highest of the forwards that came in, by follower and its life.
+    heard: BTreeMap<(NodeId, u64), u64>,
 }
+
+/// Bits of a forward's number that count; those above are drawn anew in each life of a follower.
+const COUNTING_BITS: u32 = 24;
 
 impl Sessions {
     /// No writes yet. Sequence numbers of forwards start at a place that `seed` decides, so that
@@ -33,8 +38,18 @@ impl Sessions {
             queue: VecDeque::new(),
             deadlines: VecDeque::new(),
             forwards: BTreeMap::new(),
-            next_forward: seed << 24,
+            next_forward: seed << COUNTING_BITS,
+            heard: BTreeMap::new(),
         }
+    }
+
+    /// Notes that a forward came in. Whether it, or a later one of that follower, came before:
+    /// networks repeat frames, and an earlier copy may have been refused.
+    pub fn is_heard_again(&mut self, from: NodeId, sequence: u64) -> bool {
+        let next = self.heard.entry((from, sequence >> COUNTING_BITS)).or_default();
+        let again = sequence < *next;
+        *next = (*next).max(sequence + 1);
+        again
     }
 
     /// Operations in flight.
@@ -193,8 +208,32 @@ impl Sessions {
 
     /// This node no longer leads: takes out what was queued and never proposed.
     pub fn drop_queued(&mut self) -> Vec<(OpId, Pending)> {
+        self.heard.clear();
         let queue = std::mem::take(&mut self.queue);
         let ids = queue.into_iter().map(|submission| submission.op_id);
         ids.filter_map(|op_id| Some((op_id, self.in_flight.remove(&op_id)?))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{COUNTING_BITS, Sessions};
+    use billing_wire::NodeId;
+
+    #[test]
+    fn a_forward_is_new_once_in_each_life_of_its_follower() {
+        let mut sessions = Sessions::new(1_000, 7);
+        let (first, second) = (NodeId(2), NodeId(3));
+        let number = (5 << COUNTING_BITS) + 1;
+        assert!(!sessions.is_heard_again(first, number));
+        assert!(sessions.is_heard_again(first, number), "a copy");
+        assert!(!sessions.is_heard_again(first, number + 2));
+        assert!(sessions.is_heard_again(first, number + 1), "overtaken: it might be a copy");
+        assert!(!sessions.is_heard_again(second, number), "another follower counts for itself");
+        let next_life = (3 << COUNTING_BITS) + 1;
+        assert!(!sessions.is_heard_again(first, next_life));
+        assert!(sessions.is_heard_again(first, number + 2), "the life before is remembered");
+        sessions.drop_queued();
+        assert!(!sessions.is_heard_again(first, number), "its term is over");
     }
 }
