@@ -25,8 +25,8 @@ impl Generator {
             _ => Query::TrialBalance,
         };
         let level = match self.stream.below(8) {
-            0..3 => ReadLevel::Local,
-            3..7 => ReadLevel::Session,
+            0..2 => ReadLevel::Local,
+            2..5 => ReadLevel::Session,
             _ => ReadLevel::Final,
         };
         Read { query, level, token: None }
