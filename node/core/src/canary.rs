@@ -30,7 +30,7 @@ mod planted {
 
     /// Name, and the bug in words.
     pub const CATALOGUE: &[(&str, &str)] = &[
-        ("ack-before-sync", "an entry counts as persisted before its sync is done"),
+        ("ack-before-sync", "an appended entry counts as persisted before its sync is done"),
         ("ack-on-one-of-three", "a write is acknowledged when its leader alone has it"),
         ("vote-not-persisted", "a vote leaves before it is durable and is forgotten at a crash"),
         ("acknowledged-tail-cut", "recovery cuts the last durable record as if it were torn"),
@@ -39,6 +39,24 @@ mod planted {
         ("reply-ahead-of-frontier", "a read claims a frontier that it has not folded"),
         ("hlc-not-above-log", "a new leader stamps from its clock alone"),
         ("append-behind-torn-tail", "recovery skips a torn tail and appends behind it"),
+        ("operation-row-loses-its-offset", "the database gives an operation its entry's place"),
+        ("reads-merged-before-logging", "the leader drops readings of a command before it logs it"),
+        ("overtaken-one-term-early", "writes of a term are refused when its first entry is folded"),
+        ("removed-row-stays-in-the-database", "a batch sets rows and removes none"),
+        ("change-in-flight-not-saved", "a row that changes while it is saved counts as saved"),
+        ("cached-row-hides-one-in-the-database", "the first row in memory is taken for the first"),
+        ("heartbeat-commits-everything", "a heart-beat has the commit index, matched or not"),
+        ("watermark-follows-the-clock", "what was folded is final up to the node's own clock"),
+        ("credited-total-not-saved", "a sum that was only credited is not in the batch"),
+        ("new-receipt-says-applied", "a receipt is made before the fold has decided"),
+        ("retry-posted-to-the-account", "a duplicate payment changes the account's balance again"),
+        ("replay-says-duplicate", "a retry is told of the duplicate instead of the operation"),
+        ("fingerprint-not-compared", "a used op_id is replayed whatever the body says"),
+        ("final-read-hides-its-gap", "only session reads say that they are behind"),
+        ("session-read-hides-its-gap", "only final reads say that they are behind"),
+        ("flow-control-waits-for-the-slowest", "the leader counts what some replica has not got"),
+        ("deposed-node-never-campaigns", "a node gives up elections after its role changed often"),
+        ("joined-waiters-forgotten", "only the first who waits for an operation is answered"),
     ];
 
     static SELECTED: AtomicUsize = AtomicUsize::new(usize::MAX);

@@ -3,7 +3,7 @@
 use crate::host::{Directory, Host};
 use crate::ledger_database::LedgerDatabase;
 use billing_core::journal::{self, RecoverError};
-use billing_core::ledger::store::StoreError;
+use billing_core::ledger::store::{LedgerStore, StoreError};
 use billing_core::{Config, FileName, Input, Node, Now, Output, Outputs, Status};
 use std::io;
 use std::sync::Arc;
@@ -88,6 +88,11 @@ impl Replica {
     /// What the node says of itself.
     pub fn status(&self) -> Status {
         self.node.status()
+    }
+
+    /// The ledger database, to read.
+    pub fn database(&self) -> Box<dyn LedgerStore> {
+        self.database.reader()
     }
 
     /// The node, to look at.

@@ -32,12 +32,22 @@ pub struct Job {
     pub altered_frame: Option<u64>,
     /// Name of the planted bug, for the outcome.
     pub canary: Option<String>,
+    /// Oracles that the run goes on past, by id: only to show a later one that sees the same bug.
+    pub past: Vec<String>,
 }
 
 impl Job {
     /// A plain run of one seed.
     pub fn new(scenario: Arc<Scenario>, seed: u64) -> Self {
-        Self { scenario, seed, plan: None, arm: Arm::Central, altered_frame: None, canary: None }
+        Self {
+            scenario,
+            seed,
+            plan: None,
+            arm: Arm::Central,
+            altered_frame: None,
+            canary: None,
+            past: Vec::new(),
+        }
     }
 }
 
@@ -95,6 +105,7 @@ async fn course<C: Crew>(
     let started = clock.elapsed();
     let safety_ends = u64::from(job.scenario.phases.safety_s) * 1_000_000_000;
     world.alter_frame(job.altered_frame);
+    world.jury.pass_over(&job.past);
     let mut phase_ends = safety_ends;
     let mut ask_at = u64::MAX;
     let mut events = 0_u64;

@@ -142,6 +142,11 @@ impl Model {
         self.marks.get(usize::try_from(step).ok()?).map(|mark| mark.chain)
     }
 
+    /// Every open account, ascending.
+    pub fn accounts(&self) -> impl Iterator<Item = AccountId> + '_ {
+        self.accounts.keys().copied()
+    }
+
     /// Balance of an account; `None` when it is not open.
     pub fn balance(&self, account: AccountId) -> Option<i64> {
         self.accounts.get(&account).map(Account::balance)

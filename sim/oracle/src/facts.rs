@@ -38,6 +38,8 @@ pub(crate) struct Operation {
     pub(crate) calls: u32,
     /// Calls of which the client knows that nothing was logged.
     pub(crate) refused_calls: u32,
+    /// It was committed after its first call; a real run's commits are told before.
+    pub(crate) is_logged: bool,
     /// The first receipt.
     pub(crate) told: Option<End>,
     /// Position of the first receipt that was no replay.
@@ -57,10 +59,16 @@ impl Operation {
             session_floor: None,
             calls: 0,
             refused_calls: 0,
+            is_logged: false,
             told: None,
             effect_at: None,
             told_final: None,
         }
+    }
+
+    /// Whether its clients know of every call that nothing was logged.
+    pub(crate) fn is_refused(&self) -> bool {
+        self.calls > 0 && self.refused_calls == self.calls
     }
 
     /// Whether a client submitted this body.
@@ -209,13 +217,6 @@ impl Facts {
             known.region = region;
             known.region_floor = region_floor;
             known.session_floor = session_floor;
-        }
-    }
-
-    /// A call ended and its client knows that nothing was logged.
-    pub(crate) fn note_refused(&mut self, op_id: OpId) {
-        if let Some(known) = self.operations.get_mut(&op_id) {
-            known.refused_calls += 1;
         }
     }
 

@@ -7,7 +7,7 @@ use crate::history::{Answer, CallId, Event};
 use crate::promises::*;
 use crate::verdicts::Verdicts;
 use billing_wire::{
-    Frontier, Genesis, Hash, Hlc, LogIndex, NodeId, OpId, OperationState, OutcomeChain,
+    Frontier, Genesis, Hash, Hlc, LogIndex, NodeId, OpId, OperationState, OutcomeChain, Query,
     QueryResult, Read, ReadAnswer, Receipt, RecordView, RegionId, Submission, WriteAnswer,
 };
 use std::collections::BTreeMap;
@@ -54,6 +54,23 @@ pub struct Tail {
     pub hash: Hash,
 }
 
+/// What the nodes that live at quiescence would answer.
+pub trait Books {
+    /// A node's answer now; `None`: it has none.
+    fn answer(&self, node: NodeId, query: &Query) -> Option<QueryResult>;
+}
+
+/// A ledger in three integers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LedgerView {
+    /// Order-free hash over all rows.
+    pub state_hash: u128,
+    /// Chain over everything folded.
+    pub outcome_chain: OutcomeChain,
+    /// Finality watermark.
+    pub watermark: Hlc,
+}
+
 /// A node at quiescence.
 #[derive(Debug, Clone)]
 pub struct NodeView {
@@ -63,16 +80,14 @@ pub struct NodeView {
     pub folded: Frontier,
     /// Committed entries per region.
     pub committed: Frontier,
-    /// Finality watermark.
-    pub watermark: Hlc,
-    /// Chain over everything folded.
-    pub outcome_chain: OutcomeChain,
-    /// Order-free hash over all ledger rows.
-    pub state_hash: u128,
-    /// State hash and chain that the node's own fold gives over its log from the start.
-    pub refolded: Option<(u128, OutcomeChain)>,
-    /// State hash after dropping the database and rebuilding it from the log.
-    pub rebuilt: Option<(u128, OutcomeChain)>,
+    /// Its ledger.
+    pub ledger: LedgerView,
+    /// What the node's own fold gives over its log from the start.
+    pub refolded: Option<LedgerView>,
+    /// What its database gives with the rest of the log; or why it is not to be believed.
+    pub resumed: Option<Result<LedgerView, String>>,
+    /// What another node has whose database was dropped and rebuilt from the log.
+    pub rebuilt: Option<LedgerView>,
 }
 
 /// Every oracle, fed with what happens, in order of time.
@@ -86,6 +101,7 @@ pub struct Jury {
     sessions: r2_reads_never_go_back::Sessions,
     writes: l1_writes_continue::Writes,
     progress: l5_progress_resumes::Progress,
+    owed: l8_every_call_ends::Owed,
 }
 
 impl Jury {
@@ -100,7 +116,14 @@ impl Jury {
             sessions: r2_reads_never_go_back::Sessions::default(),
             writes: l1_writes_continue::Writes::default(),
             progress: l5_progress_resumes::Progress::default(),
+            owed: l8_every_call_ends::Owed::default(),
         }
+    }
+
+    /// Says nothing of what these promises' oracles see, so that those that see it later can be
+    /// shown to.
+    pub fn pass_over(&mut self, ids: &[String]) {
+        self.verdicts.pass_over(ids);
     }
 
     /// A client sent something or has its answer. A submission is known before it can be
@@ -148,7 +171,9 @@ impl Jury {
                 i3_foreign_body_never_posts::refused(facts, verdicts, at, op_id, fingerprint);
             }
             Answer::Write(WriteAnswer::Refused(_) | WriteAnswer::Unavailable { .. })
-            | Answer::Refused => self.facts.note_refused(op_id),
+            | Answer::Refused => {
+                d5_told_ends_stand::refused(&mut self.facts, &mut self.verdicts, at, op_id);
+            }
             Answer::Write(WriteAnswer::Unknown) | Answer::TimedOut | Answer::Read(_) => {}
         }
     }
@@ -184,7 +209,7 @@ impl Jury {
             QueryResult::History(page) => i1_effect_once::answered(verdicts, at, page),
             QueryResult::TrialBalance(view) => a1_journals_balance::answered(verdicts, at, view),
             QueryResult::Operation(OperationState::Final { disposition, position }) => {
-                if let billing_wire::Query::Operation { op_id } = read.query {
+                if let Query::Operation { op_id } = read.query {
                     let end = (*position, *disposition);
                     d5_told_ends_stand::told_final(facts, verdicts, at, op_id, end);
                 }
@@ -216,6 +241,7 @@ impl Jury {
         }
         o2_copies_agree::first(verdicts, at, node, &record);
         d4_traces_to_a_client::committed(facts, verdicts, at, &record);
+        d5_told_ends_stand::committed(facts, verdicts, at, &record);
         facts.append(&record.header);
         let model = &mut facts.model;
         facts.merge.push(&record, |record| {
@@ -241,6 +267,27 @@ impl Jury {
         let (facts, verdicts) = (&self.facts, &mut self.verdicts);
         a2_fold_is_the_model::folded(facts, verdicts, at, node, frontier, chain);
         self.watermarks.folded(verdicts, at, (node, incarnation), frontier, watermark);
+    }
+
+    /// A call reached a node that runs (L8).
+    pub fn call_reaches(&mut self, at: u64, node: NodeId, call: CallId) {
+        self.owed.reaches(at, node, call);
+    }
+
+    /// An answer leaves a node, whether or not it will arrive (L8).
+    pub fn answer_leaves(&mut self, at: u64, node: NodeId, call: CallId) {
+        self.owed.leaves(&mut self.verdicts, at, node, call);
+    }
+
+    /// A node that stood still goes on (L8).
+    pub fn resumed(&mut self, at: u64, node: NodeId) {
+        self.owed.resumes(at, node);
+    }
+
+    /// A node's life ends, or the run does. `patience` is how long, in nanoseconds, a call may
+    /// wait for the node's answer (L8).
+    pub fn ended(&mut self, at: u64, node: NodeId, patience: u64) {
+        self.owed.ends(&mut self.verdicts, at, node, patience);
     }
 
     /// An acknowledgement leaves a node for a client (D1, D10).
@@ -296,12 +343,18 @@ impl Jury {
 
     /// Everything is healed and settled, no client waits: judges what can only be said at the end
     /// (C1, D2, D5, D7, O4, O6, L5, L8).
-    pub fn quiescent(&mut self, at: u64, nodes: &[NodeView]) {
+    pub fn quiescent(&mut self, at: u64, nodes: &[NodeView], books: &dyn Books) {
         let (facts, verdicts) = (&self.facts, &mut self.verdicts);
+        d2_acknowledged_is_kept::asked(facts, verdicts, at, nodes, books);
+        // One node is asked for all of its books; C1 says that the others have the same.
+        if let Some(node) = nodes.first() {
+            i1_effect_once::asked(facts, verdicts, at, node, books);
+            a2_fold_is_the_model::asked(facts, verdicts, at, node, books);
+        }
         c1_nodes_converge::settled(facts, verdicts, at, nodes);
         for node in nodes {
             d7_log_is_the_truth::settled(verdicts, at, node);
-            let (frontier, chain) = (&node.folded, node.outcome_chain);
+            let (frontier, chain) = (&node.folded, node.ledger.outcome_chain);
             a2_fold_is_the_model::folded(facts, verdicts, at, node.node, frontier, chain);
         }
         self.progress.settled(verdicts, at);

@@ -13,11 +13,18 @@ pub const VIOLATIONS_KEPT_MAX: usize = 256;
 pub(crate) struct Verdicts {
     compared: [u64; CATALOGUE.len()],
     violations: Vec<Violation>,
+    /// Ids of promises whose violations are passed over.
+    passed_over: Vec<String>,
 }
 
 impl Verdicts {
     pub(crate) fn new() -> Self {
-        Self { compared: [0; CATALOGUE.len()], violations: Vec::new() }
+        let compared = [0; CATALOGUE.len()];
+        Self { compared, violations: Vec::new(), passed_over: Vec::new() }
+    }
+
+    pub(crate) fn pass_over(&mut self, ids: &[String]) {
+        self.passed_over = ids.to_vec();
     }
 
     /// One comparison. When it does not hold, `finding` says shape and detail. Returns `holds`.
@@ -30,8 +37,9 @@ impl Verdicts {
         finding: impl FnOnce() -> (String, String),
     ) -> bool {
         self.compared[promise as usize] += 1;
-        if !holds && self.violations.len() < VIOLATIONS_KEPT_MAX {
-            let (oracle, words) = CATALOGUE[promise as usize];
+        let (oracle, words) = CATALOGUE[promise as usize];
+        let is_kept = self.violations.len() < VIOLATIONS_KEPT_MAX;
+        if !holds && is_kept && !self.passed_over.iter().any(|id| id == oracle) {
             let (shape, detail) = finding();
             let transaction = operation.map(|op_id| op_id.to_string());
             self.violations.push(Violation {

@@ -192,7 +192,7 @@ impl RegionLog {
         self.raft.advance_append_async(ready);
         self.raft.advance_apply();
         self.handed_over = number;
-        let must_wait = needs_sync && !canary!("ack-before-sync");
+        let must_wait = needs_sync && (entries.is_empty() || !canary!("ack-before-sync"));
         if must_wait || !self.waiting.is_empty() {
             self.waiting.push_back(Waiting { number, needs_sync, messages });
             return;
@@ -211,6 +211,11 @@ impl RegionLog {
                 sometimes!("vote-granted");
             }
         }
+        if canary!("heartbeat-commits-everything") && message.msg_type == MessageType::MsgHeartbeat
+        {
+            let commit = self.raft.raft.raft_log.committed;
+            return sink.send(self.region, &Message { commit, ..message.clone() });
+        }
         if message::travels(message) {
             sink.send(self.region, message);
         }
@@ -223,17 +228,31 @@ impl RegionLog {
 
     /// Entries that were proposed and are not committed.
     pub fn uncommitted(&self) -> u64 {
+        if canary!("flow-control-waits-for-the-slowest") {
+            let slowest = self.raft.raft.prs().iter().map(|(_, progress)| progress.matched).min();
+            return self.window().last_index() - slowest.unwrap_or(0);
+        }
         self.window().last_index() - self.raft.raft.raft_log.committed
     }
 }
 
 impl Consensus for RegionLog {
     fn tick(&mut self) {
+        if canary!("deposed-node-never-campaigns")
+            && self.elections > 3
+            && self.role != Role::Leader
+        {
+            return;
+        }
         self.raft.tick();
         self.steady_jitter();
     }
 
-    fn step(&mut self, message: Message) -> Result<(), Refused> {
+    fn step(&mut self, mut message: Message) -> Result<(), Refused> {
+        if canary!("heartbeat-commits-everything") && message.msg_type == MessageType::MsgHeartbeat
+        {
+            message.commit = message.commit.min(self.window().last_index());
+        }
         let from = message.from;
         if self.raft.raft.prs().get(from).is_none() {
             return Err(Refused::Stranger(from));

@@ -10,7 +10,7 @@ use super::rows::{
     SuspenseRow,
 };
 use super::store::{LedgerStore, RowChange, StoreError, Table};
-use crate::sometimes;
+use crate::{canary, sometimes};
 use billing_wire::DecodeError;
 use billing_wire::codec::Reader;
 use std::collections::BTreeMap;
@@ -120,7 +120,8 @@ impl<R: Row> TableCache<R> {
     pub(super) fn put(&mut self, key: R::Key, row: Option<R>) -> Option<R> {
         let slot =
             self.slots.entry(key).or_insert(Slot { row: None, state: State::Clean, recent: true });
-        if slot.state != State::Dirty {
+        let is_saved = slot.state == State::InFlight && canary!("change-in-flight-not-saved");
+        if slot.state != State::Dirty && !is_saved {
             slot.state = State::Dirty;
             self.dirty.push(key);
         }
@@ -167,6 +168,9 @@ impl<R: Row> TableCache<R> {
         store: &dyn LedgerStore,
     ) -> Result<Option<(R::Key, R)>, StoreError> {
         let here = self.slots.range(from..=to).find_map(|(key, slot)| Some((*key, slot.row?)));
+        if here.is_some() && canary!("cached-row-hides-one-in-the-database") {
+            return Ok(here);
+        }
         if self.complete || here.is_some_and(|(key, _)| key == from) {
             return Ok(here);
         }
@@ -198,6 +202,9 @@ impl<R: Row> TableCache<R> {
                 row.encode(&mut value);
                 Box::from(value.as_slice())
             });
+            if bytes.is_none() && canary!("removed-row-stays-in-the-database") {
+                continue;
+            }
             changes.push((R::TABLE, key_bytes::<R>(key).into_boxed_slice(), bytes));
         }
     }

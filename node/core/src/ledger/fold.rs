@@ -6,7 +6,7 @@ use super::admission;
 use super::rows::{AccountRow, HistoryRow, OperationRow, PaymentEffect};
 use super::state::State;
 use super::store::StoreError;
-use crate::sometimes;
+use crate::{canary, sometimes};
 use billing_wire::{
     AccountId, CommandClass, CommandView, DenyReason, Disposition, JournalLine, LedgerCode, OpId,
     Position, RedirectReason, SubmissionView,
@@ -58,6 +58,13 @@ impl Booking<'_> {
         if let Some(first) = self.state.get::<OperationRow>(&self.op_id)? {
             if first.fingerprint == submission.fingerprint {
                 sometimes!("duplicate-in-log");
+                if canary!("retry-posted-to-the-account")
+                    && let Some(payment) = first.payment
+                    && let Some(mut row) = self.state.get::<AccountRow>(&payment.account)?
+                {
+                    let _ =
+                        self.change_balance(payment.account, &mut row, -payment.amount, self.op_id);
+                }
                 return Ok(Disposition::Duplicate { of: first.position });
             }
             sometimes!("fingerprint-mismatch-in-log");

@@ -21,6 +21,7 @@ mod state;
 pub mod store;
 mod totals;
 
+use crate::canary;
 use billing_wire::{
     Disposition, Frontier, Hash, Hlc, JournalLine, OpId, OutcomeChain, Position, Query,
     QueryResult, RecordKind, RecordView,
@@ -110,6 +111,9 @@ impl Ledger {
 
     /// Raises the watermark; one that is not above is ignored, as it never falls.
     pub fn set_watermark(&mut self, watermark: Hlc) {
+        if canary!("watermark-follows-the-clock") {
+            self.watermark = watermark;
+        }
         self.watermark = self.watermark.max(watermark);
     }
 
@@ -140,7 +144,7 @@ impl Ledger {
     ///
     /// # Errors
     /// When the database cannot be believed.
-    pub fn query(&mut self, query: &Query) -> Result<QueryResult, StoreError> {
+    pub fn query(&self, query: &Query) -> Result<QueryResult, StoreError> {
         queries::answer(&self.state, self.watermark, query)
     }
 

@@ -7,6 +7,7 @@ use super::rows::{
     Row, ServicePointRow, SuspenseRow,
 };
 use super::store::Table;
+use crate::canary;
 use billing_wire::codec::Reader;
 use billing_wire::{
     AccountId, Date, DecodeError, Disposition, MeterId, OpId, Position, ReadQuality, ServicePointId,
@@ -125,12 +126,16 @@ impl Row for OperationRow {
         }
     }
     fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self {
+        let mut row = Self {
             fingerprint: r.hash()?,
             position: Position::decode(r)?,
             disposition: Disposition::decode(r)?,
             payment: option(r, "payment", PaymentEffect::decode)?,
-        })
+        };
+        if canary!("operation-row-loses-its-offset") {
+            row.position.offset = 0;
+        }
+        Ok(row)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::state::{read_plain, row_hash};
 use super::store::{LedgerStore, RowChange, StoreError, Table};
+use crate::canary;
 use billing_wire::{JournalLine, LedgerCode};
 
 const CODES: usize = LedgerCode::ALL.len();
@@ -31,7 +32,7 @@ impl Totals {
             let at = at.expect("the fold books on codes of the general ledger");
             let sum = self.sums[at].checked_add(line.amount.into());
             self.sums[at] = sum.expect("2^64 lines of an i64 fit into an i128");
-            self.dirty[at] = true;
+            self.dirty[at] |= line.amount > 0 || !canary!("credited-total-not-saved");
         }
     }
 

@@ -20,7 +20,7 @@ use crate::merge;
 use crate::session::Sessions;
 use crate::sometimes;
 use crate::time::{Monotonic, Now};
-use billing_wire::{Frontier, Hlc, RecordView, RegionId};
+use billing_wire::{Frontier, Hlc, NodeId, Query, QueryResult, RecordView, RegionId};
 use desk::Desk;
 
 /// A leader gives up when its disk owes it an answer for longer than so many election timeouts:
@@ -258,7 +258,9 @@ impl Node {
                 return false;
             }
             // Nothing can come before it any more (see `merge`), so it is final.
-            self.ledger.set_watermark(view.header.hlc);
+            let by_clock = canary!("watermark-follows-the-clock");
+            let watermark = if by_clock { Hlc::from_ms(now.wall.ms()) } else { view.header.hlc };
+            self.ledger.set_watermark(watermark);
             self.answer_folded(now, &view, out);
             if self.halted {
                 return false;
@@ -360,6 +362,19 @@ impl Node {
     /// The encoded record of a region log, durable or not; for inspection.
     pub fn record(&self, region: RegionId, index: u64) -> Option<&bytes::Bytes> {
         self.logs.get(usize::from(region.0))?.window().get(index).map(|slot| &slot.bytes)
+    }
+
+    /// Which node this is.
+    pub fn id(&self) -> NodeId {
+        self.config.node
+    }
+
+    /// What this node's books have to say; for inspection.
+    ///
+    /// # Errors
+    /// When the database cannot be believed.
+    pub fn query(&self, query: &Query) -> Result<QueryResult, StoreError> {
+        self.ledger.query(query)
     }
 
     /// Stamp of the last record of the own log; `ZERO` when it is empty.

@@ -30,7 +30,12 @@ impl Node {
         let watermark = self.ledger.watermark();
         let seen = read.token.unwrap_or_default();
         let is_behind = !frontier.covers(&seen.frontier) || watermark < seen.watermark;
-        let session_gap = read.level != ReadLevel::Local && is_behind;
+        let is_told = match read.level {
+            ReadLevel::Local => false,
+            ReadLevel::Session => !canary!("session-read-hides-its-gap"),
+            ReadLevel::Final => !canary!("final-read-hides-its-gap"),
+        };
+        let session_gap = is_told && is_behind;
         if session_gap {
             sometimes!("session-gap");
         }

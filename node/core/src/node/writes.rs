@@ -7,6 +7,7 @@
 use super::desk::Desk;
 use super::frames::Forward;
 use super::{Node, answer_client};
+use crate::canary;
 use crate::consensus::Consensus;
 use crate::io::{HaltReason, Outputs, RequestId, Role};
 use crate::ledger::{Operation, admission};
@@ -15,8 +16,8 @@ use crate::sometimes;
 use crate::time::Now;
 use billing_wire::answer::Unavailable;
 use billing_wire::{
-    Disposition, FrameKind, Grade, Hash, NodeId, OpId, Position, Receipt, Record, RecordHeader,
-    RecordKind, RecordView, Submission, Token, WriteAnswer, WriteOptions,
+    Command, Disposition, FrameKind, Grade, Hash, NodeId, OpId, Position, Receipt, Record,
+    RecordHeader, RecordKind, RecordView, Submission, Token, WriteAnswer, WriteOptions,
 };
 use bytes::Bytes;
 
@@ -100,7 +101,9 @@ impl Node {
     ) -> bool {
         match self.ledger.operation(op_id) {
             Err(_) => self.halt(HaltReason::Ledger, out),
-            Ok(Some(known)) if known.fingerprint == *fingerprint => {
+            Ok(Some(known))
+                if known.fingerprint == *fingerprint || canary!("fingerprint-not-compared") =>
+            {
                 sometimes!("op-replayed");
                 let receipt = self.receipt(op_id, &known, true, waiter.options());
                 self.answer(now, waiter, WriteAnswer::Done(receipt), out);
@@ -125,7 +128,7 @@ impl Node {
     fn accept(
         &mut self,
         now: Now,
-        submission: Submission,
+        mut submission: Submission,
         fingerprint: Hash,
         waiter: Waiter,
         out: &mut Outputs,
@@ -133,6 +136,11 @@ impl Node {
         if self.skew.is_off(now) {
             self.answer(now, waiter, unavailable(Unavailable::ClockSkew), out);
             return;
+        }
+        if canary!("reads-merged-before-logging")
+            && let Command::RecordRead { reads } = &mut submission.command
+        {
+            reads.dedup_by_key(|read| read.meter);
         }
         self.sessions.enqueue(now.monotonic, submission, fingerprint, waiter);
     }
@@ -269,7 +277,8 @@ impl Node {
         out: &mut Outputs,
     ) {
         let is_bound_elsewhere = pending.fingerprint != known.fingerprint;
-        for waiter in &pending.waiters {
+        let heard = if canary!("joined-waiters-forgotten") { 1 } else { pending.waiters.len() };
+        for waiter in &pending.waiters[..heard] {
             let answer = if is_bound_elsewhere {
                 WriteAnswer::Conflict { op_id }
             } else {
@@ -294,7 +303,13 @@ impl Node {
         };
         let secret = &self.config.genesis.secret;
         let token = Token::sign(secret, self.ledger.frontier(), self.ledger.watermark());
-        let (disposition, position) = (known.disposition, known.position);
+        let (mut disposition, position) = (known.disposition, known.position);
+        if canary!("new-receipt-says-applied") && !replayed {
+            disposition = Disposition::Applied;
+        }
+        if canary!("replay-says-duplicate") && replayed {
+            disposition = Disposition::Duplicate { of: position };
+        }
         Receipt { op_id, grade, disposition, position, replayed, token }
     }
 

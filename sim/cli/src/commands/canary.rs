@@ -38,6 +38,9 @@ mod planted {
         scenario: String,
         oracles: Vec<String>,
         seeds: u64,
+        /// Oracles that always see it first and are passed over here.
+        #[serde(default)]
+        past: Vec<String>,
     }
 
     /// What became of one.
@@ -65,19 +68,32 @@ mod planted {
                 let known = all.join(", ");
                 return Err(ToolError::usage(format!("no canary '{name}'; known are {known}")));
             }
-            let expectation = expectations.get(name).ok_or_else(|| {
-                ToolError::usage(format!("scenarios/canaries.toml says nothing of '{name}'"))
-            })?;
-            let shown = show(&corpus, name, expectation, jobs(arguments.jobs))?;
-            print(&shown, arguments.format)?;
-            if !shown.caught {
-                code = code.worse(ExitCode::CanarySurvived);
+            if !expectations.contains_key(name) {
+                let words = format!("scenarios/canaries.toml says nothing of '{name}'");
+                return Err(ToolError::usage(words));
             }
-            if shown.green_without < shown.after_seeds {
-                code = code.worse(ExitCode::Safety);
+            for (section, expectation) in &expectations {
+                if name_of(section) == name {
+                    let shown = show(&corpus, section, expectation, jobs(arguments.jobs))?;
+                    print(&shown, arguments.format)?;
+                    code = code.worse(judge(&shown));
+                }
             }
         }
         Ok(code)
+    }
+
+    /// The canary of a section `name` or `name/oracle`.
+    fn name_of(section: &str) -> &str {
+        section.split_once('/').map_or(section, |(name, _)| name)
+    }
+
+    fn judge(shown: &Shown) -> ExitCode {
+        match () {
+            () if !shown.caught => ExitCode::CanarySurvived,
+            () if shown.green_without < shown.after_seeds => ExitCode::Safety,
+            () => ExitCode::Held,
+        }
     }
 
     fn expectations(corpus: &Corpus) -> Result<BTreeMap<String, Expectation>, ToolError> {
@@ -88,18 +104,19 @@ mod planted {
 
     fn show(
         corpus: &Corpus,
-        name: &str,
+        section: &str,
         expectation: &Expectation,
         jobs: usize,
     ) -> Result<Shown, ToolError> {
         let scenario = corpus.scenario(&expectation.scenario)?.scenario;
+        let name = name_of(section);
         canaries::select(Some(name));
         let caught = first_red(&scenario, name, expectation, jobs);
         canaries::select(None);
         let after_seeds = caught.as_ref().map_or(expectation.seeds, |(seed, _)| seed + 1);
         let green_without = green(&scenario, after_seeds, jobs);
         Ok(Shown {
-            canary: name.to_owned(),
+            canary: section.to_owned(),
             caught: caught.is_some(),
             oracle: caught.map(|(_, oracle)| oracle),
             after_seeds,
@@ -117,8 +134,11 @@ mod planted {
     ) -> Option<(u64, String)> {
         let stop = AtomicBool::new(false);
         let mut first: Option<(u64, String)> = None;
-        let job =
-            |seed| Job { canary: Some(name.to_owned()), ..Job::new(Arc::clone(scenario), seed) };
+        let job = |seed| Job {
+            canary: Some(name.to_owned()),
+            past: expectation.past.clone(),
+            ..Job::new(Arc::clone(scenario), seed)
+        };
         let settings = Settings { jobs, wall_limit: WALL_LIMIT };
         let take = |result: billsim_engine::RunResult| {
             let Some(failure) = result.outcome.failure else { return };
@@ -157,10 +177,10 @@ mod planted {
         let Shown { canary, after_seeds, allowed_seeds, green_without, .. } = shown;
         say(&match &shown.oracle {
             Some(oracle) => format!(
-                "{canary:<32} caught by {oracle:<4} after {after_seeds:>3} seeds (allowed \
+                "{canary:<36} caught by {oracle:<4} after {after_seeds:>3} seeds (allowed \
                  {allowed_seeds}); without it {green_without} of {after_seeds} held\n"
             ),
-            None => format!("{canary:<32} SURVIVED {allowed_seeds} seeds\n"),
+            None => format!("{canary:<36} SURVIVED {allowed_seeds} seeds\n"),
         });
         Ok(())
     }

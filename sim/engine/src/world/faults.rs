@@ -230,6 +230,7 @@ impl World {
 
     /// The node is gone; what was meant for it is void.
     pub(super) fn stop(&mut self, slot: usize) {
+        self.close_calls(slot);
         let machine = &mut self.machines[slot];
         machine.power = Power::Down;
         machine.life += 1;
@@ -254,6 +255,7 @@ impl World {
             return None;
         }
         machine.power = Power::Up;
+        self.jury.resumed(self.now, machine.node);
         // In the order of arrival, a nanosecond apart.
         for (place, event) in std::mem::take(&mut machine.backlog).into_iter().enumerate() {
             let at = self.now + place as u64;

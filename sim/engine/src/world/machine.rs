@@ -95,6 +95,12 @@ impl Machine {
         self.config.tick_ms * 1_000_000
     }
 
+    /// How long a call may wait for the node's answer, in nanoseconds: its own time-out, seen at
+    /// a tick, and time to spare.
+    pub fn patience_ns(&self) -> u64 {
+        (self.config.write_timeout_ms + 2 * self.config.tick_ms + 1_000) * 1_000_000
+    }
+
     /// Whether the node runs and is not standing still.
     pub fn is_running(&self) -> bool {
         self.power == Power::Up

@@ -279,6 +279,10 @@ impl World {
             }
             NodeEvent::Read(call, read) => Input::Read { request: RequestId(call.0), read: *read },
         };
+        if let Input::Write { request, .. } | Input::Read { request, .. } = &input {
+            let node = self.machines[slot].node;
+            self.jury.call_reaches(self.now, node, CallId(request.0));
+        }
         if !self.machines[slot].clock.is_true() {
             self.note_clock_fault(slot);
         }
@@ -402,6 +406,7 @@ impl World {
 
     fn reopen(&mut self, slot: usize) {
         let now = self.now;
+        self.close_calls(slot);
         let machine = &mut self.machines[slot];
         machine.disk().reopen(now);
         machine.power = Power::Down;
@@ -410,6 +415,15 @@ impl World {
         let life = machine.life;
         let at = now + self.process.range(1_000_000, 50_000_000);
         self.queue.push(at, Event::Start { slot, life });
+    }
+
+    /// A node's life ends, or the run does.
+    fn close_calls(&mut self, slot: usize) {
+        let machine = &self.machines[slot];
+        if machine.is_running() {
+            self.jury.ended(self.now, machine.node, machine.patience_ns());
+        }
+        self.jury.ended(self.now, machine.node, u64::MAX - self.now);
     }
 
     /// The plan of this run.

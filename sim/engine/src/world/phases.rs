@@ -7,11 +7,15 @@ use super::event::Event;
 use super::machine::Power;
 use super::port::REGION;
 use super::{Todo, World, event};
+use crate::refold;
 use crate::scenario::Scenario;
 use crate::seed::{Purpose, Stream};
 use billing_core::{FileName, Status};
 use billing_shell::{Directory, Replica};
-use billing_wire::{ClusterId, Genesis, Incarnation, NodeId, RegionId, RegionMembers};
+use billing_wire::{
+    ClusterId, Genesis, Incarnation, NodeId, Query, QueryResult, RegionId, RegionMembers,
+};
+use billsim_oracle::{Books, LedgerView, NodeView};
 
 /// Where a run stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,24 +139,41 @@ impl World {
     /// What the oracles are shown at the end.
     pub fn judge_quiescence(&mut self, replicas: &[Option<Replica>]) {
         self.close_availability();
-        let refolded = replicas.iter().flatten().next().map(crate::refold::refold);
+        for slot in 0..replicas.len() {
+            self.close_calls(slot);
+        }
+        let rebuilt = self.rebuilt_slot.and_then(|slot| replicas[slot].as_ref()).map(ledger_view);
+        let (first, last) = (0, replicas.len() - 1);
         let mut views = Vec::with_capacity(replicas.len());
         for (slot, replica) in replicas.iter().enumerate() {
             let Some(replica) = replica else { continue };
             let status = replica.status();
-            let rebuilt = (self.rebuilt_slot == Some(slot))
-                .then_some((status.state_hash, status.outcome_chain));
-            views.push(billsim_oracle::jury::NodeView {
+            views.push(NodeView {
                 node: status.node,
                 folded: status.folded,
                 committed: status.committed,
-                watermark: status.watermark,
-                outcome_chain: status.outcome_chain,
-                state_hash: status.state_hash,
-                refolded: if views.is_empty() { refolded } else { None },
-                rebuilt,
+                ledger: ledger_view(replica),
+                // One of each is enough: that the nodes agree is judged as well.
+                refolded: (slot == first).then(|| refold::refold(replica)),
+                resumed: (slot == last).then(|| refold::resume(replica)),
+                rebuilt: rebuilt.filter(|_| self.rebuilt_slot != Some(slot)),
             });
         }
-        self.jury.quiescent(self.now, &views);
+        self.jury.quiescent(self.now, &views, &Replicas(replicas));
+    }
+}
+
+fn ledger_view(replica: &Replica) -> LedgerView {
+    let Status { state_hash, outcome_chain, watermark, .. } = replica.status();
+    LedgerView { state_hash, outcome_chain, watermark }
+}
+
+/// The nodes, asked at the end.
+struct Replicas<'a>(&'a [Option<Replica>]);
+
+impl Books for Replicas<'_> {
+    fn answer(&self, node: NodeId, query: &Query) -> Option<QueryResult> {
+        let mut nodes = self.0.iter().flatten().map(Replica::node);
+        nodes.find(|known| known.id() == node)?.query(query).ok()
     }
 }

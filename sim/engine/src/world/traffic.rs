@@ -152,6 +152,7 @@ impl World {
     pub(super) fn answers_leave(&mut self, slot: usize) {
         let mut leaving = std::mem::take(&mut self.leaving);
         for (call, answer) in leaving.drain(..) {
+            self.jury.answer_leaves(self.now, self.machines[slot].node, call);
             if let Answer::Write(WriteAnswer::Done(receipt)) = &answer {
                 for machine in &self.machines {
                     machine.disk().advance(self.now);

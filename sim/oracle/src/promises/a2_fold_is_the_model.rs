@@ -1,10 +1,12 @@
 //! A2: the chain over all outcomes of a node's fold equals the reference fold's at the same
-//! frontier, so every disposition and every journal line is the same.
+//! frontier, so every disposition and every journal line is the same. What is in no line, balances
+//! and histories, is asked for at the end.
 
 use crate::catalogue::Promise;
 use crate::facts::Facts;
+use crate::jury::{Books, NodeView};
 use crate::verdicts::Verdicts;
-use billing_wire::{Frontier, NodeId, OutcomeChain};
+use billing_wire::{Frontier, NodeId, OutcomeChain, Query};
 
 pub(crate) const WORDS: &str =
     "every node books every transaction as the billing rules say, to the cent";
@@ -32,4 +34,30 @@ pub(crate) fn folded(
         let detail = format!("at {:?}: {chain:x?}, reference {expected:x?}", frontier.0);
         (shape.to_owned(), format!("node {node} {detail}"))
     });
+}
+
+/// At quiescence: balance, history and trial balance of a node are those of the reference.
+pub(crate) fn asked(
+    facts: &Facts,
+    verdicts: &mut Verdicts,
+    at: u64,
+    node: &NodeView,
+    books: &dyn Books,
+) {
+    // A fold that stands elsewhere was told of before.
+    let Some(step) = facts.model.step_at(&node.folded) else { return };
+    let of_accounts = facts.model.accounts().flat_map(|account| {
+        [Query::Balance { account }, Query::History { account, after: 0, limit: u16::MAX }]
+    });
+    for query in of_accounts.chain([Query::TrialBalance]) {
+        let expected = facts.model.answer(&query, step, node.ledger.watermark);
+        let found = books.answer(node.node, &query);
+        verdicts.check(Promise::A2, at, None, found.as_ref() == Some(&expected), || {
+            let detail = format!("node {}: {query:?} gives {found:?}", node.node);
+            (
+                "books differ from the billing rules".to_owned(),
+                format!("{detail}, not {expected:?}"),
+            )
+        });
+    }
 }

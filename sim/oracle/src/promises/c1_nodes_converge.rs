@@ -23,15 +23,21 @@ pub(crate) fn settled(facts: &Facts, verdicts: &mut Verdicts, at: u64, nodes: &[
         if a.folded != b.folded {
             continue;
         }
-        verdicts.check(Promise::C1, at, None, a.state_hash == b.state_hash, || {
+        verdicts.check(Promise::C1, at, None, a.ledger.state_hash == b.ledger.state_hash, || {
             let shape = "equal frontier, other rows".to_owned();
-            let (x, y) = (a.state_hash, b.state_hash);
+            let (x, y) = (a.ledger.state_hash, b.ledger.state_hash);
             (shape, format!("node {}: {x:032x}, node {}: {y:032x}", a.node, b.node))
         });
-        verdicts.check(Promise::C1, at, None, a.outcome_chain == b.outcome_chain, || {
-            let shape = "equal frontier, other outcomes".to_owned();
-            let (x, y) = (a.outcome_chain.0, b.outcome_chain.0);
-            (shape, format!("node {}: {x:016x}, node {}: {y:016x}", a.node, b.node))
-        });
+        verdicts.check(
+            Promise::C1,
+            at,
+            None,
+            a.ledger.outcome_chain == b.ledger.outcome_chain,
+            || {
+                let shape = "equal frontier, other outcomes".to_owned();
+                let (x, y) = (a.ledger.outcome_chain.0, b.ledger.outcome_chain.0);
+                (shape, format!("node {}: {x:016x}, node {}: {y:016x}", a.node, b.node))
+            },
+        );
     }
 }

@@ -1,9 +1,11 @@
-//! D2: at quiescence, every receipt is looked up in the merged order. That each live node has
-//! that order is C1, O2 and A2.
+//! D2: at quiescence, every receipt is looked up in the merged order, and every live node is asked
+//! for it: a row that its ledger lost shows in no hash.
 
 use crate::catalogue::Promise;
-use crate::facts::Facts;
+use crate::facts::{End, Facts};
+use crate::jury::{Books, NodeView};
 use crate::verdicts::Verdicts;
+use billing_wire::{OperationState, Query, QueryResult};
 
 pub(crate) const WORDS: &str = "no acknowledged transaction is ever lost or changed";
 
@@ -27,5 +29,36 @@ pub(crate) fn settled(facts: &Facts, verdicts: &mut Verdicts, at: u64) {
                 (shape, format!("{told}, the merged order has it {name} at {place}"))
             }
         });
+    }
+}
+
+fn end_of(state: OperationState) -> Option<End> {
+    match state {
+        OperationState::Final { position, disposition } => Some((position, disposition)),
+        OperationState::Provisional { .. } | OperationState::NotSeen => None,
+    }
+}
+
+/// Each live node knows what was acknowledged, as it was acknowledged.
+pub(crate) fn asked(
+    facts: &Facts,
+    verdicts: &mut Verdicts,
+    at: u64,
+    nodes: &[NodeView],
+    books: &dyn Books,
+) {
+    for (op_id, known) in &facts.operations {
+        let Some(told) = known.told else { continue };
+        for node in nodes.iter().map(|view| view.node) {
+            let found = match books.answer(node, &Query::Operation { op_id: *op_id }) {
+                Some(QueryResult::Operation(state)) => end_of(state),
+                _ => None,
+            };
+            verdicts.check(Promise::D2, at, Some(*op_id), found == Some(told), || {
+                let how = if found.is_some() { "changed on" } else { "unknown to" };
+                let detail = format!("node {node}: told {told:?}, its books have {found:?}");
+                (format!("acknowledged and {how} a node"), detail)
+            });
+        }
     }
 }

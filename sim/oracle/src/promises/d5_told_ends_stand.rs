@@ -4,7 +4,7 @@
 use crate::catalogue::Promise;
 use crate::facts::{End, Facts};
 use crate::verdicts::Verdicts;
-use billing_wire::OpId;
+use billing_wire::{OpId, RecordView};
 
 pub(crate) const WORDS: &str = "once an operation is reported final or refused, that never changes";
 
@@ -26,17 +26,43 @@ pub(crate) fn told_final(
     });
 }
 
+/// A call ended and its client was told that nothing was logged.
+pub(crate) fn refused(facts: &mut Facts, verdicts: &mut Verdicts, at: u64, op_id: OpId) {
+    let Some(known) = facts.operations.get_mut(&op_id) else { return };
+    known.refused_calls += 1;
+    if known.is_refused() {
+        check_refused(verdicts, at, op_id, !known.is_logged);
+    }
+}
+
+/// An entry was committed. A client that is refused may try again and succeed: what counts is
+/// whether any call was open, or had an open end, when its operation came into the log.
+pub(crate) fn committed(
+    facts: &mut Facts,
+    verdicts: &mut Verdicts,
+    at: u64,
+    record: &RecordView<'_>,
+) {
+    for submission in record.submissions().flatten() {
+        let Some(known) = facts.operations.get_mut(&submission.op_id) else { continue };
+        known.is_logged |= known.calls > 0;
+        if known.refused_calls > 0 {
+            check_refused(verdicts, at, submission.op_id, !known.is_refused());
+        }
+    }
+}
+
 /// At quiescence: what every call was refused for is not in the log.
 pub(crate) fn settled(facts: &Facts, verdicts: &mut Verdicts, at: u64) {
-    for (op_id, known) in &facts.operations {
-        if known.calls == 0 || known.refused_calls < known.calls {
-            continue;
-        }
-        let logged = facts.model.operation(*op_id);
-        verdicts.check(Promise::D5, at, Some(*op_id), logged.is_none(), || {
-            let place = logged.map(|l| l.position.to_string()).unwrap_or_default();
-            let shape = "refused and logged all the same".to_owned();
-            (shape, format!("each of {} calls was refused, yet it is at {place}", known.calls))
-        });
+    let refused = facts.operations.iter().filter(|(_, known)| known.is_refused());
+    for (op_id, _) in refused {
+        check_refused(verdicts, at, *op_id, facts.model.operation(*op_id).is_none());
     }
+}
+
+fn check_refused(verdicts: &mut Verdicts, at: u64, op_id: OpId, holds: bool) {
+    verdicts.check(Promise::D5, at, Some(op_id), holds, || {
+        let detail = "each of its calls was told that nothing was logged";
+        ("refused and logged all the same".to_owned(), detail.to_owned())
+    });
 }

@@ -2,8 +2,9 @@
 
 use crate::catalogue::Promise;
 use crate::facts::Facts;
+use crate::jury::{Books, NodeView};
 use crate::verdicts::Verdicts;
-use billing_wire::{Disposition, HistoryPage, Receipt};
+use billing_wire::{Disposition, HistoryPage, Query, QueryResult, Receipt};
 use billsim_model::{Model, Outcome};
 
 pub(crate) const WORDS: &str = "a transaction that is sent twice is booked once";
@@ -41,4 +42,20 @@ pub(crate) fn answered(verdicts: &mut Verdicts, at: u64, page: &HistoryPage) {
         let shape = "an operation is twice in a history".to_owned();
         (shape, format!("account {} shows it twice", page.account))
     });
+}
+
+/// At quiescence: the histories of a node.
+pub(crate) fn asked(
+    facts: &Facts,
+    verdicts: &mut Verdicts,
+    at: u64,
+    node: &NodeView,
+    books: &dyn Books,
+) {
+    for account in facts.model.accounts() {
+        let query = Query::History { account, after: 0, limit: u16::MAX };
+        if let Some(QueryResult::History(page)) = books.answer(node.node, &query) {
+            answered(verdicts, at, &page);
+        }
+    }
 }

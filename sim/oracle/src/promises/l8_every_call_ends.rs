@@ -1,10 +1,13 @@
-//! L8: a client hears once of every call, if only that it waited too long.
+//! L8: a client hears once of every call, if only that it waited too long. A client's own
+//! patience hides a node that never answers, so nodes are held to it as well: whatever reached
+//! one is answered once, in time, unless the node dies before.
 
 use crate::catalogue::Promise;
 use crate::facts::{Ask, Call, Facts};
 use crate::history::CallId;
 use crate::verdicts::Verdicts;
-use billing_wire::OpId;
+use billing_wire::{NodeId, OpId};
+use std::collections::BTreeMap;
 
 pub(crate) const WORDS: &str = "every request is answered or times out, and only once";
 
@@ -32,5 +35,49 @@ pub(crate) fn settled(facts: &Facts, verdicts: &mut Verdicts, at: u64) {
             let detail = format!("call {} waits since {} ns", call.0, open.at);
             (format!("a {what} was never answered"), detail)
         });
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Taken {
+    node: NodeId,
+    since: u64,
+}
+
+/// Calls that reached a node and were not answered by it.
+#[derive(Debug, Default)]
+pub(crate) struct Owed {
+    calls: BTreeMap<CallId, Taken>,
+}
+
+impl Owed {
+    /// A call reached a node.
+    pub(crate) fn reaches(&mut self, at: u64, node: NodeId, call: CallId) {
+        self.calls.insert(call, Taken { node, since: at });
+    }
+
+    /// An answer leaves a node.
+    pub(crate) fn leaves(&mut self, verdicts: &mut Verdicts, at: u64, node: NodeId, call: CallId) {
+        let taken = self.calls.remove(&call);
+        verdicts.check(Promise::L8, at, None, taken.is_some_and(|t| t.node == node), || {
+            let shape = "a node answered what it did not owe".to_owned();
+            (shape, format!("node {node} answers call {} once more, or another's", call.0))
+        });
+    }
+
+    /// A node that stood still goes on: its time begins anew.
+    pub(crate) fn resumes(&mut self, at: u64, node: NodeId) {
+        self.calls.values_mut().filter(|t| t.node == node).for_each(|t| t.since = at);
+    }
+
+    /// A node's life ends, or the run does: what it owes is void, if it was not overdue by then.
+    pub(crate) fn ends(&mut self, verdicts: &mut Verdicts, at: u64, node: NodeId, patience: u64) {
+        let owed = self.calls.extract_if(.., |_, taken| taken.node == node);
+        for (call, Taken { since, .. }) in owed {
+            verdicts.check(Promise::L8, at, None, at <= since + patience, || {
+                let shape = "a node took a call and never answered".to_owned();
+                (shape, format!("call {} reached node {node} at {since} ns", call.0))
+            });
+        }
     }
 }

@@ -26,13 +26,13 @@ pub(crate) const CASES: &[Case] = &[
     }),
     ("A2", "fold stands where the merged order never was", |s, broken| {
         s.write(1, 1, open(1));
-        let (mut frontier, chain) = (s.frontier(), s.view(NODES[0]).outcome_chain);
+        let (mut frontier, chain) = (s.frontier(), s.view(NODES[0]).ledger.outcome_chain);
         frontier.0[1] += u64::from(broken);
         s.jury.folded(s.now, NODES[0], 0, &frontier, s.watermark(), chain);
     }),
     ("A2", "outcomes differ from the billing rules", |s, broken| {
         s.write(1, 1, open(1));
-        let (frontier, mut chain) = (s.frontier(), s.view(NODES[0]).outcome_chain);
+        let (frontier, mut chain) = (s.frontier(), s.view(NODES[0]).ledger.outcome_chain);
         chain.0 ^= u64::from(broken);
         s.jury.folded(s.now, NODES[0], 0, &frontier, s.watermark(), chain);
     }),
@@ -111,6 +111,27 @@ pub(crate) const CASES: &[Case] = &[
         let call = s.invoke_write(1, 1, open(if broken { 1 } else { 2 }));
         let op_id = OpId(1);
         s.returns(call, Answer::Write(WriteAnswer::Conflict { op_id }));
+    }),
+    ("A2", "books differ from the billing rules", |s, broken| {
+        s.write(1, 1, open(1));
+        s.lies(NODES[0], Query::Balance { account: AccountId(1) }, |answer| {
+            if let QueryResult::Balance(view) = answer {
+                view.balance += i64::from(broken);
+            }
+        });
+        s.quiesce(|_| {});
+    }),
+    ("I1", "an operation is twice in a history", |s, broken| {
+        s.write(1, 1, open(1));
+        let query = Query::History { account: AccountId(1), after: 0, limit: u16::MAX };
+        s.lies(NODES[0], query, |answer| {
+            if let QueryResult::History(page) = answer
+                && broken
+            {
+                page.items.extend_from_within(..);
+            }
+        });
+        s.quiesce(|_| {});
     }),
 ];
 

@@ -44,6 +44,23 @@ pub(crate) const CASES: &[Case] = &[
         s.done(call, receipt);
         s.quiesce(|_| {});
     }),
+    ("D2", "acknowledged and unknown to a node", |s, broken| {
+        s.write(1, 1, open(1));
+        let query = Query::Operation { op_id: OpId(if broken { 1 } else { 2 }) };
+        s.lies(NODES[2], query, |answer| {
+            *answer = QueryResult::Operation(OperationState::NotSeen);
+        });
+        s.quiesce(|_| {});
+    }),
+    ("D2", "acknowledged and changed on a node", |s, broken| {
+        s.write(1, 1, open(1));
+        s.lies(NODES[0], Query::Operation { op_id: OpId(1) }, |answer| {
+            if let QueryResult::Operation(OperationState::Final { position, .. }) = answer {
+                position.offset += u16::from(broken);
+            }
+        });
+        s.quiesce(|_| {});
+    }),
     ("D4", "an operation that no client sent", |s, broken| {
         let op = if broken { 2 } else { 1 };
         s.invoke_write(1, 1, open(1));
@@ -92,18 +109,49 @@ pub(crate) const CASES: &[Case] = &[
         }
         s.quiesce(|_| {});
     }),
+    ("D5", "refused and logged all the same", |s, broken| {
+        // Refused after it was logged, and then tried again with success: only the first counts.
+        let call = s.invoke_write(1, 1, open(1));
+        if broken {
+            let record = s.log(vec![submission(1, open(1))]);
+            s.commit(&record);
+        }
+        s.returns(call, Answer::Refused);
+        s.write(1, 1, open(1));
+        s.quiesce(|_| {});
+    }),
     ("D7", "refolded ledger: outcomes differ", |s, broken| {
         s.write(1, 1, open(1));
         s.quiesce(|view| {
-            let (_, chain) = view.refolded.as_mut().expect("was set");
-            chain.0 += u64::from(broken);
+            let copy = view.refolded.as_mut().expect("was set");
+            copy.outcome_chain.0 += u64::from(broken);
         });
     }),
     ("D7", "rebuilt ledger: rows differ", |s, broken| {
         s.write(1, 1, open(1));
         s.quiesce(|view| {
-            let (hash, _) = view.rebuilt.as_mut().expect("was set");
-            *hash += u128::from(broken);
+            let copy = view.rebuilt.as_mut().expect("was set");
+            copy.state_hash += u128::from(broken);
+        });
+    }),
+    ("D7", "refolded ledger: watermark differs", |s, broken| {
+        s.write(1, 1, open(1));
+        s.quiesce(|view| view.ledger.watermark.0 += u64::from(broken));
+    }),
+    ("D7", "resumed ledger: rows differ", |s, broken| {
+        s.write(1, 1, open(1));
+        s.quiesce(|view| {
+            if let Some(Ok(copy)) = &mut view.resumed {
+                copy.state_hash += u128::from(broken);
+            }
+        });
+    }),
+    ("D7", "database is no fold of the log", |s, broken| {
+        s.write(1, 1, open(1));
+        s.quiesce(|view| {
+            if broken {
+                view.resumed = Some(Err("its rows hash to another value".to_owned()));
+            }
         });
     }),
     ("D8", "vote sent before it was durable", |s, broken| {

@@ -1,9 +1,9 @@
 //! Histories for the promises about answers in time.
 
 use crate::Case;
-use crate::stage::{REGION, SECOND, local, open, pay};
+use crate::stage::{NODES, REGION, SECOND, local, open, pay};
 use billing_wire::{Query, WriteAnswer};
-use billsim_oracle::{Answer, Request};
+use billsim_oracle::{Answer, CallId, Request};
 
 pub(crate) const CASES: &[Case] = &[
     ("L1", "no write succeeded for 3 s", |s, broken| {
@@ -54,5 +54,24 @@ pub(crate) const CASES: &[Case] = &[
             s.returns(call, Answer::Refused);
         }
         s.quiesce(|_| {});
+    }),
+    ("L8", "a node answered what it did not owe", |s, broken| {
+        let (call, node) = (CallId(1), NODES[0]);
+        s.jury.call_reaches(s.now, node, call);
+        s.jury.answer_leaves(s.now, node, call);
+        if broken {
+            s.jury.answer_leaves(s.now, node, call);
+        }
+    }),
+    ("L8", "a node took a call and never answered", |s, broken| {
+        let node = NODES[0];
+        s.jury.call_reaches(s.now, node, CallId(1));
+        s.now += 4 * SECOND;
+        if !broken {
+            s.jury.resumed(s.now, node);
+        }
+        s.now += 2 * SECOND;
+        s.jury.ended(s.now, NODES[1], SECOND);
+        s.jury.ended(s.now, node, 5 * SECOND);
     }),
 ];

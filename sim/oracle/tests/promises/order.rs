@@ -66,11 +66,11 @@ pub(crate) const CASES: &[Case] = &[
         s.write(1, 1, open(1));
         let (frontier, mut watermark) = (s.frontier(), s.watermark());
         watermark.0 -= u64::from(broken);
-        let chain = s.view(NODES[0]).outcome_chain;
+        let chain = s.view(NODES[0]).ledger.outcome_chain;
         s.jury.folded(s.now, NODES[0], 0, &frontier, watermark, chain);
     }),
     ("O5", "fold went back", |s, broken| {
-        let (frontier, chain) = (s.frontier(), s.view(NODES[0]).outcome_chain);
+        let (frontier, chain) = (s.frontier(), s.view(NODES[0]).ledger.outcome_chain);
         s.write(1, 1, open(1));
         let incarnation = u32::from(!broken);
         s.jury.folded(s.now, NODES[0], incarnation, &frontier, Hlc::ZERO, chain);
@@ -85,11 +85,11 @@ pub(crate) const CASES: &[Case] = &[
     }),
     ("C1", "equal frontier, other rows", |s, broken| {
         s.write(1, 1, open(1));
-        s.quiesce(|view| view.state_hash += u128::from(broken));
+        s.quiesce(|view| view.ledger.state_hash += u128::from(broken));
     }),
     ("C1", "equal frontier, other outcomes", |s, broken| {
         s.write(1, 1, open(1));
-        s.quiesce(|view| view.outcome_chain.0 += u64::from(broken));
+        s.quiesce(|view| view.ledger.outcome_chain.0 += u64::from(broken));
     }),
 ];
 

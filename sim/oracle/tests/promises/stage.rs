@@ -3,12 +3,14 @@
 
 use billing_wire::{
     AccountId, ClusterId, Command, Date, Disposition, Frontier, Genesis, Grade, Hash, Hlc,
-    Incarnation, LogIndex, NodeId, OpId, Position, Query, Read, ReadAnswer, ReadLevel, Receipt,
-    Record, RecordHeader, RecordKind, RecordView, RegionId, RegionMembers, ServicePointId,
+    Incarnation, LogIndex, NodeId, OpId, Position, Query, QueryResult, Read, ReadAnswer, ReadLevel,
+    Receipt, Record, RecordHeader, RecordKind, RecordView, RegionId, RegionMembers, ServicePointId,
     Submission, Token, WriteAnswer,
 };
 use billsim_model::Model;
-use billsim_oracle::{Answer, CallId, DurableLogs, Event, History, Jury, NodeView, Request};
+use billsim_oracle::{
+    Answer, Books, CallId, DurableLogs, Event, History, Jury, LedgerView, NodeView, Request,
+};
 use std::collections::BTreeMap;
 
 /// The only region.
@@ -28,6 +30,17 @@ impl DurableLogs for Disks {
     }
 }
 
+/// What every node answers, except what one of them says otherwise.
+struct Answers<'a>(&'a Model, Hlc, &'a [(NodeId, Query, QueryResult)]);
+
+impl Books for Answers<'_> {
+    fn answer(&self, node: NodeId, query: &Query) -> Option<QueryResult> {
+        let lie = self.2.iter().find(|lie| (lie.0, &lie.1) == (node, query));
+        let truth = || self.0.answer(query, self.0.step(), self.1);
+        Some(lie.map_or_else(truth, |(_, _, answer)| answer.clone()))
+    }
+}
+
 /// The cluster and its jury.
 pub(crate) struct Stage {
     pub(crate) genesis: Genesis,
@@ -35,6 +48,8 @@ pub(crate) struct Stage {
     pub(crate) disks: Disks,
     pub(crate) now: u64,
     pub(crate) history: History,
+    /// What a node answers at the end where that is not the truth.
+    pub(crate) lies: Vec<(NodeId, Query, QueryResult)>,
     /// Committed records.
     pub(crate) records: Vec<Vec<u8>>,
     model: Model,
@@ -59,6 +74,7 @@ impl Stage {
             disks: Disks::default(),
             now: SECOND,
             history: History::new(),
+            lies: Vec::new(),
             records: Vec::new(),
             model: Model::new(),
             last: None,
@@ -202,24 +218,32 @@ impl Stage {
 
     /// An honest node at rest.
     pub(crate) fn view(&self, node: NodeId) -> NodeView {
-        let (frontier, chain) = (self.model.frontier(), self.model.chain());
+        let (frontier, outcome_chain) = (self.model.frontier(), self.model.chain());
+        let ledger = LedgerView { state_hash: 5, outcome_chain, watermark: self.watermark() };
         NodeView {
             node,
             folded: frontier,
             committed: frontier,
-            watermark: self.watermark(),
-            outcome_chain: chain,
-            state_hash: 5,
-            refolded: Some((5, chain)),
-            rebuilt: Some((5, chain)),
+            ledger,
+            refolded: Some(ledger),
+            resumed: Some(Ok(ledger)),
+            rebuilt: Some(ledger),
         }
+    }
+
+    /// What a node answers at the end, bent on its way.
+    pub(crate) fn lies(&mut self, node: NodeId, query: Query, bend: impl FnOnce(&mut QueryResult)) {
+        let mut answer = self.answer(&local(query)).result;
+        bend(&mut answer);
+        self.lies.push((node, query, answer));
     }
 
     /// Quiescence, with one node's view bent.
     pub(crate) fn quiesce(&mut self, bend: impl FnOnce(&mut NodeView)) {
         let mut views = NODES.map(|node| self.view(node));
         bend(&mut views[1]);
-        self.jury.quiescent(self.now, &views);
+        let books = Answers(&self.model, self.watermark(), &self.lies);
+        self.jury.quiescent(self.now, &views, &books);
     }
 }
 
