@@ -171,7 +171,7 @@ fn what_cannot_be_believed_is_refused_with_its_reason() {
     log/0/00000003.seg: the header at offset 0 does not verify
     log/0/00000001.seg: record 1 at offset 80 is damaged inside the durable prefix;
       it is not cut, because it may have been acknowledged
-    log/0/00000003.seg: record 4 at offset 287 is damaged inside the durable prefix;
+    log/0/00000003.seg: record 4 at offset 295 is damaged inside the durable prefix;
       it is not cut, because it may have been acknowledged
     log/0/00000003.seg: record 3 at offset 80 is damaged inside the durable prefix;
       it is not cut, because it may have been acknowledged
@@ -245,7 +245,7 @@ fn an_inspection_reports_torn_bytes_and_damage_and_changes_nothing() {
     let texts: Vec<_> = torn.torn.iter().map(ToString::to_string).collect();
     insta::assert_snapshot!(texts.join("\n"), @r"
     superblock: the copy at offset 0 does not verify
-    log/0/00000003.seg: 13 bytes at offset 494 are no record
+    log/0/00000003.seg: 13 bytes at offset 510 are no record
     ");
 
     let first = FileName::Segment { region: RegionId(0), sequence: 1 };
@@ -265,12 +265,12 @@ fn an_inspection_reads_every_hash() {
     let mut image = directory.image();
     let segment = file(&mut image, TAIL);
     let record = segment.len() - billing_wire::RecordView::length(&segment[80..]).unwrap();
-    segment[record + 112] ^= 1;
+    segment[record + 120] ^= 1;
     let crc = crc32c::crc32c(&segment[record + 8..]);
     segment[record + 4..record + 8].copy_from_slice(&crc.to_le_bytes());
     let report = inspect(&genesis(), NODE, image);
     let damage = folded(&report.damage);
-    let expected = "log/0/00000003.seg: record 4 at offset 287 does not match its hash";
+    let expected = "log/0/00000003.seg: record 4 at offset 295 does not match its hash";
     assert_eq!(damage, expected);
 }
 

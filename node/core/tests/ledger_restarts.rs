@@ -8,8 +8,8 @@ use billing_core::ledger::store::{LedgerBatch, StoreError, Table};
 use billing_wire::limits::HISTORY_PAGE_MAX;
 use billing_wire::{
     AccountId, AdjustmentReason, Command, Date, HistoryPage, LedgerCode, MeterId, MeterRead, OpId,
-    Query, QueryResult, ReadQuality, Record, RecordKind, ReversalReason, ServicePointId,
-    Submission,
+    Query, QueryResult, ReadQuality, Record, RecordKind, RecordView, ReversalReason,
+    ServicePointId, Submission,
 };
 use ledger_support::{MemoryStore, apply, commit, header, record, totals};
 use proptest::prelude::*;
@@ -26,6 +26,12 @@ enum Event {
     /// The power goes; the next ledger may keep so many rows in memory.
     Crash {
         cache_rows: usize,
+    },
+    /// So many of the next records are folded provisionally; the first ones of them become final,
+    /// the others are taken back.
+    Glance {
+        ahead: usize,
+        settle: usize,
     },
 }
 
@@ -87,6 +93,7 @@ fn event() -> impl Strategy<Value = Event> {
         3 => Just(Event::Take),
         3 => Just(Event::Committed),
         2 => select(vec![0, 3, 20, 10_000]).prop_map(|cache_rows| Event::Crash { cache_rows }),
+        4 => (1..8_usize, 0..8_usize).prop_map(|(ahead, settle)| Event::Glance { ahead, settle }),
     ]
 }
 
@@ -190,6 +197,10 @@ fn fold_with_restarts(records: &[(Vec<u8>, Event)], store: &MemoryStore) -> Ledg
                 ledger = open(store, cache_rows);
                 index = ledger.frontier().0[0] as usize;
             }
+            Event::Glance { ahead, settle } => {
+                let end = (index + ahead).min(records.len());
+                index += glance(&mut ledger, &records[index..end], settle);
+            }
             Event::Take | Event::Nothing => {}
         }
         assert!(index <= records.len());
@@ -199,6 +210,27 @@ fn fold_with_restarts(records: &[(Vec<u8>, Event)], store: &MemoryStore) -> Ledg
         ledger.batch_committed();
     }
     ledger
+}
+
+/// Folds records provisionally, makes up to `settle` of them final and takes the others back;
+/// returns how many are final.
+fn glance(ledger: &mut Ledger, records: &[(Vec<u8>, Event)], settle: usize) -> usize {
+    let (frontier, chain) = (ledger.frontier(), ledger.outcome_chain());
+    let hash = ledger.state_hash();
+    for (bytes, _) in records {
+        ledger.apply_provisionally(&RecordView::decode(bytes).unwrap()).unwrap();
+        assert_eq!(ledger.frontier(), frontier, "nothing of it is final yet");
+        assert_eq!((ledger.outcome_chain(), ledger.state_hash()), (chain, hash));
+    }
+    assert_eq!(ledger.shown().0[0], frontier.0[0] + records.len() as u64);
+    let settle = settle.min(records.len());
+    for _ in 0..settle {
+        ledger.settle();
+    }
+    ledger.rewind();
+    assert_eq!(ledger.frontier().0[0], frontier.0[0] + settle as u64);
+    assert!(!ledger.is_provisional());
+    settle
 }
 
 proptest! {

@@ -35,4 +35,4 @@ pub use query::{
     BalanceView, HistoryItem, HistoryPage, OperationState, Query, QueryResult, Read, ReadAnswer,
     ReadLevel, TrialBalanceView,
 };
-pub use record::{Record, RecordHeader, RecordKind, RecordView, SubmissionView};
+pub use record::{Record, RecordHeader, RecordKind, RecordView, RegionMode, SubmissionView};

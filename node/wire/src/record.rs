@@ -7,16 +7,17 @@
 //!   8  format   u8    1
 //!   9  kind     u8    RecordKind
 //!  10  region   u8
-//!  11  reserved u8    0
+//!  11  mode     u8    RegionMode
 //!  12  incarnation u32
 //!  16  index    u64
 //!  24  term     u64
 //!  32  hlc      u64
-//!  40  prev_hash 32
-//!  72  hash      32   BLAKE3 over bytes 8..72 and 104..length
-//! 104  count    u16   submissions
-//! 106  reserved u16   0
-//! 108  count × { op_id u128, fingerprint 32, length u16, body }
+//!  40  geo_index u64
+//!  48  prev_hash 32
+//!  80  hash      32   BLAKE3 over bytes 8..80 and 112..length
+//! 112  count    u16   submissions
+//! 114  reserved u16   0
+//! 116  count × { op_id u128, fingerprint 32, length u16, body }
 //! ```
 //!
 //! An entry carries up to [`SUBMISSIONS_PER_RECORD_MAX`] submissions, so that one consensus
@@ -32,12 +33,12 @@ use crate::limits::{COMMAND_BYTES_MAX, RECORD_BYTES_MAX, SUBMISSIONS_PER_RECORD_
 /// The format that this release writes and reads.
 pub const RECORD_FORMAT: u8 = 1;
 /// Bytes before the first submission.
-pub const RECORD_HEADER_BYTES: usize = 108;
+pub const RECORD_HEADER_BYTES: usize = 116;
 /// Bytes of a submission beside its body.
 pub const SUBMISSION_OVERHEAD_BYTES: usize = 50;
 const CHECKED_FROM: usize = 8;
-const HASH_AT: usize = 72;
-const COUNT_AT: usize = 104;
+const HASH_AT: usize = 80;
+const COUNT_AT: usize = 112;
 const WHAT: &str = "record";
 
 /// What an entry is for. Tags are never reused.
@@ -86,6 +87,16 @@ impl RecordKind {
     }
 }
 
+/// How a region acknowledges (billing.md §3); a function of its log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum RegionMode {
+    /// Writes wait until another region holds them too.
+    #[default]
+    Geo = 0,
+    /// No other region can be reached: writes are acknowledged by this one alone, and say so.
+    Degraded = 1,
+}
+
 /// The fixed part of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RecordHeader {
@@ -101,6 +112,10 @@ pub struct RecordHeader {
     pub term: Term,
     /// Stamp; strictly increasing with the index.
     pub hlc: Hlc,
+    /// Up to here the region log was known to be geo-durable when this entry was proposed.
+    pub geo_index: LogIndex,
+    /// How the region acknowledges from this entry on.
+    pub mode: RegionMode,
     /// Hash of the entry before; zeros before the first.
     pub prev_hash: Hash,
     /// Hash of this entry: filled in by the encoder.
@@ -129,6 +144,8 @@ impl RecordHeader {
             index: prev.map_or(0, |p| p.index) + 1,
             term,
             hlc: prev.map_or(Hlc::ZERO, |p| p.hlc).next(),
+            geo_index: prev.map_or(0, |p| p.geo_index),
+            mode: prev.map_or(RegionMode::Geo, |p| p.mode),
             prev_hash: prev.map_or([0; 32], |p| p.hash),
             hash: [0; 32],
         }
@@ -179,11 +196,12 @@ impl Record {
 
 fn put_header(out: &mut Vec<u8>, header: &RecordHeader, count: u16) {
     out.extend_from_slice(&[0; CHECKED_FROM]);
-    out.extend_from_slice(&[RECORD_FORMAT, header.kind as u8, header.region.0, 0]);
+    out.extend_from_slice(&[RECORD_FORMAT, header.kind as u8, header.region.0, header.mode as u8]);
     out.extend_from_slice(&header.incarnation.0.to_le_bytes());
     out.extend_from_slice(&header.index.to_le_bytes());
     out.extend_from_slice(&header.term.to_le_bytes());
     out.extend_from_slice(&header.hlc.0.to_le_bytes());
+    out.extend_from_slice(&header.geo_index.to_le_bytes());
     out.extend_from_slice(&header.prev_hash);
     out.extend_from_slice(&[0; 32]);
     out.extend_from_slice(&count.to_le_bytes());
@@ -297,7 +315,14 @@ impl<'a> RecordView<'a> {
         let kind = RecordKind::of(r.u8()?)?;
         let region = RegionId(r.u8()?);
         r.at_most("region", region.0.into(), crate::limits::REGIONS_MAX as u64 - 1)?;
-        r.take(1)?;
+        let mode = match r.u8()? {
+            0 => RegionMode::Geo,
+            1 => RegionMode::Degraded,
+            found => {
+                let found = found.into();
+                return Err(DecodeError::OutOfRange { what: WHAT, field: "mode", found, limit: 1 });
+            }
+        };
         let header = RecordHeader {
             kind,
             region,
@@ -305,6 +330,8 @@ impl<'a> RecordView<'a> {
             index: r.u64()?,
             term: r.u64()?,
             hlc: Hlc(r.u64()?),
+            geo_index: r.u64()?,
+            mode,
             prev_hash: r.hash()?,
             hash: r.hash()?,
         };

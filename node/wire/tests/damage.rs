@@ -6,7 +6,7 @@ use billing_wire::frame::{finish, start};
 use billing_wire::{
     AccountId, ClusterId, Command, Date, Disposition, Frame, FrameHeader, FrameKind, Genesis, Hlc,
     Incarnation, NodeId, OpId, Record, RecordHeader, RecordKind, RecordView, RegionId,
-    RegionMembers, Submission, WriteAnswer,
+    RegionMembers, RegionMode, Submission, WriteAnswer,
 };
 use bytes::Bytes;
 
@@ -25,6 +25,8 @@ fn record() -> Record {
         index: 7,
         term: 3,
         hlc: Hlc::from_ms(1_000),
+        geo_index: 0,
+        mode: RegionMode::Geo,
         prev_hash: [5; 32],
         hash: [0; 32],
     };
@@ -154,22 +156,24 @@ fn a_refused_record_says_why() {
         refused(&record_with(8, 9)),
         refused(&record_with(9, 77)),
         refused(&record_with(10, 5)),
-        refused(&record_with(105, 0xff)),
-        refused(&record_with(104, 2)),
-        refused(&record_with(104, 0)),
+        refused(&record_with(11, 2)),
+        refused(&record_with(113, 0xff)),
+        refused(&record_with(112, 2)),
+        refused(&record_with(112, 0)),
     ];
     insta::assert_snapshot!(texts.join("\n"), @r"
-    record: 192 bytes expected at offset 0, 20 left
-    record: 2 bytes too many at offset 192
-    record: checksum cac36cbd stored, f9a658d7 computed
-    record: length is 4278190272, at most 1048576 expected
-    record: 108 bytes expected at offset 0, 8 left
+    record: 200 bytes expected at offset 0, 20 left
+    record: 2 bytes too many at offset 200
+    record: checksum 55256ed7 stored, 9c0af75a computed
+    record: length is 4278190280, at most 1048576 expected
+    record: 116 bytes expected at offset 0, 8 left
     record: format version 9, this release reads 1; use a matching release
     record: kind is 77, at most 8 expected
     record: region is 5, at most 4 expected
+    record: mode is 2, at most 1 expected
     record: count is 65281, at most 512 expected
-    record: 16 bytes expected at offset 192, 0 left
-    record: 84 bytes too many at offset 108
+    record: 16 bytes expected at offset 200, 0 left
+    record: 84 bytes too many at offset 116
     ");
 }
 

@@ -55,7 +55,7 @@ mod tests {
     use crate::limits::REGISTER_JUMP;
     use billing_wire::{
         Command, Date, Hlc, Incarnation, MeterId, OpId, ReadQuality, Record, RecordHeader,
-        RecordKind, RecordView, RegionId, Submission,
+        RecordKind, RecordView, RegionId, RegionMode, Submission,
     };
 
     struct Nothing;
@@ -93,6 +93,8 @@ mod tests {
                 index,
                 term: 1,
                 hlc: Hlc(index),
+                geo_index: 0,
+                mode: RegionMode::Geo,
                 prev_hash: [0; 32],
                 hash: [0; 32],
             };

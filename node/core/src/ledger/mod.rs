@@ -14,6 +14,7 @@ mod fold;
 mod meta;
 mod meter_reads;
 mod payments;
+mod provisional;
 mod queries;
 mod row_codec;
 mod rows;
@@ -27,6 +28,7 @@ use billing_wire::{
     QueryResult, RecordKind, RecordView,
 };
 use meta::Meta;
+use provisional::{Provisional, Stand};
 use rows::OperationRow;
 use state::State;
 use store::{LedgerBatch, LedgerStore, StoreError};
@@ -52,6 +54,7 @@ pub struct Ledger {
     lines: Vec<JournalLine>,
     dirty_submissions: usize,
     batch_open: bool,
+    provisional: Provisional,
 }
 
 impl Ledger {
@@ -71,6 +74,11 @@ impl Ledger {
             lines: Vec::with_capacity(16),
             dirty_submissions: 0,
             batch_open: false,
+            provisional: Provisional::new(Stand {
+                frontier: meta.frontier,
+                chain: meta.chain,
+                state_hash: meta.state_hash,
+            }),
         })
     }
 
@@ -82,8 +90,15 @@ impl Ledger {
     /// and must be dropped.
     ///
     /// # Panics
-    /// When the record is not the next one of its region log.
+    /// When the record is not the next one of its region log, or something provisional was folded.
     pub fn apply(&mut self, record: &RecordView<'_>) -> Result<(), StoreError> {
+        assert!(self.provisional.is_empty(), "what is final goes below what is provisional");
+        self.apply_record(record)?;
+        self.state.trim();
+        Ok(())
+    }
+
+    fn apply_record(&mut self, record: &RecordView<'_>) -> Result<(), StoreError> {
         let header = &record.header;
         let next = self.frontier.of(header.region) + 1;
         assert_eq!(header.index, next, "the fold takes region log {} in order", header.region);
@@ -95,13 +110,12 @@ impl Ledger {
             self.dirty_submissions += usize::from(record.count);
         }
         self.frontier.set(header.region, header.index);
-        self.state.trim();
         Ok(())
     }
 
-    /// How far each region log is folded.
+    /// How far each region log is folded for good.
     pub fn frontier(&self) -> Frontier {
-        self.frontier
+        self.provisional.settled().map_or(self.frontier, |settled| settled.frontier)
     }
 
     /// Finality watermark: nothing at or below it can change.
@@ -119,12 +133,13 @@ impl Ledger {
 
     /// The chain over every decision up to the frontier.
     pub fn outcome_chain(&self) -> OutcomeChain {
-        self.chain
+        self.provisional.settled().map_or(self.chain, |settled| settled.chain)
     }
 
-    /// Sum of the hashes of every row but meta: equal rows, equal hash, however they came about.
+    /// Sum of the hashes of every row but meta up to the frontier: equal rows, equal hash, however
+    /// they came about.
     pub fn state_hash(&self) -> u128 {
-        self.state.hash()
+        self.provisional.settled().map_or_else(|| self.state.hash(), |settled| settled.state_hash)
     }
 
     /// What is known of an operation, or `None` up to this frontier.
@@ -157,8 +172,10 @@ impl Ledger {
     /// database to this frontier. The rows stay readable here while they are being committed.
     ///
     /// # Panics
-    /// When the batch before was not reported committed.
+    /// When the batch before was not reported committed, or something provisional is folded:
+    /// rewind first.
     pub fn take_batch(&mut self) -> LedgerBatch {
+        assert!(self.provisional.is_empty(), "the database holds what is final");
         assert!(!self.batch_open, "one ledger commit is open at most");
         self.batch_open = true;
         self.dirty_submissions = 0;

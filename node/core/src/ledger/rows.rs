@@ -10,9 +10,9 @@ use billing_wire::{
 };
 
 /// A kind of row: its table, its key, its codec, and where its cache is.
-pub(super) trait Row: Copy + Eq {
+pub(super) trait Row: Copy + Eq + Send + 'static {
     /// Orders as its bytes do.
-    type Key: Copy + Ord;
+    type Key: Copy + Ord + Send + 'static;
     /// Where rows of this kind are kept.
     const TABLE: Table;
     /// Appends the key's bytes.

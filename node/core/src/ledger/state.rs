@@ -58,7 +58,18 @@ pub(super) struct State {
     rows_hash: u128,
     scratch: Vec<u8>,
     clean_rows_max: usize,
+    // Rows as they were, while a provisional entry is folded.
+    undo: Option<Undo>,
 }
+
+/// How to take a provisional entry back: its rows as they were, newest change last.
+pub(super) struct Undo {
+    rows: Vec<RowBefore>,
+    totals: Totals,
+    rows_hash: u128,
+}
+
+type RowBefore = Box<dyn FnOnce(&mut Tables) + Send>;
 
 impl State {
     /// Reads the sums, and every row when there are at most `clean_rows_max`. `state_hash` is
@@ -71,7 +82,8 @@ impl State {
         let totals = Totals::open(&*store)?;
         let rows_hash = state_hash.wrapping_sub(totals.hash());
         let (tables, scratch) = (Tables::default(), Vec::with_capacity(256));
-        let mut state = Self { store, tables, totals, rows_hash, scratch, clean_rows_max };
+        let undo = None;
+        let mut state = Self { store, tables, totals, rows_hash, scratch, clean_rows_max, undo };
         if state.store.rows()? <= clean_rows_max as u64 {
             state.load_all()?;
         }
@@ -135,6 +147,11 @@ impl State {
 
     fn replace<R: Row>(&mut self, key: R::Key, row: Option<R>) {
         let before = R::cache_mut(&mut self.tables).put(key, row);
+        if let Some(undo) = &mut self.undo {
+            undo.rows.push(Box::new(move |tables| {
+                R::cache_mut(tables).put(key, before);
+            }));
+        }
         for (row, is_new) in [(before, false), (row, true)] {
             let Some(row) = row else { continue };
             self.scratch.clear();
@@ -148,6 +165,29 @@ impl State {
                 self.rows_hash.wrapping_sub(hash)
             };
         }
+    }
+
+    /// From now on every change is noted.
+    pub(super) fn start_undo(&mut self) {
+        let (rows, totals) = (Vec::new(), self.totals.clone());
+        self.undo = Some(Undo { rows, totals, rows_hash: self.rows_hash });
+    }
+
+    /// What was changed since [`Self::start_undo`].
+    ///
+    /// # Panics
+    /// When that was not called.
+    pub(super) fn take_undo(&mut self) -> Undo {
+        self.undo.take().expect("changes were noted")
+    }
+
+    /// Takes changes back; the newest ones first, when there are several.
+    pub(super) fn undo(&mut self, undo: Undo) {
+        for row in undo.rows.into_iter().rev() {
+            row(&mut self.tables);
+        }
+        self.totals.restore(&undo.totals);
+        self.rows_hash = undo.rows_hash;
     }
 
     /// Every changed row but meta; they stay readable here until [`Self::committed`].

@@ -36,6 +36,11 @@ impl Totals {
         }
     }
 
+    /// Takes sums back to what they were; what was dirty meanwhile stays so.
+    pub(super) fn restore(&mut self, before: &Self) {
+        self.sums = before.sums;
+    }
+
     /// Code and sum, ascending by code, zeros included.
     pub(super) fn iter(&self) -> impl Iterator<Item = (LedgerCode, i128)> + '_ {
         LedgerCode::ALL.into_iter().zip(self.sums)

@@ -1,13 +1,10 @@
-//! The merged order: all region logs sorted by (hlc, region, index) (billing.md §2).
-//!
-//! An entry may be folded when nothing can come before it any more: when every region log has a
-//! committed entry that is not yet folded, the lowest of these heads is next, because stamps
-//! increase within a log. With one region that is simply its log.
+//! The merged order: all region logs sorted by (hlc, region, index) (billing.md §2). Stamps rise
+//! within a log, so the lowest head of the logs comes next among what is known.
 
 use billing_wire::{Hlc, RegionId};
 
-/// The next committed and unfolded entry of a region log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The next committed entry of a region log that is not shown yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Head {
     /// Its stamp.
     pub hlc: Hlc,
@@ -15,21 +12,15 @@ pub struct Head {
     pub region: RegionId,
 }
 
-/// Which region log's head is next; `None` while some region may still commit an earlier entry.
-pub fn next(heads: impl IntoIterator<Item = Option<Head>>) -> Option<RegionId> {
-    let mut lowest: Option<Head> = None;
-    for head in heads {
-        let head = head?;
-        if lowest.is_none_or(|low| (head.hlc, head.region) < (low.hlc, low.region)) {
-            lowest = Some(head);
-        }
-    }
-    lowest.map(|head| head.region)
+/// Which head comes first. A log that has none is not waited for: what it commits later may
+/// belong before this head, and the fold then takes back what is provisional.
+pub fn lowest(heads: impl IntoIterator<Item = Option<Head>>) -> Option<Head> {
+    heads.into_iter().flatten().min()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Head, next};
+    use super::{Head, lowest};
     use billing_wire::{Hlc, RegionId};
 
     fn head(hlc: u64, region: u8) -> Option<Head> {
@@ -37,11 +28,11 @@ mod tests {
     }
 
     #[test]
-    fn the_lowest_head_is_next_and_a_silent_region_is_waited_for() {
-        assert_eq!(next([head(5, 0)]), Some(RegionId(0)));
-        assert_eq!(next([head(5, 0), head(4, 1)]), Some(RegionId(1)));
-        assert_eq!(next([head(5, 0), head(5, 1)]), Some(RegionId(0)), "ties go by region");
-        assert_eq!(next([head(5, 0), None]), None);
-        assert_eq!(next([None]), None);
+    fn the_lowest_head_is_next_and_ties_go_by_region() {
+        assert_eq!(lowest([head(5, 0)]), head(5, 0));
+        assert_eq!(lowest([head(5, 0), head(4, 1)]), head(4, 1));
+        assert_eq!(lowest([head(5, 1), head(5, 0)]), head(5, 0));
+        assert_eq!(lowest([head(5, 0), None]), head(5, 0));
+        assert_eq!(lowest([None]), None);
     }
 }

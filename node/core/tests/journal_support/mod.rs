@@ -3,7 +3,7 @@
 use billing_core::journal::{RegionPromise, Superblock, Tail, Writer, first_steps, recover};
 use billing_wire::{
     AccountId, ClusterId, Command, Date, Genesis, Hlc, Incarnation, LogIndex, NodeId, OpId, Record,
-    RecordHeader, RecordKind, RegionId, RegionMembers, Submission,
+    RecordHeader, RecordKind, RegionId, RegionMembers, RegionMode, Submission,
 };
 use bytes::Bytes;
 
@@ -64,6 +64,8 @@ impl Log {
             index: kept as u64 + 1,
             term: self.term,
             hlc: prev.map_or(Hlc::from_ms(1), |prev| prev.hlc.next()),
+            geo_index: 0,
+            mode: RegionMode::Geo,
             prev_hash: prev.map_or([0; 32], |prev| prev.hash),
             hash: [0; 32],
         };

@@ -4,7 +4,7 @@ use billing_core::ledger::Ledger;
 use billing_core::ledger::store::{LedgerBatch, LedgerStore, StoreError, Table};
 use billing_wire::{
     Hlc, Incarnation, LedgerCode, Query, QueryResult, Record, RecordHeader, RecordKind, RecordView,
-    RegionId, Submission,
+    RegionId, RegionMode, Submission,
 };
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -74,6 +74,8 @@ pub(crate) fn header(index: u64, kind: RecordKind) -> RecordHeader {
         index,
         term: 1,
         hlc: Hlc(index * 10),
+        geo_index: 0,
+        mode: RegionMode::Geo,
         prev_hash: [0; 32],
         hash: [0; 32],
     }

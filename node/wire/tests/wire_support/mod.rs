@@ -5,8 +5,8 @@ use billing_wire::{
     AccountId, AdjustmentReason, ClusterId, Command, Date, DenyReason, Disposition, FrameHeader,
     FrameKind, Frontier, Genesis, Grade, Hlc, Incarnation, MeterId, MeterRead, NodeId, OnUnmet,
     OpId, Position, ReadQuality, Receipt, Record, RecordHeader, RecordKind, RedirectReason,
-    Refusal, RegionId, RegionMembers, ReversalReason, ServicePointId, Submission, Token,
-    WriteAnswer, WriteOptions,
+    Refusal, RegionId, RegionMembers, RegionMode, ReversalReason, ServicePointId, Submission,
+    Token, WriteAnswer, WriteOptions,
 };
 use proptest::array::{uniform3, uniform5, uniform16, uniform32};
 use proptest::collection::vec;
@@ -98,16 +98,21 @@ pub(crate) fn record() -> impl Strategy<Value = Record> {
         RecordKind::MembersChanged,
     ];
     let place = (select(kinds), region(), any::<u32>(), word(), word(), word());
-    let header = (place, uniform32(any::<u8>())).prop_map(
-        |((kind, region, incarnation, index, term, hlc), prev_hash)| RecordHeader {
-            kind,
-            region,
-            incarnation: Incarnation(incarnation),
-            index,
-            term,
-            hlc: Hlc(hlc),
-            prev_hash,
-            hash: [0; 32],
+    let mode = select(vec![RegionMode::Geo, RegionMode::Degraded]);
+    let header = (place, uniform32(any::<u8>()), word(), mode).prop_map(
+        |((kind, region, incarnation, index, term, hlc), prev_hash, geo_index, mode)| {
+            RecordHeader {
+                kind,
+                region,
+                incarnation: Incarnation(incarnation),
+                index,
+                term,
+                hlc: Hlc(hlc),
+                geo_index,
+                mode,
+                prev_hash,
+                hash: [0; 32],
+            }
         },
     );
     (header, vec(submission(), 0..6))
