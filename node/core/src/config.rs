@@ -36,6 +36,14 @@ pub struct Config {
     pub ledger_cache_rows: usize,
     /// A write that was not answered after so many milliseconds is answered `Unknown`.
     pub write_timeout_ms: u64,
+    /// A region whose log was silent for so many milliseconds while others wait for it appends
+    /// `CloseTs`.
+    pub close_ts_ms: u64,
+    /// A region that made no other region hold its entries for so many milliseconds acknowledges
+    /// them alone.
+    pub geo_timeout_ms: u64,
+    /// It stops doing so when another region was caught up for so many milliseconds.
+    pub geo_return_ms: u64,
     /// A leader whose clock is further from the majority's stops leading (billing.md §2).
     pub clock_skew_max_ms: u64,
 }
@@ -71,6 +79,9 @@ impl Config {
             ledger_commit_ms: 10_000,
             ledger_cache_rows: 1_000_000,
             write_timeout_ms: 5_000,
+            close_ts_ms: 200,
+            geo_timeout_ms: 250,
+            geo_return_ms: 5_000,
             clock_skew_max_ms: 500,
         }
     }
@@ -85,7 +96,7 @@ impl Config {
     /// # Errors
     /// The first value outside its bounds.
     pub fn check(&self) -> Result<(), ConfigError> {
-        let rules: [(&'static str, u64, u64, u64, &'static str); 8] = [
+        let rules: [(&'static str, u64, u64, u64, &'static str); 11] = [
             ("tick_ms", self.tick_ms, 1, 1_000, "1 to 1000"),
             ("heartbeat_ticks", self.heartbeat_ticks.into(), 1, 100, "1 to 100"),
             ("election_ticks", self.election_ticks.into(), 3, 1_000, "3 to 1000"),
@@ -93,6 +104,9 @@ impl Config {
             ("uncommitted_entries_max", self.uncommitted_entries_max as u64, 1, 4_096, "1 to 4096"),
             ("in_flight_max", self.in_flight_max as u64, 1, 1_000_000, "1 to 1000000"),
             ("segment_bytes", self.segment_bytes, 4_096, 1 << 30, "4096 to 1073741824"),
+            ("close_ts_ms", self.close_ts_ms, 10, 60_000, "10 to 60000"),
+            ("geo_timeout_ms", self.geo_timeout_ms, 10, 60_000, "10 to 60000"),
+            ("geo_return_ms", self.geo_return_ms, 10, 600_000, "10 to 600000"),
             ("write_timeout_ms", self.write_timeout_ms, 100, 600_000, "100 to 600000"),
         ];
         for (key, found, low, high, expected) in rules {

@@ -3,8 +3,8 @@
 
 use crate::ledger::store::LedgerBatch;
 use billing_wire::{
-    Frontier, Hlc, LogIndex, NodeId, OutcomeChain, Read, ReadAnswer, RegionId, Submission, Term,
-    WriteAnswer, WriteOptions,
+    Frontier, Hlc, LogIndex, NodeId, OutcomeChain, Read, ReadAnswer, RegionId, RegionMode,
+    Submission, Term, WriteAnswer, WriteOptions,
 };
 use bytes::Bytes;
 
@@ -198,7 +198,15 @@ pub struct Status {
     pub durable_index: LogIndex,
     /// Committed per region.
     pub committed: Frontier,
-    /// Folded per region.
+    /// Whether something that a client submitted is committed and not final yet; never in a
+    /// cluster of one region.
+    pub is_unfinal: bool,
+    /// How the own region acknowledges, as its log says.
+    pub mode: RegionMode,
+    /// Committed entries of the own region that no other region is known to hold; 0 in a cluster
+    /// of one region.
+    pub exposure: u64,
+    /// Folded for good per region.
     pub folded: Frontier,
     /// Term of the last folded entry of that log; 0 when none is. Equal to `term` when the node
     /// knows all that was committed in earlier terms.

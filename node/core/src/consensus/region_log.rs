@@ -57,6 +57,8 @@ pub struct RegionLog {
     committed: LogIndex,
     elections: u64,
     role: Role,
+    /// The nodes of each other region.
+    elsewhere: Vec<Vec<NodeId>>,
 }
 
 impl RegionLog {
@@ -111,6 +113,12 @@ impl RegionLog {
             committed: config.folded,
             elections: 0,
             role,
+            elsewhere: genesis
+                .regions
+                .iter()
+                .filter(|members| members.region != log.region)
+                .map(|members| members.nodes.clone())
+                .collect(),
         };
         log.steady_jitter();
         log
@@ -224,6 +232,28 @@ impl RegionLog {
     /// Entries that were committed and not yet taken by the caller's fold.
     pub fn unfolded(&self, folded: LogIndex) -> RangeInclusive<LogIndex> {
         folded + 1..=self.committed
+    }
+
+    /// Up to here the log lies synced on a majority of the nodes of one other region, as their
+    /// leader knows from its learners; 0 when it is not the leader or has none.
+    pub fn geo_matched(&self) -> LogIndex {
+        let progress = self.raft.raft.prs();
+        let matched = |node: &NodeId| progress.get(node.0.into()).map_or(0, |p| p.matched);
+        let of_region = |nodes: &Vec<NodeId>| {
+            let mut reached: Vec<LogIndex> = nodes.iter().map(matched).collect();
+            reached.sort_unstable_by(|a, b| b.cmp(a));
+            reached.get(nodes.len() / 2).copied().unwrap_or(0)
+        };
+        self.elsewhere.iter().map(of_region).max().unwrap_or(0)
+    }
+
+    /// The highest index that is geo-durable: committed, synced on a majority of the nodes of one
+    /// other region, and of the leader's own term. That last condition is Raft's commit rule
+    /// (§5.4.2, Figure 8) applied to learners. 0 when there is none.
+    pub fn geo_durable(&self) -> LogIndex {
+        let index = self.geo_matched().min(self.raft.raft.raft_log.committed);
+        let own_term = self.window().get(index).is_some_and(|slot| slot.header.term == self.term());
+        if own_term { index } else { 0 }
     }
 
     /// Entries that were proposed and are not committed.

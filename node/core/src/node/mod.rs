@@ -1,27 +1,31 @@
 //! The node: takes one input at a time through consensus, journal, merge, ledger and sessions.
 //! This file is the order of things; each thing itself lies in its own room.
 
+mod closing;
 mod desk;
 mod frames;
+mod grades;
+mod order;
 mod reads;
 mod writes;
 
 use crate::canary;
 use crate::config::Config;
 use crate::consensus::{Consensus, GroupConfig, RegionLog};
-use crate::control::{HybridClock, SkewGate};
+use crate::control::{Custody, HybridClock, SkewGate};
 use crate::io::{
     DiskFault, HaltReason, Input, Output, Outputs, PersistToken, RequestId, Role, Status,
 };
 use crate::journal::{Recovered, Writer};
 use crate::ledger::Ledger;
 use crate::ledger::store::{LedgerStore, StoreError};
-use crate::merge;
 use crate::session::Sessions;
 use crate::sometimes;
 use crate::time::{Monotonic, Now};
-use billing_wire::{Frontier, Hlc, NodeId, Query, QueryResult, RecordView, RegionId};
+use billing_wire::{Frontier, Hlc, NodeId, Query, QueryResult, RegionId};
+use closing::Outlook;
 use desk::Desk;
+use grades::Reach;
 
 /// A leader gives up when its disk owes it an answer for longer than so many election timeouts:
 /// long enough for a slow disk to be no reason, short enough for writes to go on within 3 s.
@@ -48,6 +52,11 @@ pub struct Node {
     was_leader: bool,
     /// Highest term among the entries of the own region log that this life has folded.
     folded_term: u64,
+    /// What the region logs say of themselves, in order; read in a cluster of several regions.
+    custodies: Vec<Custody>,
+    /// How far entries were safe when answers were last looked through.
+    reached: Reach,
+    outlook: Outlook,
     stopping: bool,
     halted: bool,
 }
@@ -107,6 +116,9 @@ impl Node {
             heard_leader_at: now.monotonic,
             was_leader: false,
             folded_term: 0,
+            custodies: vec![Custody::default(); config.genesis.regions.len()],
+            reached: Reach::default(),
+            outlook: Outlook::default(),
             stopping: false,
             halted: false,
             config,
@@ -240,51 +252,10 @@ impl Node {
         if self.was_leader && !leads {
             self.drop_queued(now, out);
         }
-        self.was_leader = leads;
-    }
-
-    /// Folds what is committed, in merged order; answers whoever waits for it.
-    fn fold(&mut self, now: Now, out: &mut Outputs) -> bool {
-        let mut folded = false;
-        while let Some(region) = self.next_to_fold() {
-            let index = self.ledger.frontier().of(region) + 1;
-            let slot = self.logs[usize::from(region.0)].window().get(index);
-            let bytes = slot.expect("a committed entry is in the window").bytes.clone();
-            let Ok(view) = RecordView::decode(&bytes) else {
-                panic!("record {index} of region {region} was verified when it came in");
-            };
-            if self.ledger.apply(&view).is_err() {
-                self.halt(HaltReason::Ledger, out);
-                return false;
-            }
-            // Nothing can come before it any more (see `merge`), so it is final.
-            let by_clock = canary!("watermark-follows-the-clock");
-            let watermark = if by_clock { Hlc::from_ms(now.wall.ms()) } else { view.header.hlc };
-            self.ledger.set_watermark(watermark);
-            self.answer_folded(now, &view, out);
-            if self.halted {
-                return false;
-            }
-            if region == self.region && view.header.term > self.folded_term {
-                self.folded_term = view.header.term;
-                self.answer_overtaken(now, view.header.term, out);
-            }
-            folded = true;
+        if leads && !self.was_leader {
+            self.outlook = Outlook::of_new_leader(now.monotonic);
         }
-        folded
-    }
-
-    fn next_to_fold(&self) -> Option<RegionId> {
-        let frontier = self.ledger.frontier();
-        merge::next(self.logs.iter().zip(0..).map(|(log, place)| {
-            let region = RegionId(place);
-            let index = frontier.of(region) + 1;
-            if index > log.committed() {
-                return None;
-            }
-            let hlc = log.window().get(index)?.header.hlc;
-            Some(merge::Head { hlc, region })
-        }))
+        self.was_leader = leads;
     }
 
     fn start_persist(&mut self, now: Now, out: &mut Outputs) {
@@ -312,7 +283,10 @@ impl Node {
         if is_due {
             self.committing_ledger = true;
             self.ledger_committed_at = now.monotonic;
+            // The database holds what is final and nothing else.
+            self.ledger.rewind();
             out.push(Output::CommitLedger(self.ledger.take_batch()));
+            self.fold(now, out);
         }
     }
 
@@ -334,13 +308,24 @@ impl Node {
         self.ledger.frontier()
     }
 
-    /// What the node says of itself.
-    pub fn status(&self) -> Status {
-        let own = self.own_log();
+    /// Committed entries per region.
+    pub fn committed(&self) -> Frontier {
         let mut committed = Frontier::default();
         for (log, place) in self.logs.iter().zip(0..) {
             committed.set(RegionId(place), log.committed());
         }
+        committed
+    }
+
+    /// Whether something that a client submitted is committed and not final yet.
+    fn is_unfinal(&self) -> bool {
+        let watermark = self.ledger.watermark();
+        self.custodies.iter().any(|custody| custody.last_submissions > watermark)
+    }
+
+    /// What the node says of itself.
+    pub fn status(&self) -> Status {
+        let own = self.own_log();
         let folded = self.ledger.frontier();
         let last_folded = own.window().get(folded.of(self.region));
         Status {
@@ -350,13 +335,21 @@ impl Node {
             term: own.term(),
             last_index: own.window().last_index(),
             durable_index: self.writer.durable_index(self.region),
-            committed,
+            committed: self.committed(),
+            is_unfinal: self.is_unfinal(),
+            mode: self.custodies[usize::from(self.region.0)].mode,
+            exposure: self.exposure(),
             folded,
             folded_term: last_folded.map_or(0, |last| last.header.term),
             watermark: self.ledger.watermark(),
             outcome_chain: self.ledger.outcome_chain(),
             state_hash: self.ledger.state_hash(),
         }
+    }
+
+    /// Last index of a region log in memory; 0 when there is no such log.
+    pub fn last_index(&self, region: RegionId) -> u64 {
+        self.logs.get(usize::from(region.0)).map_or(0, |log| log.window().last_index())
     }
 
     /// The encoded record of a region log, durable or not; for inspection.
@@ -377,9 +370,11 @@ impl Node {
         self.ledger.query(query)
     }
 
-    /// Stamp of the last record of the own log; `ZERO` when it is empty.
+    /// Highest stamp of any region log that this node holds, committed or not: the clock moves
+    /// with what it receives (billing.md §2). `ZERO` when all are empty.
     fn last_stamp(&self) -> Hlc {
-        self.own_log().window().last().map_or(Hlc::ZERO, |last| last.hlc)
+        let last = |log: &RegionLog| log.window().last().map(|last| last.hlc);
+        self.logs.iter().filter_map(last).max().unwrap_or(Hlc::ZERO)
     }
 }
 

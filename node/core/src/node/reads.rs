@@ -23,7 +23,7 @@ impl Node {
                 return;
             }
         };
-        let mut frontier = self.ledger.frontier();
+        let mut frontier = self.ledger.shown();
         if canary!("reply-ahead-of-frontier") {
             frontier.set(self.region, self.own_log().window().last_index());
         }
@@ -48,7 +48,7 @@ impl Node {
             frontier.join(&seen.frontier),
             watermark.max(seen.watermark),
         );
-        let provisional = self.logs.len() > 1;
+        let provisional = self.ledger.is_provisional();
         let answer =
             ReadAnswer { result, frontier, watermark, provisional, stale_ms, session_gap, token };
         out.push(Output::AnswerRead { request, answer: Box::new(answer) });

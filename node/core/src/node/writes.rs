@@ -11,13 +11,13 @@ use crate::canary;
 use crate::consensus::Consensus;
 use crate::io::{HaltReason, Outputs, RequestId, Role};
 use crate::ledger::{Operation, admission};
-use crate::session::{Pending, Stage, Waiter};
+use crate::session::{Pending, Released, Stage, Waiter};
 use crate::sometimes;
 use crate::time::Now;
 use billing_wire::answer::Unavailable;
 use billing_wire::{
     Command, Disposition, FrameKind, Grade, Hash, NodeId, OpId, Position, Receipt, Record,
-    RecordHeader, RecordKind, RecordView, Submission, Token, WriteAnswer, WriteOptions,
+    RecordHeader, RecordKind, RecordView, RegionMode, Submission, Token, WriteAnswer, WriteOptions,
 };
 use bytes::Bytes;
 
@@ -46,7 +46,7 @@ impl Node {
         if self.settle_at_once(now, submission.op_id, &fingerprint, waiter, out) {
             return;
         }
-        if let Some(reason) = self.refuses_writes() {
+        if let Some(reason) = self.refuses_writes(options) {
             answer_client(request, unavailable(reason), out);
             return;
         }
@@ -69,13 +69,17 @@ impl Node {
         }
     }
 
-    fn refuses_writes(&self) -> Option<Unavailable> {
+    fn refuses_writes(&self, options: WriteOptions) -> Option<Unavailable> {
         if self.stopping {
             return Some(Unavailable::Stopping);
         }
         if self.sessions.len() >= self.config.in_flight_max {
             sometimes!("write-shed");
             return Some(Unavailable::Overloaded);
+        }
+        if self.cannot_reach(options) {
+            sometimes!("write-fails-fast");
+            return Some(Unavailable::GradeUnreachable);
         }
         None
     }
@@ -172,7 +176,7 @@ impl Node {
             sometimes!("frame-refused");
             return;
         }
-        match self.refuses_writes() {
+        match self.refuses_writes(options) {
             Some(reason) => self.answer(now, waiter, unavailable(reason), out),
             None => self.accept(now, submission, fingerprint, waiter, out),
         }
@@ -198,19 +202,36 @@ impl Node {
     /// shares the next one.
     pub(super) fn propose(&mut self, now: Now) -> bool {
         let own = self.own_log();
-        let may = self.sessions.has_queued()
-            && self.persist.is_none()
+        let may = self.persist.is_none()
             && own.role() == Role::Leader
             && own.uncommitted() < self.config.uncommitted_entries_max as u64
             && !self.skew.is_off(now);
         if !may {
             return false;
         }
-        let term = own.term();
+        if let Some((kind, mode)) = self.own_accord(now) {
+            return self.append(now, kind, mode, Vec::new());
+        }
+        if !self.sessions.has_queued() {
+            return false;
+        }
+        let term = self.own_log().term();
         let batch = self.sessions.take_queued(self.config.batch_submissions_max, term);
         if batch.len() > 1 {
             sometimes!("batch-of-many");
         }
+        self.append(now, RecordKind::Submissions, self.logged_mode(), batch)
+    }
+
+    /// Proposes an entry for the end of the own region log.
+    fn append(
+        &mut self,
+        now: Now,
+        kind: RecordKind,
+        mode: RegionMode,
+        batch: Vec<Submission>,
+    ) -> bool {
+        let term = self.own_log().term();
         let own = self.own_log();
         let last = own.window().last().copied();
         let index = last.map_or(0, |last| last.index) + 1;
@@ -218,19 +239,23 @@ impl Node {
         let incarnation = members.incarnation;
         let hlc = self.clock.stamp(self.last_stamp(), now.wall);
         let header = RecordHeader {
-            kind: RecordKind::Submissions,
+            kind,
             region: self.region,
             incarnation,
             index,
             term,
             hlc,
+            geo_index: self.geo_live(),
+            mode,
             prev_hash: last.map_or([0; 32], |last| last.hash),
             hash: [0; 32],
         };
         let mut record = Record { header, submissions: batch };
         let bytes = Bytes::from(record.encode());
         let accepted = self.logs[usize::from(self.region.0)].propose(bytes);
-        if !accepted {
+        if accepted {
+            self.outlook.appended_at = now.monotonic;
+        } else {
             self.sessions.put_back(record.submissions);
         }
         accepted
@@ -289,7 +314,7 @@ impl Node {
         }
     }
 
-    fn receipt(
+    pub(super) fn receipt(
         &self,
         op_id: OpId,
         known: &Operation,
@@ -298,11 +323,12 @@ impl Node {
     ) -> Receipt {
         // One region has no geo grade; what is folded there is final (billing.md §3).
         let grade = match options.min_durability {
+            _ if self.logs.len() > 1 => self.grade_now(known.position),
             Some(Grade::Final) => Grade::Final,
             _ => Grade::Region,
         };
         let secret = &self.config.genesis.secret;
-        let token = Token::sign(secret, self.ledger.frontier(), self.ledger.watermark());
+        let token = Token::sign(secret, self.ledger.shown(), self.ledger.watermark());
         let (mut disposition, position) = (known.disposition, known.position);
         if canary!("new-receipt-says-applied") && !replayed {
             disposition = Disposition::Applied;
@@ -313,7 +339,13 @@ impl Node {
         Receipt { op_id, grade, disposition, position, replayed, token }
     }
 
-    fn answer(&mut self, now: Now, waiter: Waiter, answer: WriteAnswer, out: &mut Outputs) {
+    pub(super) fn answer(
+        &mut self,
+        now: Now,
+        waiter: Waiter,
+        answer: WriteAnswer,
+        out: &mut Outputs,
+    ) {
         match waiter {
             Waiter::Client { request, .. } => answer_client(request, answer, out),
             Waiter::Follower { node, sequence, .. } => {
@@ -328,7 +360,15 @@ impl Node {
     }
 
     pub(super) fn expire_writes(&mut self, now: Now, out: &mut Outputs) {
-        while let Some(pending) = self.sessions.expire(now.monotonic) {
+        while let Some((op_id, pending)) = self.sessions.expire(now.monotonic) {
+            if let Some(position) = pending.place {
+                // It is logged, so no error may suggest that it is not: the grade that it has.
+                sometimes!("grade-timed-out");
+                let Pending { fingerprint, waiters, .. } = pending;
+                let released = Released { fingerprint, position, waiters };
+                self.answer_placed(now, op_id, &released, out);
+                continue;
+            }
             let answer = match pending.stage {
                 Stage::Queued => unavailable(Unavailable::Overloaded),
                 Stage::Proposed { .. } => {

@@ -3,11 +3,11 @@
 
 mod pending;
 
-pub use pending::{Pending, Stage, Waiter};
+pub use pending::{Pending, Released, Stage, Waiter};
 
 use crate::sometimes;
 use crate::time::Monotonic;
-use billing_wire::{Hash, NodeId, OpId, Submission};
+use billing_wire::{Hash, NodeId, OpId, Position, Submission, WriteOptions};
 use std::collections::{BTreeMap, VecDeque};
 
 /// Every write that this node owes an answer for.
@@ -23,6 +23,9 @@ pub struct Sessions {
     next_forward: u64,
     /// Number behind the highest of the forwards that came in, by follower and its life.
     heard: BTreeMap<(NodeId, u64), u64>,
+    /// Operations that were folded and wait for their grade, in the order of the fold.
+    placed: Vec<OpId>,
+    has_new_places: bool,
 }
 
 /// Bits of a forward's number that count; those above are drawn anew in each life of a follower.
@@ -40,6 +43,8 @@ impl Sessions {
             forwards: BTreeMap::new(),
             next_forward: seed << COUNTING_BITS,
             heard: BTreeMap::new(),
+            placed: Vec::new(),
+            has_new_places: false,
         }
     }
 
@@ -156,6 +161,48 @@ impl Sessions {
         if waits { self.finish(op_id) } else { None }
     }
 
+    /// A submission was folded and is not answered yet: notes where it stands. A provisional fold
+    /// may note it again.
+    pub fn place(&mut self, op_id: OpId, fingerprint: &Hash, position: Position) {
+        let Some(pending) = self.in_flight.get_mut(&op_id) else { return };
+        if pending.fingerprint == *fingerprint && pending.place.is_none() {
+            pending.place = Some(position);
+            self.placed.push(op_id);
+            self.has_new_places = true;
+        }
+    }
+
+    /// Whether something was placed since [`Self::placed`] was last asked.
+    pub fn has_new_places(&self) -> bool {
+        self.has_new_places
+    }
+
+    /// Operations that wait for their grade.
+    pub fn placed(&mut self) -> Vec<OpId> {
+        self.has_new_places = false;
+        self.placed.retain(|op_id| self.in_flight.contains_key(op_id));
+        self.placed.clone()
+    }
+
+    /// Takes out the waiters of an operation that `may_leave` lets go.
+    pub fn release(
+        &mut self,
+        op_id: OpId,
+        may_leave: impl Fn(WriteOptions, Position) -> bool,
+    ) -> Option<Released> {
+        let pending = self.in_flight.get_mut(&op_id)?;
+        let position = pending.place?;
+        let (waiters, stay): (Vec<Waiter>, Vec<Waiter>) = std::mem::take(&mut pending.waiters)
+            .into_iter()
+            .partition(|waiter| may_leave(waiter.options(), position));
+        let fingerprint = pending.fingerprint;
+        pending.waiters = stay;
+        if pending.waiters.is_empty() {
+            self.finish(op_id);
+        }
+        (!waiters.is_empty()).then_some(Released { fingerprint, position, waiters })
+    }
+
     /// The operation's forward was answered: takes it out.
     pub fn finish(&mut self, op_id: OpId) -> Option<Pending> {
         let pending = self.in_flight.remove(&op_id)?;
@@ -176,7 +223,7 @@ impl Sessions {
     }
 
     /// Takes out one operation that waited too long.
-    pub fn expire(&mut self, now: Monotonic) -> Option<Pending> {
+    pub fn expire(&mut self, now: Monotonic) -> Option<(OpId, Pending)> {
         while let Some((deadline, op_id)) = self.deadlines.front().copied() {
             if deadline > now {
                 return None;
@@ -188,7 +235,7 @@ impl Sessions {
                 if pending.as_ref().is_some_and(|p| p.stage == Stage::Queued) {
                     self.queue.retain(|submission| submission.op_id != op_id);
                 }
-                return pending;
+                return pending.map(|pending| (op_id, pending));
             }
         }
         None

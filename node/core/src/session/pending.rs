@@ -3,7 +3,7 @@
 use crate::canary;
 use crate::io::RequestId;
 use crate::time::Monotonic;
-use billing_wire::{Hash, NodeId, WriteOptions};
+use billing_wire::{Hash, NodeId, Position, WriteOptions};
 
 /// Who wants the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,17 +75,30 @@ pub struct Pending {
     pub stage: Stage,
     /// When it is answered `Unknown`.
     pub deadline: Monotonic,
+    /// Where it stands in the log, once it was folded and waits for its grade.
+    pub place: Option<Position>,
+}
+
+/// Waiters of a folded submission whose grade is reached.
+#[derive(Debug)]
+pub struct Released {
+    /// What they submitted.
+    pub fingerprint: Hash,
+    /// Where it stands.
+    pub position: Position,
+    /// Who they are.
+    pub waiters: Vec<Waiter>,
 }
 
 impl Pending {
     /// An operation with its first waiter.
     pub fn new(fingerprint: Hash, waiter: Waiter, stage: Stage, deadline: Monotonic) -> Self {
-        Self { fingerprint, waiters: vec![waiter], stage, deadline }
+        Self { fingerprint, waiters: vec![waiter], stage, deadline, place: None }
     }
 
     /// Whether its place in the log could only have been in a term before this one.
     pub fn is_of_before(&self, term: u64) -> bool {
         let too_early = u64::from(canary!("overtaken-one-term-early"));
-        self.stage.term().is_some_and(|own| own < term + too_early)
+        self.place.is_none() && self.stage.term().is_some_and(|own| own < term + too_early)
     }
 }

@@ -1,0 +1,87 @@
+//! What a leader logs of its own accord (billing.md §2, §3): `CloseTs`, so that its silence does
+//! not hold up the others and its geo index becomes known, and `ModeChanged`, when the other
+//! regions are out of reach or back.
+
+use super::Node;
+use crate::consensus::Consensus;
+use crate::control::watermark;
+use crate::sometimes;
+use crate::time::{Monotonic, Now};
+use billing_wire::{LogIndex, RecordKind, RegionMode};
+
+/// A learner that lacks so many entries at most is caught up.
+const CAUGHT_UP_ENTRIES: LogIndex = 64;
+
+/// What a leader has seen of the other regions since it leads.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Outlook {
+    /// The geo index when it last moved, and since when it has not although it should.
+    geo: LogIndex,
+    stalled_since: Option<Monotonic>,
+    /// Since when two of three learners of another region are caught up.
+    well_since: Option<Monotonic>,
+    /// When this leader last appended.
+    pub(super) appended_at: Monotonic,
+}
+
+impl Outlook {
+    /// A leader that was just elected has seen nothing yet.
+    pub(super) fn of_new_leader(now: Monotonic) -> Self {
+        Self { appended_at: now, ..Self::default() }
+    }
+}
+
+impl Node {
+    /// What the leader of the own region log should append without being asked.
+    pub(super) fn own_accord(&mut self, now: Now) -> Option<(RecordKind, RegionMode)> {
+        if self.logs.len() == 1 {
+            return None;
+        }
+        let mode = self.look_out(now);
+        if mode != self.logged_mode() {
+            sometimes!("mode-changed");
+            return Some((RecordKind::ModeChanged, mode));
+        }
+        let silent = now.monotonic.ms_since(self.outlook.appended_at) >= self.config.close_ts_ms;
+        let final_up_to = watermark(&self.custodies);
+        let waits = self.custodies.iter().any(|custody| custody.last_submissions > final_up_to);
+        (silent && waits).then_some((RecordKind::CloseTs, mode))
+    }
+
+    /// The mode of the last entry of the own log, committed or not.
+    pub(super) fn logged_mode(&self) -> RegionMode {
+        self.own_log().window().last().map_or(RegionMode::Geo, |last| last.mode)
+    }
+
+    /// The mode that the region should be in.
+    fn look_out(&mut self, now: Now) -> RegionMode {
+        let geo = self.geo_live();
+        let committed = self.own_log().committed();
+        let is_well = self.own_log().geo_matched() + CAUGHT_UP_ENTRIES >= committed;
+        let mode = self.logged_mode();
+        let outlook = &mut self.outlook;
+        if geo >= committed {
+            outlook.stalled_since = None;
+        } else if geo > outlook.geo || outlook.stalled_since.is_none() {
+            outlook.stalled_since = Some(now.monotonic);
+        }
+        outlook.geo = geo;
+        if is_well {
+            outlook.well_since.get_or_insert(now.monotonic);
+        } else {
+            outlook.well_since = None;
+        }
+        let lasted = |since: Option<Monotonic>, limit_ms: u64| {
+            since.is_some_and(|since| now.monotonic.ms_since(since) > limit_ms)
+        };
+        match mode {
+            RegionMode::Geo if lasted(outlook.stalled_since, self.config.geo_timeout_ms) => {
+                RegionMode::Degraded
+            }
+            RegionMode::Degraded if lasted(outlook.well_since, self.config.geo_return_ms) => {
+                RegionMode::Geo
+            }
+            mode => mode,
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Answers by grade in a cluster of several regions (billing.md §3): a write that was folded waits
+//! until its entry is as durable as its client asked for, or its region gives up waiting.
+
+use super::Node;
+use crate::consensus::Consensus;
+use crate::io::{HaltReason, Outputs, Role};
+use crate::session::Waiter;
+use crate::sometimes;
+use crate::time::Now;
+use billing_wire::{
+    Grade, Hlc, LogIndex, OnUnmet, OpId, RecordView, RegionMode, WriteAnswer, WriteOptions,
+};
+
+/// How far the entries of the own region log are safe, as this node knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Reach {
+    /// Geo-durable up to this index.
+    geo: LogIndex,
+    /// Final up to this stamp.
+    watermark: Hlc,
+    /// Other regions are out of reach and nobody waits for them.
+    is_degraded: bool,
+}
+
+impl Reach {
+    fn grade(&self, index: LogIndex, hlc: Hlc) -> Grade {
+        if hlc <= self.watermark {
+            Grade::Final
+        } else if index <= self.geo {
+            Grade::Geo
+        } else {
+            Grade::Region
+        }
+    }
+
+    /// Whether an entry of this grade may be answered now.
+    fn releases(&self, grade: Grade, options: WriteOptions) -> bool {
+        grade >= options.min_durability.unwrap_or(Grade::Geo) || self.is_degraded
+    }
+}
+
+impl Node {
+    /// Notes where the submissions of a record of the own region stand; their waiters are
+    /// answered when their grade is reached.
+    pub(super) fn place_folded(&mut self, view: &RecordView<'_>) {
+        if view.header.region != self.region || self.sessions.is_empty() {
+            return;
+        }
+        for submission in view.submissions().flatten() {
+            let position = view.header.position(submission.offset);
+            self.sessions.place(submission.op_id, &submission.fingerprint, position);
+        }
+    }
+
+    /// Answers whoever waits for a grade that is reached now.
+    pub(super) fn answer_reached(&mut self, now: Now, out: &mut Outputs) {
+        let reach = self.reach();
+        if !self.sessions.has_new_places() && reach == self.reached {
+            return;
+        }
+        self.reached = reach;
+        for op_id in self.sessions.placed() {
+            let Ok(known) = self.ledger.operation(op_id) else {
+                self.halt(HaltReason::Ledger, out);
+                return;
+            };
+            // The same operation may have been submitted in another region before: the answer
+            // names that place, so it too must be safe.
+            let named = known.map_or(Grade::Region, |known| self.grade_now(known.position));
+            let Some(released) = self.sessions.release(op_id, |options, position| {
+                let own = reach.grade(position.index, position.hlc);
+                reach.releases(own.min(named), options)
+            }) else {
+                continue;
+            };
+            self.answer_placed(now, op_id, &released, out);
+        }
+    }
+
+    /// Answers waiters of an operation that is in the log, with the grade that it has.
+    pub(super) fn answer_placed(
+        &mut self,
+        now: Now,
+        op_id: OpId,
+        released: &crate::session::Released,
+        out: &mut Outputs,
+    ) {
+        let Ok(known) = self.ledger.operation(op_id) else {
+            self.halt(HaltReason::Ledger, out);
+            return;
+        };
+        let known = known.expect("a folded submission has its row");
+        for waiter in &released.waiters {
+            let answer = if known.fingerprint == released.fingerprint {
+                let replayed = known.position != released.position;
+                let receipt = self.receipt(op_id, &known, replayed, waiter.options());
+                note_grade(receipt.grade, *waiter);
+                WriteAnswer::Done(receipt)
+            } else {
+                WriteAnswer::Conflict { op_id }
+            };
+            self.answer(now, *waiter, answer, out);
+        }
+    }
+
+    /// How far entries of the own region log are safe. The leader knows more than its log says.
+    fn reach(&self) -> Reach {
+        let custody = &self.custodies[usize::from(self.region.0)];
+        Reach {
+            geo: custody.geo_index.max(self.geo_live()),
+            watermark: self.ledger.watermark(),
+            is_degraded: custody.mode == RegionMode::Degraded,
+        }
+    }
+
+    /// Committed entries of the own region that are not known to be geo-durable.
+    pub(super) fn exposure(&self) -> u64 {
+        match self.logs.len() {
+            1 => 0,
+            _ => self.own_log().committed().saturating_sub(self.reach().geo),
+        }
+    }
+
+    /// The grade that an operation has now, for a replayed answer.
+    pub(super) fn grade_now(&self, position: billing_wire::Position) -> Grade {
+        let own = position.region == self.region;
+        let reach = self.reach();
+        let custody = &self.custodies[usize::from(position.region.0)];
+        let geo = if own { reach.geo } else { custody.geo_index };
+        Reach { geo, ..reach }.grade(position.index, position.hlc)
+    }
+
+    /// Up to here the own region log is geo-durable, as its leader knows from its learners.
+    pub(super) fn geo_live(&self) -> LogIndex {
+        match self.own_log().role() {
+            Role::Leader => self.own_log().geo_durable(),
+            Role::Follower | Role::Candidate | Role::Learner => 0,
+        }
+    }
+
+    /// Whether a write that insists on its grade must be refused before it is appended.
+    pub(super) fn cannot_reach(&self, options: WriteOptions) -> bool {
+        let wanted = options.min_durability.unwrap_or(Grade::Geo);
+        self.logs.len() > 1
+            && options.on_unmet == OnUnmet::FailFast
+            && wanted > Grade::Region
+            && self.custodies[usize::from(self.region.0)].mode == RegionMode::Degraded
+    }
+}
+
+fn note_grade(grade: Grade, waiter: Waiter) {
+    match grade {
+        Grade::Region if waiter.options().min_durability == Some(Grade::Region) => {}
+        Grade::Region => sometimes!("answered-below-its-grade"),
+        Grade::Geo => sometimes!("answered-geo"),
+        Grade::Final => sometimes!("answered-final"),
+    }
+}
