@@ -8,7 +8,7 @@
 //! here takes synced data away, so every combination of faults is fair, power cuts of all nodes
 //! at once included. What makes progress impossible ends with the safety phase.
 
-use crate::scenario::{FaultDraw, FaultKind, Scenario};
+use crate::scenario::{Cluster, FaultDraw, FaultKind, Scenario};
 use crate::seed::{Purpose, Stream};
 use billsim_record::plan::PLAN_FORMAT;
 use billsim_record::{Fault, FaultPlan, NodeNumber, PlannedFault, Target};
@@ -56,6 +56,16 @@ pub enum PlanError {
         kind: &'static str,
         /// The node.
         node: NodeNumber,
+    },
+    /// Regions that do not exist, or one and the same.
+    #[error("fault {place} ({kind}) needs two of the {regions} regions, numbered from 0")]
+    Regions {
+        /// Which fault, from 0.
+        place: usize,
+        /// Its kind.
+        kind: &'static str,
+        /// Regions of the cluster.
+        regions: u8,
     },
     /// A strength that means nothing.
     #[error("fault {place} ({kind}) has intensity {found}, {low} to {high} {unit} expected")]
@@ -108,7 +118,7 @@ pub fn draw(scenario: &Scenario, seed: u64) -> FaultPlan {
 ///
 /// # Errors
 /// The first fault that cannot be injected. Faults may overlap.
-pub fn check(plan: &FaultPlan, nodes: u8) -> Result<(), PlanError> {
+pub fn check(plan: &FaultPlan, cluster: &Cluster) -> Result<(), PlanError> {
     if plan.format != PLAN_FORMAT {
         return Err(PlanError::Format { found: plan.format });
     }
@@ -119,7 +129,7 @@ pub fn check(plan: &FaultPlan, nodes: u8) -> Result<(), PlanError> {
             return Err(PlanError::Order { place, kind, at_ms: planned.at_ms });
         }
         before = planned.at_ms;
-        check_target(place, &planned.fault, nodes)?;
+        check_target(place, &planned.fault, cluster)?;
         check_strength(place, planned)?;
     }
     Ok(())
@@ -144,6 +154,7 @@ pub fn kind_of(fault: &Fault) -> FaultKind {
         Fault::ClientCut { .. } => FaultKind::ClientCut,
         Fault::SlowDisk { .. } => FaultKind::SlowDisk,
         Fault::DiskStall { .. } => FaultKind::DiskStall,
+        Fault::RegionCut { .. } => FaultKind::RegionCut,
         Fault::WriteFails { .. } => FaultKind::WriteFails,
         Fault::SyncFails { .. } => FaultKind::SyncFails,
         Fault::ClockOffset { .. } => FaultKind::ClockOffset,
@@ -167,6 +178,7 @@ fn purpose(kind: FaultKind) -> Purpose {
         | K::BitFlip
         | K::SlowLink
         | K::Cut
+        | K::RegionCut
         | K::Isolate
         | K::ClientCut => Purpose::Net,
     }
@@ -192,7 +204,11 @@ fn draw_kind(
         let strength = settings.intensity.map_or(0, |i| i.log_uniform(stream));
         let nodes = scenario.cluster.nodes();
         let mut add = |fault| faults.push(PlannedFault { at_ms, for_ms, fault });
-        if kind.is_of_a_link() {
+        if kind == FaultKind::RegionCut {
+            for (from_region, to_region) in region_links(stream, scenario.cluster.regions) {
+                add(Fault::RegionCut { from_region, to_region });
+            }
+        } else if kind.is_of_a_link() {
             for (from, to) in links(stream, nodes) {
                 add(of_link(kind, from, to, strength));
             }
@@ -222,6 +238,16 @@ fn links(stream: &mut Stream, nodes: u8) -> Vec<(NodeNumber, NodeNumber)> {
             let all = each().flat_map(|from| each().map(move |to| (from, to)));
             all.filter(|(from, to)| from != to).collect()
         }
+    }
+}
+
+/// Which regions are cut off from which: one direction, or both.
+fn region_links(stream: &mut Stream, regions: u8) -> Vec<(u8, u8)> {
+    let a = stream.below(regions.into()) as u8;
+    let b = (a + 1 + stream.below(u64::from(regions) - 1) as u8) % regions;
+    match stream.below(4) {
+        0 => vec![(a, b)],
+        _ => vec![(a, b), (b, a)],
     }
 }
 
@@ -264,14 +290,19 @@ fn of_node(kind: FaultKind, node: NodeNumber, strength: u64, sign: i32) -> Fault
     }
 }
 
-fn check_target(place: usize, fault: &Fault, nodes: u8) -> Result<(), PlanError> {
+fn check_target(place: usize, fault: &Fault, cluster: &Cluster) -> Result<(), PlanError> {
     let kind = fault.kind();
+    let (nodes, regions) = (cluster.nodes(), cluster.regions);
     let exists = |node: NodeNumber| match node.slot() < usize::from(nodes) {
         true => Ok(()),
         false => Err(PlanError::Node { place, kind, node, last: nodes }),
     };
     match fault.target() {
         Target::All => Ok(()),
+        Target::Regions(from, to) => {
+            let known = from != to && from.max(to) < regions;
+            if known { Ok(()) } else { Err(PlanError::Regions { place, kind, regions }) }
+        }
         Target::Node(node) => exists(node),
         Target::Link(from, to) if from == to => Err(PlanError::OwnLink { place, kind, node: to }),
         Target::Link(from, to) => exists(from).and(exists(to)),
@@ -297,6 +328,7 @@ fn check_strength(place: usize, planned: &PlannedFault) -> Result<(), PlanError>
         | Fault::PowerCutAll
         | Fault::Pause { .. }
         | Fault::Cut { .. }
+        | Fault::RegionCut { .. }
         | Fault::Isolate { .. }
         | Fault::ClientCut { .. }
         | Fault::DiskStall { .. }

@@ -4,13 +4,11 @@
 use billing_core::ledger::Ledger;
 use billing_core::ledger::store::{LedgerStore, StoreError, Table};
 use billing_shell::Replica;
-use billing_wire::{RecordView, RegionId};
+use billing_wire::{Hlc, RecordView, RegionId};
 use billsim_oracle::LedgerView;
 
 /// Rows that the fold may keep: all of them.
 const CACHE_ROWS: usize = usize::MAX;
-/// The region log that a one-region cluster has.
-const REGION: RegionId = RegionId(0);
 
 /// A database that never holds anything.
 struct NoStore;
@@ -57,12 +55,38 @@ pub(crate) fn resume(replica: &Replica) -> Result<LedgerView, String> {
 
 fn fold_on(replica: &Replica, store: Box<dyn LedgerStore>) -> Result<LedgerView, StoreError> {
     let mut ledger = Ledger::open(CACHE_ROWS, store)?;
-    for index in ledger.frontier().of(REGION) + 1..=replica.status().folded.of(REGION) {
-        let bytes = replica.node().record(REGION, index).expect("a folded record is kept");
-        let view = RecordView::decode(bytes).expect("a folded record verifies");
-        ledger.apply(&view)?;
+    let (from, to) = (ledger.frontier(), replica.status().folded);
+    let mut records = Vec::new();
+    for (region, last) in (0_u8..).map(RegionId).zip(to.0) {
+        for index in from.of(region) + 1..=last {
+            let bytes = replica.node().record(region, index).expect("a folded record is kept");
+            records.push(RecordView::decode(bytes).expect("a folded record verifies"));
+        }
+    }
+    records.sort_by_key(|view| (view.header.hlc, view.header.region, view.header.index));
+    for view in &records {
+        ledger.apply(view)?;
         ledger.set_watermark(view.header.hlc);
+    }
+    if to.0[1..].iter().any(|last| *last > 0) {
+        ledger.set_watermark(geo_watermark(replica));
     }
     let (state_hash, outcome_chain) = (ledger.state_hash(), ledger.outcome_chain());
     Ok(LedgerView { state_hash, outcome_chain, watermark: ledger.watermark() })
+}
+
+/// The finality watermark of several regions, read from the headers of all committed records: the
+/// lowest of the stamps up to which each region says that its log is geo-durable.
+fn geo_watermark(replica: &Replica) -> Hlc {
+    let committed = replica.status().committed;
+    let of_region = |(region, last): (RegionId, u64)| {
+        let header = |index| {
+            let bytes = replica.node().record(region, index)?;
+            RecordView::decode(bytes).ok().map(|view| view.header)
+        };
+        let geo = (1..=last).filter_map(header).map(|header| header.geo_index).max()?;
+        header(geo).map(|header| header.hlc)
+    };
+    let regions = (0_u8..).map(RegionId).zip(committed.0).filter(|(_, last)| *last > 0);
+    regions.map(|region| of_region(region).unwrap_or(Hlc::ZERO)).min().unwrap_or(Hlc::ZERO)
 }

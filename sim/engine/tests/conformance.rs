@@ -119,16 +119,14 @@ impl Wire for Simulated {
 
 #[test]
 fn the_simulated_disk_conforms() {
-    for (name, case) in disk::CASES {
-        println!("{name}");
+    for (_, case) in disk::CASES {
         case(&empty_disk());
     }
 }
 
 #[test]
 fn the_simulated_network_conforms() {
-    for (name, case) in network::CASES {
-        println!("{name}");
+    for (_, case) in network::CASES {
         (0..SEEDS).for_each(|seed| case(&mut Simulated::new(seed)));
     }
 }

@@ -5,7 +5,7 @@ use billing_wire::{
     AccountId, AdjustmentReason, Command, Date, DenyReason, Disposition, Frontier, Hlc,
     Incarnation, LedgerCode, MeterId, MeterRead, OpId, OperationState, Position, Query,
     QueryResult, ReadQuality, Record, RecordHeader, RecordKind, RecordView, RedirectReason,
-    RegionId, ReversalReason, ServicePointId, Submission,
+    RegionId, RegionMode, ReversalReason, ServicePointId, Submission,
 };
 use proptest::prelude::*;
 
@@ -28,6 +28,8 @@ impl Books {
             index,
             term: 1,
             hlc: Hlc(index * 10),
+            geo_index: 0,
+            mode: RegionMode::Geo,
             prev_hash: [0; 32],
             hash: [0; 32],
         };

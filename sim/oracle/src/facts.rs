@@ -6,7 +6,7 @@ use crate::merge::MergeQueue;
 use billing_wire::limits::REGIONS_MAX;
 use billing_wire::{
     CommandClass, Disposition, Frontier, Genesis, Hash, Hlc, LogIndex, NodeId, OpId, Position,
-    Read, RecordHeader, RegionId, Submission,
+    Read, RecordHeader, RecordKind, RecordView, RegionId, Submission,
 };
 use billsim_model::Model;
 use std::collections::BTreeMap;
@@ -46,6 +46,8 @@ pub(crate) struct Operation {
     pub(crate) effect_at: Option<Position>,
     /// The first `final` answer of `GetOp`.
     pub(crate) told_final: Option<End>,
+    /// The body that a client was told is logged, before that was final.
+    pub(crate) told_logged: Option<Hash>,
 }
 
 impl Operation {
@@ -63,6 +65,7 @@ impl Operation {
             told: None,
             effect_at: None,
             told_final: None,
+            told_logged: None,
         }
     }
 
@@ -98,7 +101,11 @@ pub(crate) struct Call {
 #[derive(Debug, Default)]
 pub(crate) struct Log {
     pub(crate) hashes: Vec<Hash>,
+    /// The records themselves, in a cluster of several regions.
+    records: Vec<Vec<u8>>,
     pub(crate) last_hlc: Hlc,
+    /// Stamp of the last entry with submissions.
+    pub(crate) last_submissions: Hlc,
 }
 
 impl Log {
@@ -125,7 +132,10 @@ pub(crate) struct Facts {
     pub(crate) operations: BTreeMap<OpId, Operation>,
     pub(crate) calls: BTreeMap<CallId, Call>,
     acknowledged: [Option<Position>; REGIONS_MAX],
-    acknowledged_to: BTreeMap<u32, Position>,
+    /// Provisional answers so far.
+    pub(crate) provisional_answers: u64,
+    /// Per session and region: what a session did in another region is ordered by its token only.
+    acknowledged_to: BTreeMap<(u32, RegionId), Position>,
 }
 
 impl Facts {
@@ -139,6 +149,7 @@ impl Facts {
             operations: BTreeMap::new(),
             calls: BTreeMap::new(),
             acknowledged: [None; REGIONS_MAX],
+            provisional_answers: 0,
             acknowledged_to: BTreeMap::new(),
         }
     }
@@ -157,10 +168,40 @@ impl Facts {
         ends
     }
 
-    pub(crate) fn append(&mut self, header: &RecordHeader) {
+    /// Stamp of the last entry of any region log that carries submissions.
+    pub(crate) fn last_submissions(&self) -> Hlc {
+        self.logs.iter().map(|log| log.last_submissions).max().unwrap_or(Hlc::ZERO)
+    }
+
+    /// A model of the books at any frontier: every entry up to there in merged order. Folds all
+    /// of them, so this is for samples. `None` when an entry is not committed.
+    pub(crate) fn books_at(&self, frontier: &Frontier) -> Option<Model> {
+        let mut records = Vec::new();
+        for (log, last) in self.logs.iter().zip(frontier.0) {
+            for bytes in log.records.get(..usize::try_from(last).ok()?)? {
+                records.push(RecordView::decode(bytes).ok()?);
+            }
+        }
+        records.sort_by_key(|view| (view.header.hlc, view.header.region, view.header.index));
+        let mut model = Model::new();
+        for view in &records {
+            model.apply(view);
+        }
+        Some(model)
+    }
+
+    pub(crate) fn append(&mut self, record: &RecordView<'_>) {
+        let header = &record.header;
+        let keeps = self.genesis.regions.len() > 1;
         let log = &mut self.logs[usize::from(header.region.0)];
         log.hashes.push(header.hash);
         log.last_hlc = header.hlc;
+        if keeps {
+            log.records.push(record.bytes().to_vec());
+        }
+        if header.kind == RecordKind::Submissions {
+            log.last_submissions = header.hlc;
+        }
     }
 
     pub(crate) fn note_committed(&mut self, node: NodeId, header: &RecordHeader) {
@@ -209,7 +250,7 @@ impl Facts {
 
     fn note_call(&mut self, op_id: OpId, session: u32, region: RegionId) {
         let region_floor = self.acknowledged[usize::from(region.0)];
-        let session_floor = self.acknowledged_to.get(&session).copied();
+        let session_floor = self.acknowledged_to.get(&(session, region)).copied();
         let Some(known) = self.operations.get_mut(&op_id) else { return };
         known.calls += 1;
         if !known.invoked {
@@ -220,11 +261,24 @@ impl Facts {
         }
     }
 
+    /// Whether a receipt that names a watermark is about something final. In a cluster of one
+    /// region everything that is folded is.
+    pub(crate) fn is_settled(&self, place: Hlc, watermark: Hlc) -> bool {
+        self.genesis.regions.len() == 1 || place <= watermark
+    }
+
+    /// A client was told that this body is logged; where it ends up is not final yet.
+    pub(crate) fn note_provisional(&mut self, op_id: OpId, fingerprint: Hash) {
+        if let Some(known) = self.operations.get_mut(&op_id) {
+            known.told_logged.get_or_insert(fingerprint);
+        }
+    }
+
     /// A client has a receipt for this position.
     pub(crate) fn note_acknowledged(&mut self, session: u32, position: Position) {
         let Some(last) = self.acknowledged.get_mut(usize::from(position.region.0)) else { return };
         *last = (*last).max(Some(position));
-        let last = self.acknowledged_to.entry(session).or_insert(position);
+        let last = self.acknowledged_to.entry((session, position.region)).or_insert(position);
         *last = (*last).max(position);
     }
 }

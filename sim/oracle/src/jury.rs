@@ -191,6 +191,11 @@ impl Jury {
             let detail = format!("sent {op_id}, told of {}", receipt.op_id);
             ("receipt for another operation".to_owned(), detail)
         });
+        if !facts.is_settled(receipt.position.hlc, receipt.token.watermark) {
+            // Provisional: place and outcome may change until the watermark has passed them.
+            facts.note_provisional(op_id, *fingerprint);
+            return;
+        }
         i2_retries_agree::acknowledged(facts, verdicts, at, op_id, end);
         i1_effect_once::acknowledged(facts, verdicts, at, receipt);
         a9_one_disposition::acknowledged(facts, verdicts, at, op_id, end);
@@ -242,7 +247,7 @@ impl Jury {
         o2_copies_agree::first(verdicts, at, node, &record);
         d4_traces_to_a_client::committed(facts, verdicts, at, &record);
         d5_told_ends_stand::committed(facts, verdicts, at, &record);
-        facts.append(&record.header);
+        facts.append(&record);
         let model = &mut facts.model;
         facts.merge.push(&record, |record| {
             for outcome in model.apply(record) {

@@ -49,7 +49,7 @@ fn precedes_all(reached: &[Hlc], hlc: Hlc, region: RegionId) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use billing_wire::{Incarnation, Record, RecordHeader, RecordKind};
+    use billing_wire::{Incarnation, Record, RecordHeader, RecordKind, RegionMode};
 
     fn record(region: u8, index: LogIndex, hlc: u64) -> Vec<u8> {
         let header = RecordHeader {
@@ -59,6 +59,8 @@ mod tests {
             index,
             term: 1,
             hlc: Hlc(hlc),
+            geo_index: 0,
+            mode: RegionMode::Geo,
             prev_hash: [0; 32],
             hash: [0; 32],
         };

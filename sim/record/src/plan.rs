@@ -70,6 +70,8 @@ pub enum Target {
     Node(NodeNumber),
     /// What one node sends to another.
     Link(NodeNumber, NodeNumber),
+    /// What one region's nodes send to another's.
+    Regions(u8, u8),
 }
 
 impl Display for Target {
@@ -78,6 +80,7 @@ impl Display for Target {
             Self::All => out.write_str("all nodes"),
             Self::Node(node) => write!(out, "node {node}"),
             Self::Link(from, to) => write!(out, "link {from} to {to}"),
+            Self::Regions(from, to) => write!(out, "all links from region {from} to {to}"),
         }
     }
 }
@@ -171,6 +174,13 @@ pub enum Fault {
         /// Receiver.
         to: NodeNumber,
     },
+    /// Nothing gets from one region's nodes to another's; the other direction is not touched.
+    RegionCut {
+        /// Sending region, by its id, from 0.
+        from_region: u8,
+        /// Receiving region.
+        to_region: u8,
+    },
     /// Nothing gets from or to a node, clients included.
     Isolate {
         /// The node.
@@ -244,6 +254,7 @@ impl Fault {
             Self::BitFlip { .. } => "bit-flip",
             Self::SlowLink { .. } => "slow-link",
             Self::Cut { .. } => "cut",
+            Self::RegionCut { .. } => "region-cut",
             Self::Isolate { .. } => "isolate",
             Self::ClientCut { .. } => "client-cut",
             Self::SlowDisk { .. } => "slow-disk",
@@ -262,6 +273,7 @@ impl Fault {
     pub fn target(&self) -> Target {
         match *self {
             Self::PowerCutAll => Target::All,
+            Self::RegionCut { from_region, to_region } => Target::Regions(from_region, to_region),
             Self::Loss { from, to, .. }
             | Self::Delay { from, to, .. }
             | Self::Duplicate { from, to, .. }

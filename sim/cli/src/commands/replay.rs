@@ -22,7 +22,7 @@ pub(crate) fn replay(arguments: &Replay, canary: Option<&str>) -> Result<ExitCod
     } else {
         Corpus::find()?.scenario(&plan.scenario)?
     };
-    plan::check(&plan, loaded.scenario.cluster.nodes())
+    plan::check(&plan, &loaded.scenario.cluster)
         .map_err(|error| ToolError::usage(format!("{}: {error}", plan_file.display())))?;
     let stored = if is_bundle { Some(stored_outcome(&path.join("outcome.json"))?) } else { None };
     check_canary(stored.as_ref(), canary)?;

@@ -22,7 +22,7 @@ pub(crate) fn run(arguments: &Run, canary: Option<&str>) -> Result<ExitCode, Too
     let mut job = Job::new(loaded.scenario, arguments.seed);
     if let Some(path) = &arguments.plan {
         let plan = read_plan(path)?;
-        plan::check(&plan, job.scenario.cluster.nodes())
+        plan::check(&plan, &job.scenario.cluster)
             .map_err(|error| ToolError::usage(format!("{}: {error}", path.display())))?;
         job.plan = Some(plan);
     }

@@ -1,7 +1,7 @@
 //! Plans of the shipped scenarios: legal, repeatable, and with every kind of fault.
 
 use super::{PlanError, check, draw, kind_of};
-use crate::scenario::{FaultKind, Scenario};
+use crate::scenario::{Cluster, FaultKind, Scenario};
 use billsim_record::{Fault, FaultPlan, NodeNumber, PlannedFault};
 use std::collections::BTreeSet;
 
@@ -27,7 +27,7 @@ fn every_drawn_plan_is_legal_and_ends_with_the_phase() {
         let end_ms = u64::from(scenario.phases.safety_s) * 1_000;
         for seed in 0..200 {
             let plan = draw(&scenario, seed);
-            check(&plan, scenario.cluster.nodes()).expect("a drawn plan is legal");
+            check(&plan, &scenario.cluster).expect("a drawn plan is legal");
             assert_eq!(plan, draw(&scenario, seed));
             assert!(plan.faults.iter().all(|f| f.at_ms + f.for_ms <= end_ms), "{name} {seed}");
         }
@@ -89,6 +89,8 @@ fn a_plan_never_changes() {
     insta::assert_snapshot!(lines.join("\n"));
 }
 
+const THREE: Cluster = Cluster { regions: 1, nodes_per_region: 3 };
+
 fn plan_of(at_ms: u64, for_ms: u64, fault: Fault) -> FaultPlan {
     let faults = vec![PlannedFault { at_ms, for_ms, fault }];
     FaultPlan { format: 1, scenario: "test".to_owned(), seed: 0, faults }
@@ -117,7 +119,7 @@ fn illegal_plans_are_refused_with_a_reason() {
     ];
     let said: Vec<String> = cases
         .iter()
-        .map(|plan| check(plan, 3).expect_err("it is illegal"))
+        .map(|plan| check(plan, &THREE).expect_err("it is illegal"))
         .map(|error: PlanError| error.to_string())
         .collect();
     insta::assert_snapshot!(said.join("\n"));
@@ -127,5 +129,5 @@ fn illegal_plans_are_refused_with_a_reason() {
 fn overlapping_faults_are_legal() {
     let mut plan = plan_of(0, 1_000, Fault::PowerCut { node: NodeNumber::at(0) });
     plan.faults.extend(plan_of(500, 1_000, Fault::PowerCut { node: NodeNumber::at(0) }).faults);
-    assert_eq!(check(&plan, 3), Ok(()));
+    assert_eq!(check(&plan, &THREE), Ok(()));
 }

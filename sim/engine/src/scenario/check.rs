@@ -28,6 +28,8 @@ pub(super) fn check(s: &Scenario) -> Checked {
     span(&["timeouts", "backoff_ms"], s.timeouts.backoff_ms, 1, 60_000)?;
     bound(&["timeouts", "attempts"], s.timeouts.attempts.into(), 1, 1_000)?;
     span(&["network", "latency_us"], s.network.latency_us, 1, 10_000_000)?;
+    let far = s.network.between_regions_us;
+    span(&["network", "between_regions_us"], far, 1, 10_000_000)?;
     span(&["disk", "write_us"], s.disk.write_us, 1, 10_000_000)?;
     span(&["disk", "sync_us"], s.disk.sync_us, 1, 10_000_000)?;
     check_node(s)?;
@@ -145,6 +147,12 @@ fn check_node(s: &Scenario) -> Checked {
 fn check_fault(s: &Scenario, kind: FaultKind, draw: &FaultDraw) -> Checked {
     let at = |key| ["faults", kind.name(), key];
     let here = ["faults", kind.name()];
+    if kind == FaultKind::RegionCut && s.cluster.regions < 2 {
+        return wrong(
+            &["faults", kind.name()],
+            "it needs two regions, the cluster has one: raise cluster.regions".to_owned(),
+        );
+    }
     if kind.is_of_a_link() && s.cluster.nodes() < 2 {
         return wrong(&here, "a cluster of one node has no links".to_owned());
     }

@@ -53,11 +53,13 @@ pub enum FaultKind {
     ClockFreeze = 20,
     /// The disk finishes nothing.
     DiskStall = 21,
+    /// Nothing gets from one region to another, in one direction or in both.
+    RegionCut = 22,
 }
 
 impl FaultKind {
     /// Every kind.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::PowerCut,
         Self::Kill,
         Self::PowerCutAtWrite,
@@ -79,6 +81,7 @@ impl FaultKind {
         Self::ClockDrift,
         Self::ClockFreeze,
         Self::DiskStall,
+        Self::RegionCut,
     ];
 
     /// The name as in plans, scenarios and reports.
@@ -100,6 +103,7 @@ impl FaultKind {
             Self::ClientCut => "client-cut",
             Self::SlowDisk => "slow-disk",
             Self::DiskStall => "disk-stall",
+            Self::RegionCut => "region-cut",
             Self::WriteFails => "write-fails",
             Self::SyncFails => "sync-fails",
             Self::ClockOffset => "clock-offset",
@@ -129,6 +133,7 @@ impl FaultKind {
             | Self::Isolate
             | Self::ClientCut
             | Self::DiskStall
+            | Self::RegionCut
             | Self::ClockFreeze => None,
         }
     }

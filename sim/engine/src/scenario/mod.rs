@@ -219,13 +219,16 @@ impl Default for Timeouts {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Network {
-    /// One-way latency of each frame, in microseconds.
+    /// One-way latency of each frame within a region, and to and from clients, in microseconds.
     pub latency_us: Between,
+    /// One-way latency of each frame from one region to another, in microseconds.
+    pub between_regions_us: Between,
 }
 
 impl Default for Network {
     fn default() -> Self {
-        Self { latency_us: Between { min: 200, max: 2_000 } }
+        let latency_us = Between { min: 200, max: 2_000 };
+        Self { latency_us, between_regions_us: Between { min: 9_000, max: 12_000 } }
     }
 }
 

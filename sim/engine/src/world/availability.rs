@@ -2,36 +2,47 @@
 //! success (L1).
 
 use super::machine::{Machine, Power};
-use super::port::REGION;
 use super::{Phase, World};
 use crate::disk::DiskFaults;
+use billing_wire::RegionId;
 
 impl World {
-    /// Follows whether a healthy majority is connected; tells the oracles when it was.
+    /// Follows where a healthy majority is connected; tells the oracles when it was.
     pub(super) fn watch_availability(&mut self) {
-        match (self.available_since, self.is_available()) {
-            (None, true) => self.available_since = Some(self.now),
-            (Some(_), false) => self.close_availability(),
-            _ => {}
+        for region in 0..self.available_since.len() {
+            match (self.available_since[region], self.is_available(region)) {
+                (None, true) => self.available_since[region] = Some(self.now),
+                (Some(_), false) => self.close_availability_of(region),
+                _ => {}
+            }
         }
     }
 
-    /// The condition ends now, or the run does.
+    /// The run ends now.
     pub fn close_availability(&mut self) {
-        if let Some(since) = self.available_since.take() {
-            self.jury.availability_window(REGION, since, self.now);
+        for region in 0..self.available_since.len() {
+            self.close_availability_of(region);
         }
     }
 
-    /// A majority is well, nobody is half well, and the links are clean and carry nothing from
-    /// when they were not: what a dead leader said long ago holds up an election. Only while
-    /// there is load: in the later phases a few clients finish what is left, each at its pace.
-    fn is_available(&self) -> bool {
-        if self.phase != Phase::Safety || !self.links.are_drained(self.now) {
+    fn close_availability_of(&mut self, region: usize) {
+        if let Some(since) = self.available_since[region].take() {
+            self.jury.availability_window(RegionId(region as u8), since, self.now);
+        }
+    }
+
+    /// A majority of the region is well, nobody is half well, and its links are clean and carry
+    /// nothing from when they were not: what a dead leader said long ago holds up an election.
+    /// Only while there is load: in the later phases a few clients finish what is left, each at
+    /// its pace. What happens between regions is no excuse.
+    fn is_available(&self, region: usize) -> bool {
+        if self.phase != Phase::Safety || !self.links.are_drained(self.now, region) {
             return false;
         }
         let mut well = 0;
-        for machine in &self.machines {
+        let machines = self.region_slots(region);
+        let size = machines.len();
+        for machine in &self.machines[machines] {
             match machine.power {
                 // A node whose disk stands still counts as a node that is down.
                 Power::Up if is_well(machine) => {
@@ -41,7 +52,13 @@ impl World {
                 Power::Down | Power::Paused(_) => {}
             }
         }
-        2 * well > self.machines.len()
+        2 * well > size
+    }
+
+    /// The slots of a region's machines.
+    pub(super) fn region_slots(&self, region: usize) -> std::ops::Range<usize> {
+        let size = self.machines.len() / self.available_since.len();
+        region * size..(region + 1) * size
     }
 }
 

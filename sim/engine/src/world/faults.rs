@@ -117,6 +117,10 @@ impl World {
             Fault::Cut { from, to } => {
                 count(&mut self.links.faults(from.slot(), to.slot()).cuts, on);
             }
+            Fault::RegionCut { from_region, to_region } => {
+                let (from, to) = (from_region.into(), to_region.into());
+                self.links.region_cuts(from, to, |cuts| count(cuts, on));
+            }
             Fault::Isolate { node } => count(&mut self.machines[node.slot()].isolated, on),
             Fault::ClientCut { node } => {
                 count(&mut self.machines[node.slot()].client_cuts, on);

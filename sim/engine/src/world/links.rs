@@ -15,6 +15,8 @@ pub const QUEUE_NS_MAX: u64 = 10_000_000_000;
 pub struct LinkFaults {
     /// Cuts in force.
     pub cuts: u32,
+    /// Cuts between the regions of its ends that are in force.
+    pub region_cuts: u32,
     /// Lost, in parts per million.
     pub loss_ppm: u32,
     /// Added to each frame, in nanoseconds.
@@ -54,6 +56,8 @@ pub struct Passage {
 pub struct Struck {
     /// Cut off.
     pub cut: bool,
+    /// Cut off from the other region.
+    pub region_cut: bool,
     /// Lost.
     pub lost: bool,
     /// Delayed.
@@ -73,14 +77,33 @@ pub struct Struck {
 pub struct Links {
     nodes: usize,
     latency_ns: (u64, u64),
+    /// Nodes of one region, which are neighbours; links to others take longer.
+    per_region: usize,
+    far_ns: (u64, u64),
     links: Vec<Link>,
     stream: Stream,
 }
 
 impl Links {
-    /// Links between `nodes` nodes with a latency within bounds, in nanoseconds.
+    /// Links between `nodes` nodes of one region with a latency within bounds, in nanoseconds.
     pub fn new(nodes: usize, latency_ns: (u64, u64), stream: Stream) -> Self {
-        Self { nodes, latency_ns, links: vec![Link::default(); nodes * nodes], stream }
+        let links = vec![Link::default(); nodes * nodes];
+        Self { nodes, latency_ns, per_region: nodes, far_ns: latency_ns, links, stream }
+    }
+
+    /// Regions of so many nodes each, with another latency between them, in nanoseconds.
+    #[must_use]
+    pub fn between_regions(self, per_region: usize, far_ns: (u64, u64)) -> Self {
+        Self { per_region, far_ns, ..self }
+    }
+
+    /// The links from one region's nodes to another's.
+    pub fn region_cuts(&mut self, from: usize, to: usize, change: impl Fn(&mut u32)) {
+        for a in from * self.per_region..(from + 1) * self.per_region {
+            for b in to * self.per_region..(to + 1) * self.per_region {
+                change(&mut self.faults(a, b).region_cuts);
+            }
+        }
     }
 
     /// The faults of the link from one node to another.
@@ -100,14 +123,23 @@ impl Links {
         self.links.iter().all(|link| link.faults == LinkFaults::default())
     }
 
-    /// Whether no link has a fault, nor still carries a frame from when it had one.
-    pub fn are_drained(&self, now: u64) -> bool {
-        self.are_clean() && self.links.iter().all(|link| link.late_until <= now)
+    /// Whether no link within a region has a fault, nor still carries a frame from when it had
+    /// one.
+    pub fn are_drained(&self, now: u64, region: usize) -> bool {
+        let of_region = region * self.per_region..(region + 1) * self.per_region;
+        of_region.clone().all(|from| {
+            of_region.clone().all(|to| {
+                let link = &self.links[from * self.nodes + to];
+                link.faults == LinkFaults::default() && link.late_until <= now
+            })
+        })
     }
 
     /// A frame leaves.
     pub fn pass(&mut self, now: u64, from: usize, to: usize, frame: Bytes) -> Passage {
-        let latency = self.stream.range(self.latency_ns.0, self.latency_ns.1);
+        let is_near = from / self.per_region == to / self.per_region;
+        let (low, high) = if is_near { self.latency_ns } else { self.far_ns };
+        let latency = self.stream.range(low, high);
         let link = &mut self.links[from * self.nodes + to];
         let faults = link.faults;
         let mut passage = Passage::default();
@@ -117,8 +149,9 @@ impl Links {
             passage.arrivals[0] = Some((link.last_arrival, frame));
             return passage;
         }
-        if faults.cuts > 0 {
-            passage.struck.cut = true;
+        if faults.cuts + faults.region_cuts > 0 {
+            passage.struck.cut = faults.cuts > 0;
+            passage.struck.region_cut = faults.region_cuts > 0;
             return passage;
         }
         if self.stream.chance_ppm(faults.loss_ppm) {

@@ -5,7 +5,7 @@ use super::event::NodeEvent;
 use crate::disk::{Disk, DiskHandle};
 use billing_core::{Config, HaltReason, Now};
 use billing_shell::{OpenError, Replica};
-use billing_wire::{LogIndex, NodeId};
+use billing_wire::{Frontier, NodeId};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Clean ledger pages that the database keeps in memory, in bytes.
@@ -38,7 +38,7 @@ pub struct Machine {
     /// What arrived while the process stood still.
     pub backlog: Vec<NodeEvent>,
     /// Records up to here were told to the oracles in this life.
-    pub told: LogIndex,
+    pub told: Frontier,
     /// Isolations in force.
     pub isolated: u32,
     /// Cuts from clients in force.
@@ -60,7 +60,7 @@ impl Machine {
             power: Power::Down,
             life: 0,
             backlog: Vec::new(),
-            told: 0,
+            told: Frontier::default(),
             isolated: 0,
             client_cuts: 0,
             lost_power: false,

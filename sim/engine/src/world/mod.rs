@@ -20,7 +20,7 @@ use crate::seed::{Purpose, Stream};
 use crate::trace::{Trace, Traced};
 use billing_core::{Config, DiskFault, Input, RequestId, sometimes};
 use billing_shell::{OpenError, Replica};
-use billing_wire::{Frontier, Genesis, NodeId, WriteOptions};
+use billing_wire::{Genesis, NodeId, RegionId, WriteOptions};
 use billsim_oracle::jury::Tail;
 use billsim_oracle::{CallId, Jury, Violation};
 use billsim_record::FaultPlan;
@@ -30,7 +30,6 @@ use hdrhistogram::Histogram;
 use links::Links;
 use machine::{Machine, Power};
 pub use phases::Phase;
-use port::REGION;
 use queue::Queue;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -112,13 +111,13 @@ pub struct World {
     /// Which planned faults are in force.
     in_force: Vec<bool>,
     /// Broken for the whole liveness phase.
-    broken_slot: Option<usize>,
+    broken_slots: Vec<usize>,
     /// Came back without its ledger database.
     rebuilt_slot: Option<usize>,
     /// One byte of this delivery is changed.
     altered_frame: Option<u64>,
-    /// Since when a healthy majority has been connected.
-    available_since: Option<u64>,
+    /// Since when a healthy majority has been connected, per region.
+    available_since: Vec<Option<u64>>,
 }
 
 impl World {
@@ -150,7 +149,11 @@ impl World {
             last_fault: None,
             queue: Queue::new(Stream::new(seed, Purpose::Schedule)),
             machines: machines.collect(),
-            links: Links::new(nodes.len(), latency_ns, own_stream(seed, Purpose::Net, 1)),
+            links: Links::new(nodes.len(), latency_ns, own_stream(seed, Purpose::Net, 1))
+                .between_regions(
+                    scenario.cluster.nodes_per_region.into(),
+                    nanoseconds(scenario.network.between_regions_us),
+                ),
             network,
             process: own_stream(seed, Purpose::Process, 0),
             client_latency_ns: latency_ns,
@@ -163,10 +166,10 @@ impl World {
             settle_limit_ns: u64::from(scenario.phases.settle_limit_s) * 1_000_000_000,
             plan,
             genesis,
-            broken_slot: None,
+            broken_slots: Vec::new(),
             rebuilt_slot: None,
             altered_frame: None,
-            available_since: None,
+            available_since: vec![None; usize::from(scenario.cluster.regions)],
         };
         world.prepare();
         world
@@ -320,22 +323,25 @@ impl World {
     /// `None`: it could not be opened and will be tried again, or something broke.
     pub fn start(&mut self, slot: usize) -> Option<Replica> {
         let (now, seed) = (self.now, self.process.next_u64());
+        let regions = self.genesis.regions.len();
         let machine = &mut self.machines[slot];
         machine.life += 1;
         let (node, life) = (machine.node, machine.life);
         self.trace.add(now, Traced::Life, slot as u8, &[1]);
-        let before = durable_tail(machine);
+        let before = durable_tails(machine, regions);
         match machine.open(now, seed) {
             Ok(replica) => {
                 machine.power = Power::Up;
                 machine.halted = None;
-                machine.told = replica.status().folded.of(REGION);
-                let log = log_tail(&replica);
+                machine.told = replica.node().committed();
                 // After a kill the process sees what the disk has not got yet; what it opened
                 // with must then be what recovery has made durable.
-                let disk = if machine.lost_power { before } else { durable_tail(machine) };
+                let disk =
+                    if machine.lost_power { before } else { durable_tails(machine, regions) };
                 machine.lost_power = false;
-                self.jury.reopened(now, node, REGION, disk, log);
+                for (region, disk) in (0..).map(RegionId).zip(disk) {
+                    self.jury.reopened(now, node, region, disk, log_tail(&replica, region));
+                }
                 if life > 1 {
                     sometimes!("node-opened-again");
                 }
@@ -375,21 +381,22 @@ impl World {
     /// the node must be dropped, it will be opened again.
     pub fn settle(&mut self, slot: usize, replica: &Replica) -> bool {
         let machine = &mut self.machines[slot];
-        let folded = replica.node().folded().of(REGION);
-        if folded > machine.told {
-            let status = replica.status();
-            for index in machine.told + 1..=folded {
-                let record = replica.node().record(REGION, index);
-                let record = record.expect("a folded record is in the window");
-                self.jury.committed(self.now, machine.node, record);
+        let committed = replica.node().committed();
+        if committed != machine.told {
+            for (region, last) in (0_u8..).map(RegionId).zip(committed.0) {
+                for index in machine.told.of(region) + 1..=last {
+                    let record = replica.node().record(region, index);
+                    let record = record.expect("a committed record is in the window");
+                    self.jury.committed(self.now, machine.node, record);
+                }
             }
-            machine.told = folded;
-            let frontier: Frontier = status.folded;
+            machine.told = committed;
+            let status = replica.status();
             self.jury.folded(
                 self.now,
                 machine.node,
                 machine.life,
-                &frontier,
+                &status.folded,
                 status.watermark,
                 status.outcome_chain,
             );
@@ -462,20 +469,23 @@ impl From<Option<Self>> for Todo {
     }
 }
 
-fn durable_tail(machine: &Machine) -> Tail {
+fn durable_tails(machine: &Machine, regions: usize) -> Vec<Tail> {
     let disk = machine.disk();
-    let promise = disk.inspector().promise(REGION);
-    promise.map_or(Tail { index: 0, hash: [0; 32] }, |promise| Tail {
-        index: promise.durable_index,
-        hash: promise.last_hash,
-    })
+    let tail = |region| {
+        let promise = disk.inspector().promise(region);
+        promise.map_or(Tail { index: 0, hash: [0; 32] }, |promise| Tail {
+            index: promise.durable_index,
+            hash: promise.last_hash,
+        })
+    };
+    (0..).map(RegionId).take(regions).map(tail).collect()
 }
 
-fn log_tail(replica: &Replica) -> Tail {
-    let index = replica.status().last_index;
+fn log_tail(replica: &Replica, region: RegionId) -> Tail {
+    let index = replica.node().last_index(region);
     let hash = replica
         .node()
-        .record(REGION, index)
+        .record(region, index)
         .and_then(|record| billing_wire::RecordView::decode(record).ok())
         .map_or([0; 32], |view| view.header.hash);
     Tail { index, hash }

@@ -5,7 +5,6 @@
 
 use super::event::Event;
 use super::machine::Power;
-use super::port::REGION;
 use super::{Todo, World, event};
 use crate::refold;
 use crate::scenario::Scenario;
@@ -13,9 +12,12 @@ use crate::seed::{Purpose, Stream};
 use billing_core::{FileName, Status};
 use billing_shell::{Directory, Replica};
 use billing_wire::{
-    ClusterId, Genesis, Incarnation, NodeId, Query, QueryResult, RegionId, RegionMembers,
+    ClusterId, Frontier, Genesis, Incarnation, NodeId, Query, QueryResult, RegionId, RegionMembers,
 };
 use billsim_oracle::{Books, LedgerView, NodeView};
+
+/// Names of regions in the order of their ids.
+const REGION_NAMES: [&str; 5] = ["east", "west", "north", "south", "centre"];
 
 /// Where a run stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,15 +38,18 @@ pub(super) fn genesis(scenario: &Scenario, seed: u64) -> Genesis {
     for chunk in secret.chunks_exact_mut(8) {
         chunk.copy_from_slice(&stream.next_u64().to_le_bytes());
     }
-    let per_region = scenario.cluster.nodes_per_region;
-    let nodes = (1..=per_region).map(|node| NodeId(node.into())).collect();
-    let region = RegionMembers {
-        region: RegionId(0),
-        name: "east".to_owned(),
-        incarnation: Incarnation(0),
-        nodes,
-    };
-    Genesis { cluster: ClusterId(cluster), currency: *b"EUR", secret, regions: vec![region] }
+    let per_region = u16::from(scenario.cluster.nodes_per_region);
+    let regions = (0..scenario.cluster.regions).map(|region| {
+        let first = 1 + u16::from(region) * per_region;
+        RegionMembers {
+            region: RegionId(region),
+            name: REGION_NAMES[usize::from(region)].to_owned(),
+            incarnation: Incarnation(0),
+            nodes: (first..first + per_region).map(NodeId).collect(),
+        }
+    });
+    let cluster = ClusterId(cluster);
+    Genesis { cluster, currency: *b"EUR", secret, regions: regions.collect() }
 }
 
 impl World {
@@ -53,7 +58,12 @@ impl World {
         self.phase = Phase::Liveness;
         self.end_all_faults();
         let mut stream = self.process_stream();
-        let broken = stream.below(self.machines.len() as u64) as usize;
+        let broken: Vec<usize> = (0..self.available_since.len())
+            .map(|region| {
+                let slots = self.region_slots(region);
+                slots.start + stream.below(slots.len() as u64) as usize
+            })
+            .collect();
         let mut todo = Vec::new();
         for slot in 0..self.machines.len() {
             let life = self.machines[slot].life;
@@ -61,22 +71,24 @@ impl World {
                 Power::Paused(_) => {
                     self.resume(slot, life);
                 }
-                Power::Down if slot != broken => {
+                Power::Down if !broken.contains(&slot) => {
                     self.queue.push(self.now, Event::Start { slot, life })
                 }
                 _ => {}
             }
         }
-        if self.machines[broken].power != Power::Down {
-            let now = self.now;
-            self.machines[broken].disk().power_cut(now);
-            self.machines[broken].lost_power = true;
-            self.stop(broken);
-            todo.push(Todo::Stop { slot: broken });
+        for slot in broken.iter().copied() {
+            if self.machines[slot].power != Power::Down {
+                let now = self.now;
+                self.machines[slot].disk().power_cut(now);
+                self.machines[slot].lost_power = true;
+                self.stop(slot);
+                todo.push(Todo::Stop { slot });
+            }
+            // A life that nobody starts: broken for good, until the recovery phase.
+            self.machines[slot].life += 1;
         }
-        // A life that nobody starts: broken for good, until the recovery phase.
-        self.machines[broken].life += 1;
-        self.broken_slot = Some(broken);
+        self.broken_slots = broken;
         assert!(self.is_healed(), "every source of faults is off in the liveness phase");
         self.jury.healed(self.now);
         self.clients_enter_liveness();
@@ -103,7 +115,7 @@ impl World {
                 self.queue.push(self.now, Event::Start { slot, life: machine.life });
             }
         }
-        self.broken_slot = None;
+        self.broken_slots.clear();
     }
 
     /// Whether everything that this phase asks for has happened; else a sentence per thing that
@@ -116,16 +128,24 @@ impl World {
         let alive: Vec<&Status> = statuses.iter().flatten().collect();
         for (slot, status) in statuses.iter().enumerate() {
             let node = event::name(self.machines[slot].node);
-            if status.is_none() && Some(slot) != self.broken_slot {
+            if status.is_none() && !self.broken_slots.contains(&slot) {
                 stuck.push(format!("{node} is down and was not opened again"));
             }
         }
-        let last = alive.iter().map(|status| status.last_index).max().unwrap_or(0);
+        let mut ends = Frontier::default();
+        for status in &alive {
+            ends = ends.join(&status.committed);
+            let region = self.genesis.region_of(status.node).unwrap_or_default();
+            ends.set(region, ends.of(region).max(status.last_index));
+        }
         for status in alive {
-            let folded = status.folded.of(REGION);
-            if folded < last {
-                let node = event::name(status.node);
-                stuck.push(format!("{node} has folded {folded} of {last} entries"));
+            let node = event::name(status.node);
+            if status.committed != ends {
+                let (held, ends) = (status.committed.0, ends.0);
+                stuck.push(format!("{node} knows of {held:?} committed entries of {ends:?}"));
+            }
+            if status.is_unfinal {
+                stuck.push(format!("{node} holds transactions that are not final"));
             }
         }
         stuck

@@ -7,7 +7,7 @@ use billing_core::consensus::message::granted_vote;
 use billing_core::ledger::store::LedgerBatch;
 use billing_core::{DiskStep, HaltReason, PersistToken, RequestId};
 use billing_shell::{Host, LedgerDatabase};
-use billing_wire::{Frame, FrameKind, NodeId, ReadAnswer, RegionId, WriteAnswer};
+use billing_wire::{Frame, FrameKind, NodeId, ReadAnswer, WriteAnswer};
 use billsim_oracle::{Answer, CallId};
 use bytes::Bytes;
 use std::sync::Arc;
@@ -112,6 +112,3 @@ impl Host for Port<'_> {
         self.world.machines[self.slot].halted = Some(reason);
     }
 }
-
-/// The region log that a one-region cluster has.
-pub const REGION: RegionId = RegionId(0);

@@ -46,6 +46,7 @@ impl World {
     fn note_struck(&mut self, struck: Struck) {
         let kinds = [
             (struck.cut, "cut"),
+            (struck.region_cut, "region-cut"),
             (struck.lost, "loss"),
             (struck.delayed, "delay"),
             (struck.duplicated, "duplicate"),

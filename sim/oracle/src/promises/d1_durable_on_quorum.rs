@@ -4,7 +4,7 @@ use crate::catalogue::Promise;
 use crate::facts::Facts;
 use crate::jury::DurableLogs;
 use crate::verdicts::Verdicts;
-use billing_wire::{NodeId, Receipt};
+use billing_wire::{Grade, NodeId, Receipt, RegionMembers};
 
 pub(crate) const WORDS: &str =
     "when a write is acknowledged, its entry is on the disks of a majority of its region";
@@ -26,15 +26,28 @@ pub(crate) fn acknowledgement(
         let shape = "answer before its entry was committed".to_owned();
         (shape, format!("node {node} answers for index {index}, committed is {reached}"))
     });
-    let members = facts.genesis.regions.iter().find(|members| members.region == region);
-    let (true, Some(members)) = (is_committed, members) else { return };
-    let hash = facts.log(region).hash(index);
-    let holds = |node: &&NodeId| disks.record_hash(**node, region, index).as_ref() == hash;
-    let copies = members.nodes.iter().filter(holds).count();
-    let majority = members.nodes.len() / 2 + 1;
-    verdicts.check(Promise::D1, at, operation, hash.is_some() && copies >= majority, || {
-        let voters = members.nodes.len();
-        let shape = format!("{:?} answer with {copies} of {voters} disks", receipt.grade);
-        (shape, format!("node {node} acknowledges {}: durable on {copies} disks", receipt.position))
+    let Some(hash) = facts.log(region).hash(index).filter(|_| is_committed) else { return };
+    let copies = |members: &RegionMembers| {
+        let holds = |node: &&NodeId| disks.record_hash(**node, region, index) == Some(*hash);
+        let majority = members.nodes.len() / 2 + 1;
+        (members.nodes.iter().filter(holds).count(), majority)
+    };
+    for members in facts.genesis.regions.iter().filter(|members| members.region == region) {
+        let (found, majority) = copies(members);
+        verdicts.check(Promise::D1, at, operation, found >= majority, || {
+            let voters = members.nodes.len();
+            let shape = format!("{:?} answer with {found} of {voters} disks", receipt.grade);
+            let place = receipt.position;
+            (shape, format!("node {node} acknowledges {place}: durable on {found} disks"))
+        });
+    }
+    if facts.genesis.regions.len() == 1 || receipt.grade == Grade::Region {
+        return;
+    }
+    let elsewhere = facts.genesis.regions.iter().filter(|members| members.region != region);
+    let is_geo = elsewhere.map(copies).any(|(found, majority)| found >= majority);
+    verdicts.check(Promise::D1, at, operation, is_geo, || {
+        let shape = format!("{:?} answer and no other region holds it", receipt.grade);
+        (shape, format!("node {node} acknowledges {}", receipt.position))
     });
 }

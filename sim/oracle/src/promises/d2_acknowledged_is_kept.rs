@@ -2,15 +2,16 @@
 //! for it: a row that its ledger lost shows in no hash.
 
 use crate::catalogue::Promise;
-use crate::facts::{End, Facts};
+use crate::facts::{End, Facts, Operation};
 use crate::jury::{Books, NodeView};
 use crate::verdicts::Verdicts;
-use billing_wire::{OperationState, Query, QueryResult};
+use billing_wire::{OpId, OperationState, Query, QueryResult};
 
 pub(crate) const WORDS: &str = "no acknowledged transaction is ever lost or changed";
 
 pub(crate) fn settled(facts: &Facts, verdicts: &mut Verdicts, at: u64) {
     for (op_id, known) in &facts.operations {
+        provisionally(facts, verdicts, at, *op_id, known);
         let Some((position, disposition)) = known.told else { continue };
         let logged = facts.model.operation(*op_id);
         let kept = logged.is_some_and(|logged| {
@@ -61,4 +62,14 @@ pub(crate) fn asked(
             });
         }
     }
+}
+
+/// What a client was told before it was final is in the log at least.
+fn provisionally(facts: &Facts, verdicts: &mut Verdicts, at: u64, op_id: OpId, known: &Operation) {
+    let Some(told) = known.told_logged else { return };
+    let logged = facts.model.operation(op_id);
+    verdicts.check(Promise::D2, at, Some(op_id), logged.is_some(), || {
+        let shape = "acknowledged and not in the log".to_owned();
+        (shape, format!("a body {:02x?} was told to be logged", &told[..4]))
+    });
 }

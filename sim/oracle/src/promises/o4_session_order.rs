@@ -15,6 +15,9 @@ pub(crate) fn placed(
     position: Position,
 ) {
     let Some(floor) = known.session_floor else { return };
+    if position.region != known.region {
+        return;
+    }
     verdicts.check(Promise::O4, at, Some(op_id), position > floor, || {
         let shape = "booked before what its session had done earlier".to_owned();
         (shape, format!("at {position}; the session had an answer for {floor} before it began"))

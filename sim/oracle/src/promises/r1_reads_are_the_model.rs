@@ -23,8 +23,11 @@ fn name_of(query: &Query) -> &'static str {
     }
 }
 
+/// One provisional answer in so many is compared: its books are folded from the start for it.
+const SAMPLE: u64 = 64;
+
 pub(crate) fn answered(
-    facts: &Facts,
+    facts: &mut Facts,
     verdicts: &mut Verdicts,
     at: u64,
     read: &Read,
@@ -34,6 +37,9 @@ pub(crate) fn answered(
         return;
     }
     let operation = operation_of(&read.query);
+    if answer.provisional {
+        return provisional(facts, verdicts, at, read, answer);
+    }
     let step = facts.model.step_at(&answer.frontier);
     verdicts.check(Promise::R1, at, operation, step.is_some(), || {
         let shape = "answer claims what is not committed".to_owned();
@@ -43,6 +49,34 @@ pub(crate) fn answered(
     let expected = facts.model.answer(&read.query, step, answer.watermark);
     verdicts.check(Promise::R1, at, operation, expected == answer.result, || {
         let shape = format!("{} differs from the books", name_of(&read.query));
+        let told = format!("at {:?}: told {:?}", answer.frontier.0, answer.result);
+        (shape, format!("{told}, expected {expected:?}"))
+    });
+}
+
+/// Above the watermark a node shows the entries that it holds in the order that they have so far:
+/// the books of every entry up to the frontier, sorted.
+fn provisional(
+    facts: &mut Facts,
+    verdicts: &mut Verdicts,
+    at: u64,
+    read: &Read,
+    answer: &ReadAnswer,
+) {
+    facts.provisional_answers += 1;
+    if !facts.provisional_answers.is_multiple_of(SAMPLE) {
+        return;
+    }
+    let operation = operation_of(&read.query);
+    let books = facts.books_at(&answer.frontier);
+    verdicts.check(Promise::R1, at, operation, books.is_some(), || {
+        let shape = "answer claims what is not committed".to_owned();
+        (shape, format!("frontier {:?}, logs {:?}", answer.frontier.0, facts.log_ends().0))
+    });
+    let Some(books) = books else { return };
+    let expected = books.answer(&read.query, books.step(), answer.watermark);
+    verdicts.check(Promise::R1, at, operation, expected == answer.result, || {
+        let shape = format!("provisional {} differs from the books", name_of(&read.query));
         let told = format!("at {:?}: told {:?}", answer.frontier.0, answer.result);
         (shape, format!("{told}, expected {expected:?}"))
     });

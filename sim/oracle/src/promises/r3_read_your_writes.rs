@@ -32,7 +32,8 @@ pub(crate) fn answered(
             ("a good token was called bad".to_owned(), format!("token {:?}", token.frontier.0))
         });
     } else if read.level == ReadLevel::Session {
-        let gap = !answer.frontier.covers(&token.frontier);
+        let is_behind = answer.watermark < token.watermark;
+        let gap = !answer.frontier.covers(&token.frontier) || is_behind;
         verdicts.check(Promise::R3, at, None, gap == answer.session_gap, || {
             let kind = if gap { "silent gap" } else { "gap without cause" };
             let (seen, now) = (&token.frontier.0, &answer.frontier.0);
