@@ -57,6 +57,9 @@ mod planted {
         ("flow-control-waits-for-the-slowest", "the leader counts what some replica has not got"),
         ("deposed-node-never-campaigns", "a node gives up elections after its role changed often"),
         ("joined-waiters-forgotten", "only the first who waits for an operation is answered"),
+        ("region-acknowledged-as-geo", "an answer says geo when only its own region holds it"),
+        ("final-without-geo", "what is committed counts as geo-durable"),
+        ("watermark-max", "the watermark is the highest of the regions' stamps"),
     ];
 
     static SELECTED: AtomicUsize = AtomicUsize::new(usize::MAX);

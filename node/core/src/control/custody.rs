@@ -2,6 +2,7 @@
 //! its region acknowledges. A function of the logs, so every node that holds the same prefix says
 //! the same (billing.md §3).
 
+use crate::canary;
 use crate::consensus::LogWindow;
 use billing_wire::{Hlc, LogIndex, RecordKind, RegionMode};
 
@@ -29,6 +30,9 @@ impl Custody {
             let header = &slot.header;
             self.read = index;
             self.mode = header.mode;
+            if canary!("final-without-geo") {
+                (self.geo_index, self.geo_hlc) = (index, header.hlc);
+            }
             if header.kind == RecordKind::Submissions {
                 self.last_submissions = header.hlc;
             }
@@ -44,5 +48,7 @@ impl Custody {
 /// The finality watermark: the lowest stamp up to which every region log is geo-durable and says
 /// so (billing.md §3). A cluster of one region has no other rule than its log's order.
 pub fn watermark(custodies: &[Custody]) -> Hlc {
-    custodies.iter().map(|custody| custody.geo_hlc).min().unwrap_or(Hlc::ZERO)
+    let stamps = custodies.iter().map(|custody| custody.geo_hlc);
+    let watermark = if canary!("watermark-max") { stamps.max() } else { stamps.min() };
+    watermark.unwrap_or(Hlc::ZERO)
 }
