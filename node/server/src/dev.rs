@@ -2,10 +2,11 @@
 //! same program with generated settings, so that a node can be killed and started again by hand.
 
 use crate::init::{self, Currency, InitError, RegionArgument};
-use crate::settings::{PeerSetting, Settings};
-use billing_wire::NodeId;
+use crate::settings::{INTER_REGION_DELAY_MS_MAX, PeerSetting, Settings};
+use billing_wire::{Genesis, NodeId};
 use clap::Args;
 use rustix::process::{Pid, Signal, kill_process};
+use std::fmt;
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
@@ -22,7 +23,13 @@ use tokio::time::{Duration, interval};
 /// to go on where it stopped. Ctrl-C stops every node gracefully.
 #[derive(Debug, Args)]
 pub(crate) struct Dev {
-    /// How many nodes
+    /// How many regions (sites)
+    ///
+    /// With several, a write is answered when two of them hold it: 201, durability geo. Stop or
+    /// freeze (`kill -STOP`) all nodes of one and the other goes on alone: 202, durability region.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=5))]
+    regions: u16,
+    /// How many nodes in each region
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=7))]
     nodes: u16,
     /// Where everything is kept; made when it is missing
@@ -32,6 +39,46 @@ pub(crate) struct Dev {
     #[arg(long, default_value_t = 8100)]
     #[arg(value_parser = clap::value_parser!(u16).range(1024..=65_000))]
     http_port_base: u16,
+    /// How long a message between regions is on its way, in milliseconds each way, 0 to 1000
+    /// [default: 20]
+    #[arg(long, value_name = "MS")]
+    #[arg(value_parser = clap::value_parser!(u64).range(0..=INTER_REGION_DELAY_MS_MAX))]
+    region_delay: Option<u64>,
+}
+
+/// Names of the regions; a cluster of one is called [`ONE_REGION`].
+const REGIONS: [&str; 5] = ["east", "west", "north", "south", "centre"];
+const ONE_REGION: &str = "main";
+const REGION_DELAY_MS: u64 = 20;
+
+/// How many regions, and nodes in each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Shape {
+    regions: usize,
+    nodes: usize,
+}
+
+impl Shape {
+    /// `None` when the regions differ in size: `dev` makes no such clusters.
+    fn of(genesis: &Genesis) -> Option<Self> {
+        let nodes = genesis.regions.first()?.nodes.len();
+        let is_even = genesis.regions.iter().all(|region| region.nodes.len() == nodes);
+        is_even.then_some(Self { regions: genesis.regions.len(), nodes })
+    }
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { regions, nodes } = self;
+        match regions {
+            1 => write!(f, "a cluster of {nodes} nodes; use `--nodes {nodes}`"),
+            _ => write!(
+                f,
+                "a cluster of {regions} regions of {nodes} nodes; use `--regions {regions} \
+                 --nodes {nodes}`"
+            ),
+        }
+    }
 }
 
 /// Why there is no cluster.
@@ -43,11 +90,10 @@ pub(crate) enum DevError {
     Process { what: &'static str, source: io::Error },
     #[error(transparent)]
     Init(#[from] InitError),
-    #[error(
-        "{}: a cluster of {found} nodes; use `--nodes {found}` or another directory",
-        .dir.display()
-    )]
-    OtherSize { dir: PathBuf, found: usize },
+    #[error("{}: {found} or another directory", .dir.display())]
+    OtherShape { dir: PathBuf, found: Shape },
+    #[error("{}: not a cluster that `dev` made; use another directory", .0.display())]
+    Foreign(PathBuf),
     #[error("every node has ended: see the logs in {}", .0.display())]
     AllEnded(PathBuf),
 }
@@ -61,12 +107,12 @@ struct Running {
 
 impl Dev {
     pub(crate) fn run(self) -> Result<(), DevError> {
-        self.prepare()?;
+        let genesis = self.prepare()?;
         let mut running = Vec::new();
-        for node in 1..=self.nodes {
+        for node in self.every_node() {
             running.push(Running { node, child: self.start(node)?, has_ended: false });
         }
-        self.greet();
+        self.greet(&genesis);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -77,20 +123,20 @@ impl Dev {
     }
 
     /// Makes the nodes that do not exist yet.
-    fn prepare(&self) -> Result<(), DevError> {
+    fn prepare(&self) -> Result<Genesis, DevError> {
         let genesis_path = self.node_dir(1).join("genesis");
         let genesis = if genesis_path.exists() {
             init::read_genesis(&genesis_path)?
         } else {
-            let nodes = (1..=self.nodes).map(NodeId).collect();
-            let region = RegionArgument { name: "main".to_owned(), nodes };
-            init::found(&[region], Currency(*b"EUR"))?
+            init::found(&self.new_regions(), Currency(*b"EUR"))?
         };
-        let found = genesis.nodes().count();
-        if found != usize::from(self.nodes) {
-            return Err(DevError::OtherSize { dir: self.dir.clone(), found });
+        let Some(found) = Shape::of(&genesis) else {
+            return Err(DevError::Foreign(self.dir.clone()));
+        };
+        if found != (Shape { regions: self.regions.into(), nodes: self.nodes.into() }) {
+            return Err(DevError::OtherShape { dir: self.dir.clone(), found });
         }
-        for node in 1..=self.nodes {
+        for node in self.every_node() {
             let dir = self.node_dir(node);
             if !dir.join("superblock").exists() {
                 init::make_node(&dir, &genesis, NodeId(node))?;
@@ -99,7 +145,22 @@ impl Dev {
             fs::write(&path, self.settings(node))
                 .map_err(|source| DevError::Io { path, source })?;
         }
-        Ok(())
+        Ok(genesis)
+    }
+
+    /// The regions of a new cluster, their nodes numbered through.
+    fn new_regions(&self) -> Vec<RegionArgument> {
+        let region = |place: u16| {
+            let first = 1 + place * self.nodes;
+            let name = if self.regions == 1 { ONE_REGION } else { REGIONS[usize::from(place)] };
+            let nodes = (first..first + self.nodes).map(NodeId).collect();
+            RegionArgument { name: name.to_owned(), nodes }
+        };
+        (0..self.regions).map(region).collect()
+    }
+
+    fn every_node(&self) -> impl Iterator<Item = u16> + use<> {
+        1..=self.regions * self.nodes
     }
 
     fn node_dir(&self, node: u16) -> PathBuf {
@@ -117,12 +178,18 @@ impl Dev {
             dir: PathBuf::from("."),
             http: self.address(0, node),
             peer: self.address(100, node),
-            peers: (1..=self.nodes).map(peer).collect(),
+            peers: self.every_node().map(peer).collect(),
             ledger_cache_mib: 64,
             drain_ms: 10_000,
+            inter_region_delay_ms: self.region_delay_ms(),
             tuning: Default::default(),
         };
         toml::to_string(&settings).expect("settings are made of texts and numbers")
+    }
+
+    fn region_delay_ms(&self) -> u64 {
+        let default = if self.regions > 1 { REGION_DELAY_MS } else { 0 };
+        self.region_delay.unwrap_or(default)
     }
 
     fn start(&self, node: u16) -> Result<Child, DevError> {
@@ -146,14 +213,22 @@ impl Dev {
     }
 
     #[expect(clippy::print_stdout, reason = "the command line talks to people")]
-    fn greet(&self) {
+    fn greet(&self, genesis: &Genesis) {
         println!(
             "{} nodes run; ctrl-C stops them. Logs: {}/n*/node.log",
-            self.nodes,
+            self.every_node().count(),
             show(&self.dir)
         );
-        for node in 1..=self.nodes {
-            println!("  node {node}: http://{}", self.address(0, node));
+        for region in &genesis.regions {
+            if self.regions > 1 {
+                println!("region {}:", region.name);
+            }
+            for node in &region.nodes {
+                println!("  node {node}: http://{}", self.address(0, node.0));
+            }
+        }
+        if self.regions > 1 {
+            println!("Between regions a message takes {} ms each way.", self.region_delay_ms());
         }
         let at = self.address(0, 1);
         println!("\nTry, with a new UUID for each operation:");
@@ -166,7 +241,10 @@ impl Dev {
              -d '{{\"account\":1,\"amount\":4200,\"date\":\"2026-01-02\",\"provider\":\"bank\",\
              \"external_ref\":\"A1\"}}'"
         );
-        println!("  curl http://{}/v1/accounts/1/balance", self.address(0, self.nodes));
+        println!(
+            "  curl http://{}/v1/accounts/1/balance",
+            self.address(0, self.regions * self.nodes)
+        );
         println!("  curl http://{at}/v1/trial-balance");
     }
 

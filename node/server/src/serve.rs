@@ -26,7 +26,7 @@ use tokio::signal::unix::{SignalKind, signal};
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
     /// The settings: `node`, `dir`, `http`, `peer`, `peers = [{ node = 2, address = "..." }]`,
-    /// `ledger_cache_mib`, `drain_ms`, `[tuning]`
+    /// `ledger_cache_mib`, `drain_ms`, `inter_region_delay_ms`, `[tuning]`
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
     /// What to log: a level, or `target=level,...`
@@ -100,6 +100,7 @@ async fn serve(path: &Path, settings: &Settings) -> Result<(), ServeError> {
         cache_bytes: settings.ledger_cache_mib << 20,
         listener: peer,
         peers: settings.peers(),
+        inter_region_delay: Duration::from_millis(settings.inter_region_delay_ms),
         drain: Duration::from_millis(settings.drain_ms),
     };
     let (handle, running) = run(setup);

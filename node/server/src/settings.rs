@@ -35,6 +35,10 @@ pub(crate) struct Settings {
     /// How long a stopping node may take to finish what is in flight, in milliseconds.
     #[serde(default = "default_drain")]
     pub(crate) drain_ms: u64,
+    /// How long a frame to a node of another region waits before it leaves, in milliseconds,
+    /// 0 to 1000: makes nodes of one machine as far apart as real sites. 0 in production.
+    #[serde(default)]
+    pub(crate) inter_region_delay_ms: u64,
     /// Tuning; each key has a default.
     #[serde(default)]
     pub(crate) tuning: Tuning,
@@ -64,6 +68,9 @@ pub(crate) struct Tuning {
     ledger_commit_ms: Option<u64>,
     ledger_cache_rows: Option<usize>,
     write_timeout_ms: Option<u64>,
+    close_ts_ms: Option<u64>,
+    geo_timeout_ms: Option<u64>,
+    geo_return_ms: Option<u64>,
     clock_skew_max_ms: Option<u64>,
 }
 
@@ -80,7 +87,15 @@ pub(crate) enum SettingsError {
     NoMember { path: PathBuf, node: u16, members: String },
     #[error("{}: peers: the address of node {node} is missing", .path.display())]
     PeerMissing { path: PathBuf, node: NodeId },
+    #[error(
+        "{}: inter_region_delay_ms = {found}: 0 to {INTER_REGION_DELAY_MS_MAX} expected",
+        .path.display()
+    )]
+    InterRegionDelay { path: PathBuf, found: u64 },
 }
+
+/// More than twice the way around the world.
+pub(crate) const INTER_REGION_DELAY_MS_MAX: u64 = 1_000;
 
 fn default_http() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 8100))
@@ -132,6 +147,10 @@ impl Settings {
         if let Some(node) = missing {
             return Err(SettingsError::PeerMissing { path: path.to_owned(), node });
         }
+        let found = self.inter_region_delay_ms;
+        if found > INTER_REGION_DELAY_MS_MAX {
+            return Err(SettingsError::InterRegionDelay { path: path.to_owned(), found });
+        }
         let mut config = Config::new(node, genesis);
         config.seed = seed;
         self.tuning.apply(&mut config);
@@ -163,6 +182,9 @@ impl Tuning {
         set(&mut config.ledger_commit_ms, self.ledger_commit_ms);
         set(&mut config.ledger_cache_rows, self.ledger_cache_rows);
         set(&mut config.write_timeout_ms, self.write_timeout_ms);
+        set(&mut config.close_ts_ms, self.close_ts_ms);
+        set(&mut config.geo_timeout_ms, self.geo_timeout_ms);
+        set(&mut config.geo_return_ms, self.geo_return_ms);
         set(&mut config.clock_skew_max_ms, self.clock_skew_max_ms);
     }
 }

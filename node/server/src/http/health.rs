@@ -6,6 +6,7 @@ use super::problem::Problem;
 use axum::Json;
 use axum::extract::State;
 use billing_core::{Role, Status};
+use billing_wire::RegionMode;
 use serde::Serialize;
 
 /// A node that is not ready may be after so many milliseconds.
@@ -44,6 +45,12 @@ pub(super) struct StatusJson {
     durable_index: u64,
     committed: [u64; billing_wire::limits::REGIONS_MAX],
     folded: [u64; billing_wire::limits::REGIONS_MAX],
+    /// How the own region acknowledges: `geo`, or `degraded` when no other one can be reached.
+    mode: &'static str,
+    /// Committed entries of the own region that no other one is known to hold.
+    exposure: u64,
+    /// Whether something that a client submitted is committed and not final yet.
+    is_unfinal: bool,
     /// `ms.counter`
     watermark: String,
     /// Hexadecimal: equal on nodes that have folded equally far.
@@ -63,6 +70,12 @@ impl StatusJson {
             durable_index: status.durable_index,
             committed: status.committed.0,
             folded: status.folded.0,
+            mode: match status.mode {
+                RegionMode::Geo => "geo",
+                RegionMode::Degraded => "degraded",
+            },
+            exposure: status.exposure,
+            is_unfinal: status.is_unfinal,
             watermark: status.watermark.to_string(),
             outcome_chain: format!("{:016x}", status.outcome_chain.0),
             state_hash: format!("{:032x}", status.state_hash),

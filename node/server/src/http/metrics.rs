@@ -75,6 +75,12 @@ fn node(status: &Status, out: &mut String) {
     let leader = status.leader.map_or(0, |leader| u64::from(leader.0));
     gauge(out, "billing_leader", "Node that leads the own region log; 0: unknown.", leader);
     gauge(out, "billing_last_index", "Last index of the own region log.", status.last_index);
+    let name = "billing_region_mode";
+    let help = "How the own region acknowledges: 0 geo, 1 degraded (alone).";
+    gauge(out, name, help, status.mode as u64);
+    let name = "billing_exposure_entries";
+    let help = "Committed entries of the own region that no other one is known to hold.";
+    gauge(out, name, help, status.exposure);
     let durable = status.durable_index;
     gauge(out, "billing_durable_index", "Last durable index of the own region log.", durable);
     for (name, help, frontier) in [

@@ -180,6 +180,7 @@ fn settings_that_are_wrong() {
         ("a node that is no member", "node = 1", "node = 4"),
         ("a peer without address", "{ node = 3", "{ node = 2"),
         ("tuning out of bounds", "[tuning]", "[tuning]\ntick_ms = 0"),
+        ("a delay out of bounds", "[tuning]", "inter_region_delay_ms = 1001\n[tuning]"),
         ("tuning that contradicts itself", "[tuning]", "[tuning]\nheartbeat_ticks = 50"),
         ("no directory of a node", "dir = \".\"", "dir = \"elsewhere\""),
     ] {

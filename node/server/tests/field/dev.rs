@@ -23,18 +23,40 @@ struct Dev {
     base: u16,
 }
 
+/// What it says of the addresses, in order.
+fn addresses_said(words: &str) -> Vec<&str> {
+    let said = words.lines().filter(|line| line.starts_with("region ") || line.contains("http://"));
+    said.take_while(|line| !line.contains("curl")).map(str::trim).collect()
+}
+
 impl Dev {
     fn start(dir: &Path) -> Self {
-        let base = free_dev_base(NODES);
-        let mut command = billing_node();
-        command.args(["dev", "--nodes", &NODES.to_string(), "--dir"]).arg(dir);
-        command.args(["--http-port-base", &base.to_string()]);
-        command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
-        let dev = Self { process: Process::start(&mut command), base };
+        let dev = Self::start_regions(dir, 1, NODES);
         for node in 1..=NODES {
             wait_for(&format!("node {node}"), PATIENCE, || {
                 let reply = dev.client(node).get("/readyz").ok()?;
                 (reply.status == 200).then_some(())
+            });
+        }
+        dev
+    }
+
+    /// Returns as soon as every node knows who leads its region. In a cluster of several, it is
+    /// the clients' writes that let a node fold its first entries for good.
+    fn start_regions(dir: &Path, regions: u16, nodes: u16) -> Self {
+        let base = free_dev_base(regions * nodes);
+        let mut command = billing_node();
+        command.args(["dev", "--nodes", &nodes.to_string(), "--dir"]).arg(dir);
+        command.args(["--regions", &regions.to_string()]);
+        command.args(["--http-port-base", &base.to_string()]);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+        let dev = Self { process: Process::start(&mut command), base };
+        for node in 1..=regions * nodes {
+            wait_for(&format!("node {node}"), PATIENCE, || {
+                let metrics = dev.client(node).get("/metrics").ok()?;
+                let mut lines = metrics.text().lines();
+                let leader = lines.find_map(|line| line.strip_prefix("billing_leader "))?;
+                (leader != "0").then_some(())
             });
         }
         dev
@@ -106,6 +128,33 @@ fn a_cluster_in_one_command() {
     interrupt_group(dev.process.id());
     dev.finish();
     assert_stopped_gracefully(dir.path());
+}
+
+#[test]
+fn two_regions_in_one_command() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let dev = Dev::start_regions(dir.path(), 2, 1);
+    let (status, receipt) = dev.post(1, "/v1/accounts", 1, OPEN);
+    assert_eq!((status, &receipt["durability"]), (201, &Value::from("geo")), "{receipt}");
+    let path = "/v1/payments?min_durability=region";
+    let (status, receipt) = dev.post(1, path, 2, PAY);
+    assert_eq!((status, &receipt["durability"]), (201, &Value::from("region")), "{receipt}");
+    let path = "/v1/payments?min_durability=final";
+    let (status, receipt) = dev.post(2, path, 3, PAY);
+    assert_eq!((status, &receipt["durability"]), (201, &Value::from("final")), "{receipt}");
+    for node in [1, 2] {
+        assert_eq!(dev.balance(node, 3), -8_400, "node {node}");
+        let metrics = dev.client(node).get("/metrics").expect("a healthy node answers");
+        let metrics = metrics.text();
+        assert!(metrics.contains("\nbilling_region_mode 0\n"), "{metrics}");
+        assert!(metrics.contains("\nbilling_exposure_entries "), "{metrics}");
+    }
+    let at = [dev.address(1), dev.address(2)];
+    dev.process.signal(Signal::TERM);
+    let words = dev.finish();
+    let east = format!("node 1: http://{}", at[0]);
+    let west = format!("node 2: http://{}", at[1]);
+    assert_eq!(addresses_said(&words), ["region east:", &east, "region west:", &west]);
 }
 
 #[test]

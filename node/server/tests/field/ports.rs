@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 const FIRST: u16 = 12_000;
 const LAST: u16 = 31_000;
 /// `dev` takes node n's two ports at base + n and base + 100 + n.
-const DEV_SPAN: u16 = 110;
+const DEV_SPAN: u16 = 140;
 
 static NEXT: AtomicU16 = AtomicU16::new(0);
 

@@ -130,7 +130,7 @@ impl Loopback {
         let (sender, frames) = mpsc::channel(FRAMES_MAX);
         let genesis = Arc::clone(&self.genesis);
         self.runtime.spawn(accept_peers(listener, genesis, node, sender, Arc::clone(&counters)));
-        let peers = Peers::connect(&self.genesis, node, &addresses, &counters);
+        let peers = Peers::connect(&self.genesis, node, &addresses, Duration::ZERO, &counters);
         self.ends.insert(node, End { peers, frames });
     }
 }

@@ -47,6 +47,8 @@ pub struct Setup {
     pub listener: TcpListener,
     /// Where to call the peers.
     pub peers: BTreeMap<NodeId, String>,
+    /// How long a frame to a node of another region waits before it leaves; zero in production.
+    pub inter_region_delay: Duration,
     /// How long a stopping node may take to finish what is in flight.
     pub drain: Duration,
 }
@@ -99,7 +101,8 @@ pub fn run(setup: Setup) -> (Handle, impl Future<Output = Result<(), RunError>>)
         let inlets =
             Inlets { frames: frame_inlet, requests: request_inlet, stop: stop_inlet, status };
         let (genesis, node) = (Arc::clone(&setup.config.genesis), setup.config.node);
-        let peers = Peers::connect(&genesis, node, &setup.peers, &counters);
+        let delay = setup.inter_region_delay;
+        let peers = Peers::connect(&genesis, node, &setup.peers, delay, &counters);
         let accepting = accept_peers(setup.listener, genesis, node, frames, Arc::clone(&counters));
         tokio::spawn(accepting);
         let directory = setup.directory;
