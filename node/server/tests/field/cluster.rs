@@ -90,7 +90,7 @@ struct Machine {
     process: Option<Process>,
 }
 
-/// A cluster of one region.
+/// A cluster of one region, or several.
 #[derive(Debug)]
 pub(crate) struct Cluster {
     // Before the directory: the processes must be gone when that is removed.
@@ -104,22 +104,31 @@ impl Cluster {
     /// Makes the directories of a cluster; nothing runs yet. `tuning` are lines of that section
     /// of `node.toml`.
     pub(crate) fn found(nodes: u16, tuning: &str) -> Self {
+        Self::found_regions(1, nodes, Duration::ZERO, tuning)
+    }
+
+    /// The same with several regions of so many nodes, numbered through. `delay`: of frames
+    /// between regions.
+    pub(crate) fn found_regions(regions: u16, nodes: u16, delay: Duration, tuning: &str) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
-        let ids: Vec<_> = (1..=nodes).map(|node| node.to_string()).collect();
-        let region = format!("main={}", ids.join(","));
-        let peers: Vec<_> = (1..=nodes).map(|node| (node, free_address())).collect();
+        let region_of = |place: u16| {
+            let first = 1 + place * nodes;
+            let ids: Vec<_> = (first..first + nodes).map(|node| node.to_string()).collect();
+            format!("region{place}={}", ids.join(","))
+        };
+        let peers: Vec<_> = (1..=regions * nodes).map(|node| (node, free_address())).collect();
         let mut machines = Vec::new();
         for (node, peer) in &peers {
             let machine = dir.path().join(format!("n{node}"));
             let mut init = billing_node();
             init.args(["init", "--node", &node.to_string(), "--dir"]).arg(&machine);
             match node {
-                1 => init.args(["--region", &region]),
+                1 => init.args((0..regions).flat_map(|r| ["--region".to_owned(), region_of(r)])),
                 _ => init.arg("--genesis").arg(dir.path().join("n1/genesis")),
             };
             assert!(init.stdout(Stdio::null()).status().expect("init runs").success());
             let http = free_address();
-            let settings = settings(*node, http, *peer, &peers, tuning);
+            let settings = settings(*node, http, *peer, &peers, delay, tuning);
             fs::write(machine.join("node.toml"), settings).expect("settings are written");
             let (node, peer) = (NodeId(*node), *peer);
             machines.push(Machine { node, dir: machine, http, peer, process: None });
@@ -177,6 +186,11 @@ impl Cluster {
         process.kill();
     }
 
+    /// Sends a signal to the process of a node that runs.
+    pub(crate) fn signal(&self, node: NodeId, signal: Signal) {
+        self.machine(node).process.as_ref().expect("it runs").signal(signal);
+    }
+
     /// Waits until every node says that it can serve.
     pub(crate) fn await_ready(&self) {
         for node in self.nodes() {
@@ -227,6 +241,27 @@ impl Cluster {
         })
     }
 
+    /// Waits until everything that clients submitted is final on every node of every region, and
+    /// all have the same books. Returns the last committed index per region; beyond, a region
+    /// that closes its time may have logged more. No client may write meanwhile.
+    pub(crate) fn await_all_final(&self) -> Vec<LogIndex> {
+        wait_for("everything to be final everywhere", PATIENCE, || {
+            let said: Option<Vec<_>> =
+                self.nodes().into_iter().map(|node| self.status(node)).collect();
+            let said = said?;
+            let same = ["committed", "outcome_chain", "state_hash"];
+            let is_final = said.iter().all(|status| {
+                status["is_unfinal"] == false && same.iter().all(|key| status[key] == said[0][key])
+            });
+            let committed = said[0]["committed"].as_array()?.iter();
+            let committed: Option<Vec<_>> = committed.map(Value::as_u64).collect();
+            committed.filter(|_| is_final).map(|mut committed| {
+                committed.truncate(self.genesis.regions.len());
+                committed
+            })
+        })
+    }
+
     /// SIGTERM to all; each must end with 0.
     pub(crate) fn stop_all(&mut self) {
         for process in self.machines.iter().filter_map(|machine| machine.process.as_ref()) {
@@ -267,6 +302,7 @@ fn settings(
     http: SocketAddr,
     peer: SocketAddr,
     peers: &[(u16, SocketAddr)],
+    delay: Duration,
     tuning: &str,
 ) -> String {
     let mut text = format!("node = {node}\ndir = \".\"\nhttp = \"{http}\"\npeer = \"{peer}\"\n");
@@ -274,7 +310,11 @@ fn settings(
     for (node, address) in peers {
         text.push_str(&format!("    {{ node = {node}, address = \"{address}\" }},\n"));
     }
-    text.push_str("]\n[tuning]\n");
+    text.push_str("]\n");
+    if !delay.is_zero() {
+        text.push_str(&format!("inter_region_delay_ms = {}\n", delay.as_millis()));
+    }
+    text.push_str("[tuning]\n");
     text.push_str(tuning);
     text
 }

@@ -11,24 +11,27 @@ use billsim_oracle::{CATALOGUE, History, Judgement, judge_real_run};
 /// the simulator can.
 const NOT_OF_REAL_RUNS: [&str; 10] = ["D1", "D7", "D8", "D9", "D10", "C1", "O5", "A2", "L1", "L5"];
 
-/// The committed records of every node that was stopped, from its directory. `last` is the last
-/// index that was committed everywhere.
+/// The committed records of every node that was stopped, from its directory, region by region.
+/// `last`: per region, the last index that was committed everywhere.
 ///
 /// # Panics
 /// When a directory is damaged or does not hold all of them.
-pub(crate) fn committed_records(cluster: &Cluster, last: LogIndex) -> Vec<Vec<Vec<u8>>> {
+pub(crate) fn committed_records(cluster: &Cluster, last: &[LogIndex]) -> Vec<Vec<Vec<u8>>> {
     let records_of = |node| {
         let directory = DiskDirectory::open(cluster.dir(node)).expect("a data directory");
         let image = read_image(&directory).expect("a data directory");
         let inspection = inspect(&cluster.genesis, node, image);
         assert!(inspection.damage.is_empty(), "node {node}: {:?}", inspection.damage);
-        let log = &inspection.logs[0];
-        assert!(
-            log.durable_index >= last,
-            "node {node} had committed {last} records and kept {}",
-            log.durable_index
-        );
-        log.records.iter().take(last as usize).map(|record| record.to_vec()).collect()
+        let mut records = Vec::new();
+        for (region, (log, last)) in inspection.logs.iter().zip(last).enumerate() {
+            assert!(
+                log.durable_index >= *last,
+                "node {node} had committed {last} records of region {region} and kept {}",
+                log.durable_index
+            );
+            records.extend(log.records.iter().take(*last as usize).map(|record| record.to_vec()));
+        }
+        records
     };
     cluster.nodes().into_iter().map(records_of).collect()
 }

@@ -53,7 +53,7 @@ fn nothing_is_lost_when_nodes_are_killed() {
     let last = cluster.await_settled(acknowledged_index);
     cluster.stop_all();
     let history = recorder.into_history();
-    let logs = committed_records(&cluster, last);
+    let logs = committed_records(&cluster, &[last]);
     let judgement = judge(&cluster, &history, &logs, &promises_of_real_runs());
     assert!(acknowledged >= ACKNOWLEDGED_MIN, "only {acknowledged} writes were acknowledged");
     #[expect(clippy::print_stdout, reason = "figures for whoever runs it with --nocapture")]

@@ -17,3 +17,4 @@ mod session;
 mod stopwatch;
 mod sync_held_back;
 mod transcript;
+mod two_regions;

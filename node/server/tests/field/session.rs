@@ -22,6 +22,7 @@ pub(crate) struct Session<'a> {
     recorder: &'a Recorder,
     nodes: BTreeMap<NodeId, HttpClient>,
     token: Option<Token>,
+    last_status: Option<u16>,
 }
 
 impl<'a> Session<'a> {
@@ -34,7 +35,7 @@ impl<'a> Session<'a> {
     ) -> Self {
         let client = |(node, address)| (node, HttpClient::new(address, timeout));
         let nodes = nodes.into_iter().map(client).collect();
-        Self { number, recorder, nodes, token: None }
+        Self { number, recorder, nodes, token: None, last_status: None }
     }
 
     /// Sends a submission once.
@@ -49,12 +50,18 @@ impl<'a> Session<'a> {
         let body = body.to_string();
         let client = self.nodes.get_mut(&node).expect("a node of the cluster");
         let reply = client.send("POST", path, &headers, body.as_bytes());
+        self.last_status = reply.as_ref().ok().map(|reply| reply.status);
         let answer = write_answer(submission, reply);
         if let Answer::Write(WriteAnswer::Done(receipt)) = &answer {
             self.token = Some(receipt.token);
         }
         self.recorder.returned(call, answer.clone());
         answer
+    }
+
+    /// Status of the answer to the last write, if there was one.
+    pub(crate) fn last_status(&self) -> Option<u16> {
+        self.last_status
     }
 
     /// Sends a submission to a node until it has a receipt.

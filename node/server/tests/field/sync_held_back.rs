@@ -204,7 +204,7 @@ impl Stage {
             assert_eq!((found.balance, found.items), (-expected, count), "on node {node}");
         }
         self.cluster.stop_all();
-        let logs = committed_records(&self.cluster, last);
+        let logs = committed_records(&self.cluster, &[last]);
         judge(&self.cluster, &self.recorder.into_history(), &logs, &COMPARED);
     }
 }
