@@ -41,6 +41,9 @@ pub(crate) struct Dev {
     http_port_base: u16,
     /// How long a message between regions is on its way, in milliseconds each way, 0 to 1000
     /// [default: 20]
+    ///
+    /// From about 120 on, an answer takes longer than the 250 ms after which a region counts as
+    /// out of reach: each then goes on alone.
     #[arg(long, value_name = "MS")]
     #[arg(value_parser = clap::value_parser!(u64).range(0..=INTER_REGION_DELAY_MS_MAX))]
     region_delay: Option<u64>,
