@@ -12,7 +12,7 @@ use crate::{canary, sometimes};
 use billing_wire::{Genesis, Incarnation, LogIndex, NodeId, RegionId, Term};
 use bytes::Bytes;
 use raft::eraftpb::{ConfState, Entry, HardState, Message, MessageType};
-use raft::{RawNode, StateRole};
+use raft::{Progress, RawNode, StateRole};
 use std::collections::VecDeque;
 use std::ops::RangeInclusive;
 
@@ -237,8 +237,19 @@ impl RegionLog {
     /// Up to here the log lies synced on a majority of the nodes of one other region, as their
     /// leader knows from its learners; 0 when it is not the leader or has none.
     pub fn geo_matched(&self) -> LogIndex {
+        self.matched_elsewhere(|_| true)
+    }
+
+    /// As [`Self::geo_matched`], of those nodes only that answered within an election timeout.
+    pub fn geo_matched_lately(&self) -> LogIndex {
+        self.matched_elsewhere(|progress| progress.recent_active)
+    }
+
+    fn matched_elsewhere(&self, counts: impl Fn(&Progress) -> bool) -> LogIndex {
         let progress = self.raft.raft.prs();
-        let matched = |node: &NodeId| progress.get(node.0.into()).map_or(0, |p| p.matched);
+        let matched = |node: &NodeId| {
+            progress.get(node.0.into()).filter(|p| counts(p)).map_or(0, |p| p.matched)
+        };
         let of_region = |nodes: &Vec<NodeId>| {
             let mut reached: Vec<LogIndex> = nodes.iter().map(matched).collect();
             reached.sort_unstable_by(|a, b| b.cmp(a));

@@ -57,8 +57,10 @@ impl Node {
     fn look_out(&mut self, now: Now) -> RegionMode {
         let geo = self.geo_live();
         let committed = self.own_log().committed();
-        let is_well = self.own_log().geo_matched() + CAUGHT_UP_ENTRIES >= committed;
         let mode = self.logged_mode();
+        // What was caught up before the outage says nothing: only who answers now counts.
+        let is_well = mode == RegionMode::Degraded
+            && self.own_log().geo_matched_lately() + CAUGHT_UP_ENTRIES >= committed;
         let outlook = &mut self.outlook;
         if geo >= committed {
             outlook.stalled_since = None;

@@ -327,7 +327,7 @@ impl Node {
     pub fn status(&self) -> Status {
         let own = self.own_log();
         let folded = self.ledger.frontier();
-        let last_folded = own.window().get(folded.of(self.region));
+        let last_folded = own.window().get(self.ledger.shown().of(self.region));
         Status {
             node: self.config.node,
             role: own.role(),
