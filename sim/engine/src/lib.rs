@@ -36,6 +36,8 @@ pub mod speaker;
 #[cfg(madsim)]
 pub mod sweep;
 #[cfg(madsim)]
+mod telling;
+#[cfg(madsim)]
 pub mod trace;
 #[cfg(madsim)]
 pub mod world;
@@ -43,7 +45,7 @@ pub mod world;
 #[cfg(madsim)]
 pub use crew::Arm;
 #[cfg(madsim)]
-pub use run::{Job, RunResult};
+pub use run::{Job, LoadSeen, RunResult};
 #[cfg(madsim)]
 pub use scenario::Scenario;
 

@@ -67,6 +67,27 @@ pub enum PlanError {
         /// Regions of the cluster.
         regions: u8,
     },
+    /// A fault that the safety phase does not see.
+    #[error(
+        "fault {place} ({kind}) is at {at_ms} ms, but load.until_ms ends the safety phase at \
+         {until_ms} ms: leave it out, or end later"
+    )]
+    AfterEnd {
+        /// Which fault, from 0.
+        place: usize,
+        /// Its kind.
+        kind: &'static str,
+        /// Its time.
+        at_ms: u64,
+        /// The end of the phase.
+        until_ms: u64,
+    },
+    /// A load that means nothing.
+    #[error("load.{key} is 0, at least 1 expected")]
+    EmptyLoad {
+        /// Which restriction.
+        key: &'static str,
+    },
     /// A strength that means nothing.
     #[error("fault {place} ({kind}) has intensity {found}, {low} to {high} {unit} expected")]
     Intensity {
@@ -111,7 +132,7 @@ pub fn draw(scenario: &Scenario, seed: u64) -> FaultPlan {
     }
     // Stable: faults of the same time stay in the order of kinds.
     faults.sort_by_key(|f: &PlannedFault| f.at_ms);
-    FaultPlan { format: PLAN_FORMAT, scenario: scenario.name.clone(), seed, faults }
+    FaultPlan::new(scenario.name.clone(), seed, faults)
 }
 
 /// Checks a plan against the size of the cluster.
@@ -122,6 +143,11 @@ pub fn check(plan: &FaultPlan, cluster: &Cluster) -> Result<(), PlanError> {
     if plan.format != PLAN_FORMAT {
         return Err(PlanError::Format { found: plan.format });
     }
+    let load = &plan.load;
+    let bounds = [("clients", load.clients.map(u64::from)), ("until_ms", load.until_ms)];
+    if let Some((key, _)) = bounds.into_iter().find(|(_, bound)| *bound == Some(0)) {
+        return Err(PlanError::EmptyLoad { key });
+    }
     let mut before = 0;
     for (place, planned) in plan.faults.iter().enumerate() {
         let kind = planned.fault.kind();
@@ -129,6 +155,10 @@ pub fn check(plan: &FaultPlan, cluster: &Cluster) -> Result<(), PlanError> {
             return Err(PlanError::Order { place, kind, at_ms: planned.at_ms });
         }
         before = planned.at_ms;
+        let at_ms = planned.at_ms;
+        if let Some(until_ms) = load.until_ms.filter(|until_ms| at_ms >= *until_ms) {
+            return Err(PlanError::AfterEnd { place, kind, at_ms, until_ms });
+        }
         check_target(place, &planned.fault, cluster)?;
         check_strength(place, planned)?;
     }

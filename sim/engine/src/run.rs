@@ -1,9 +1,11 @@
 //! One seed: expand it into a plan, run the world through its phases, judge it.
 
+use crate::clients::Population;
 use crate::crew::{Arm, Central, Crew, Tasks};
 use crate::scenario::Scenario;
 use crate::world::{Phase, Todo, World};
-use crate::{marks, panics, plan};
+use crate::{marks, panics, plan, telling};
+use billing_wire::OpId;
 use billsim_oracle::Violation;
 use billsim_record::outcome::OUTCOME_FORMAT;
 use billsim_record::{Failure, FaultPlan, Outcome, Verdict};
@@ -34,6 +36,8 @@ pub struct Job {
     pub canary: Option<String>,
     /// Oracles that the run goes on past, by id: only to show a later one that sees the same bug.
     pub past: Vec<String>,
+    /// Whether a failure is told as what a client did and was told; costs memory.
+    pub tell: bool,
 }
 
 impl Job {
@@ -47,6 +51,7 @@ impl Job {
             altered_frame: None,
             canary: None,
             past: Vec::new(),
+            tell: false,
         }
     }
 }
@@ -64,6 +69,21 @@ pub struct RunResult {
     pub arm: Arm,
     /// The plan was given, not drawn.
     pub is_planned: bool,
+    /// What the clients did.
+    pub load: LoadSeen,
+    /// The transaction of a failure in a sentence, where the job asked for it.
+    pub told: Option<String>,
+}
+
+/// How much the clients did until the end of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LoadSeen {
+    /// Operations that were drawn in the safety phase: the number of the last one.
+    pub drawn: u64,
+    /// Operations that were sent.
+    pub sent: u64,
+    /// Clients that sent something.
+    pub clients: u64,
 }
 
 /// Runs one seed. Must be called on a fresh thread: the runtime takes over its clock and
@@ -103,9 +123,13 @@ async fn course<C: Crew>(
 ) -> RunResult {
     let clock = madsim::time::TimeHandle::current();
     let started = clock.elapsed();
-    let safety_ends = u64::from(job.scenario.phases.safety_s) * 1_000_000_000;
+    let until_ms = u64::from(job.scenario.phases.safety_s) * 1_000;
+    let safety_ends = world.plan().load.until_ms.unwrap_or(until_ms).min(until_ms) * 1_000_000;
     world.alter_frame(job.altered_frame);
     world.jury.pass_over(&job.past);
+    if job.tell {
+        world.keep_history();
+    }
     let mut phase_ends = safety_ends;
     let mut ask_at = u64::MAX;
     let mut events = 0_u64;
@@ -167,8 +191,10 @@ async fn carry_out<C: Crew>(world: Box<World>, crew: &mut C, todo: Todo) -> Box<
     }
 }
 
-fn conclude(job: &Job, world: World, end: End) -> RunResult {
+fn conclude(job: &Job, mut world: World, end: End) -> RunResult {
     let plan = world.plan().clone();
+    let load = load_seen(world.clients());
+    let (history, lost) = (world.take_history(), world.lost_entries());
     let acknowledged = world.acknowledged();
     let last_fault = world.last_fault.clone();
     let (now, events, trace_hash) = (world.now, world.trace.events(), world.trace.digest());
@@ -210,7 +236,16 @@ fn conclude(job: &Job, world: World, end: End) -> RunResult {
         failure,
         stuck,
     };
-    RunResult { outcome, plan, write_latency, arm: job.arm, is_planned: job.plan.is_some() }
+    let told = history.zip(outcome.failure.as_ref()).map(|(history, failure)| {
+        let told = telling::tell(&history, failure, lost);
+        told.unwrap_or_else(|| "No client had sent anything yet.".to_owned())
+    });
+    let is_planned = job.plan.is_some();
+    RunResult { outcome, plan, write_latency, arm: job.arm, is_planned, load, told }
+}
+
+fn load_seen(clients: &Population) -> LoadSeen {
+    LoadSeen { drawn: clients.drawn(), sent: clients.sent(), clients: clients.took_part() }
 }
 
 fn failure(
@@ -225,9 +260,9 @@ fn failure(
             (v.oracle, v.promise, v.shape.clone(), v.detail.clone(), v.transaction.clone(), v.at)
         }
         None => {
-            let first = stuck.first()?;
+            stuck.first()?;
             let promise = "a healed core of two nodes resolves everything that clients wait for";
-            ("L5", promise, without_numbers(first), stuck.join("; "), None, now)
+            ("L5", promise, shape_of(stuck), stuck.join("; "), None, now)
         }
     };
     let fingerprint = xxhash_rust::xxh3::xxh3_64(format!("{oracle}/{shape}").as_bytes());
@@ -244,7 +279,36 @@ fn failure(
     })
 }
 
-/// The shape of a sentence: what groups failures that differ in numbers only.
-fn without_numbers(sentence: &str) -> String {
-    sentence.chars().filter(|c| !c.is_ascii_digit()).collect()
+/// The shape of being stuck: what groups failures that differ in numbers, operations and how far
+/// each of them got. Which sentence comes first is chance; that a node is among them is not.
+fn shape_of(stuck: &[String]) -> String {
+    let is_of_a_write =
+        |sentence: &String| sentence.split(' ').any(|word| word.parse::<OpId>().is_ok());
+    if stuck.iter().any(|sentence| sentence.starts_with("node ")) {
+        "a node does not catch up".to_owned()
+    } else if stuck.iter().any(is_of_a_write) {
+        "writes stay without a definite answer".to_owned()
+    } else {
+        stuck.iter().take(1).flat_map(|s| s.chars()).filter(|c| !c.is_ascii_digit()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shape_of;
+
+    #[test]
+    fn being_stuck_has_a_shape_without_numbers_and_operations() {
+        let write = |op_id| format!("RecordPayment {op_id} was sent 3 times: nothing came back");
+        let (one, other) = (
+            write("082045aa-f9e7-429f-8dfa-ecbd6d76e16a"),
+            write("804b98fc-b395-5ec6-f91a-219f4244760b"),
+        );
+        let node = "node 2 has folded 57 of 60 entries".to_owned();
+        assert_eq!(shape_of(std::slice::from_ref(&one)), shape_of(&[other.clone(), one.clone()]));
+        assert_ne!(shape_of(std::slice::from_ref(&one)), shape_of(&[one, node.clone()]));
+        assert_eq!(shape_of(std::slice::from_ref(&node)), shape_of(&[other, node]));
+        let calls = |n: u32| shape_of(&[format!("{n} calls have no answer yet")]);
+        assert_eq!(calls(3), calls(40));
+    }
 }

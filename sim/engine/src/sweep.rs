@@ -1,10 +1,9 @@
 //! Many seeds: each on a fresh thread, with a guard on wall time, so that one seed's hang or
 //! abortive end is one seed's verdict and takes no other with it.
 
-use crate::run::{Job, RunResult, run};
+use crate::run::{Job, LoadSeen, RunResult, run};
 use crate::world::LATENCY_MAX_US;
 use billsim_record::outcome::OUTCOME_FORMAT;
-use billsim_record::plan::PLAN_FORMAT;
 use billsim_record::{Failure, FaultPlan, Outcome, Verdict};
 use hdrhistogram::Histogram;
 use std::collections::BTreeMap;
@@ -169,8 +168,9 @@ fn ended_badly(job: &Job, verdict: Verdict, words: &str) -> RunResult {
         failure: Some(failure),
         stuck: vec![words.to_owned()],
     };
-    let drawn = || FaultPlan { format: PLAN_FORMAT, scenario, seed: job.seed, faults: Vec::new() };
+    let drawn = || FaultPlan::new(scenario, job.seed, Vec::new());
     let plan = job.plan.clone().unwrap_or_else(drawn);
     let write_latency = Histogram::new_with_max(LATENCY_MAX_US, 3).expect("the bounds are legal");
-    RunResult { outcome, plan, write_latency, arm: job.arm, is_planned: job.plan.is_some() }
+    let (is_planned, load) = (job.plan.is_some(), LoadSeen::default());
+    RunResult { outcome, plan, write_latency, arm: job.arm, is_planned, load, told: None }
 }

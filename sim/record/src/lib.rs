@@ -6,9 +6,11 @@ pub mod exit_code;
 pub mod manifest;
 pub mod outcome;
 pub mod plan;
+pub mod planned_load;
 
 pub use document::{Document, ReadError};
 pub use exit_code::ExitCode;
 pub use manifest::Manifest;
 pub use outcome::{Failure, FaultTally, Outcome, Verdict};
 pub use plan::{Fault, FaultPlan, NodeNumber, PlannedFault, Target};
+pub use planned_load::PlannedLoad;

@@ -2,6 +2,7 @@
 //! editable, and replayable without the seed's `process`, `net`, `disk` and `clock` draws.
 
 use crate::document::Document;
+use crate::planned_load::PlannedLoad;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt::{self, Display, Formatter};
@@ -10,18 +11,32 @@ use std::num::NonZeroU8;
 /// The format that this release writes and reads.
 pub const PLAN_FORMAT: u32 = 1;
 
-/// The faults of one run.
+/// The faults of one run, and what of its load is left out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FaultPlan {
     /// Version of this format.
     pub format: u32,
+    /// What this plan once showed, in a line for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<String>,
     /// The scenario.
     pub scenario: String,
     /// Seed of everything that is not a planned fault: load, link latencies, tie-breaks.
     pub seed: u64,
+    /// What of the load is sent; absent: all that the seed draws.
+    #[serde(default, skip_serializing_if = "PlannedLoad::is_as_drawn")]
+    pub load: PlannedLoad,
     /// The faults in order of time.
     pub faults: Vec<PlannedFault>,
+}
+
+impl FaultPlan {
+    /// A plan of this release with these faults and the load as the seed draws it.
+    pub fn new(scenario: String, seed: u64, faults: Vec<PlannedFault>) -> Self {
+        let load = PlannedLoad::default();
+        Self { format: PLAN_FORMAT, about: None, scenario, seed, load, faults }
+    }
 }
 
 /// One fault with its time.
@@ -298,10 +313,44 @@ impl Fault {
     }
 }
 
+impl Fault {
+    /// How strong it is, with its unit; `None` for a kind that has no strength.
+    pub fn strength(&self) -> Option<String> {
+        Some(match *self {
+            Self::Loss { ppm, .. }
+            | Self::Duplicate { ppm, .. }
+            | Self::Reorder { ppm, .. }
+            | Self::BitFlip { ppm, .. } => format!("{ppm} ppm of the frames"),
+            Self::Delay { extra_us, .. } => format!("{extra_us} us longer"),
+            Self::SlowLink { bytes_per_s, .. } => format!("{bytes_per_s} bytes per second"),
+            Self::SlowDisk { factor, .. } => format!("{factor} times as long"),
+            Self::PowerCutAtWrite { step, .. } => format!("at disk step {step}"),
+            Self::WriteFails { count, .. } => format!("{count} of the writes"),
+            Self::SyncFails { count, .. } => format!("{count} of the syncs"),
+            Self::ClockOffset { offset_ms, .. } => format!("by {offset_ms} ms"),
+            Self::ClockDrift { ppm, .. } => format!("by {ppm} ppm"),
+            Self::PowerCut { .. }
+            | Self::Kill { .. }
+            | Self::PowerCutAll
+            | Self::Pause { .. }
+            | Self::Cut { .. }
+            | Self::RegionCut { .. }
+            | Self::Isolate { .. }
+            | Self::ClientCut { .. }
+            | Self::DiskStall { .. }
+            | Self::ClockFreeze { .. } => return None,
+        })
+    }
+}
+
 impl Display for PlannedFault {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
         let (kind, target) = (self.fault.kind(), self.fault.target());
-        write!(out, "{kind} of {target} at {} ms for {} ms", self.at_ms, self.for_ms)
+        write!(out, "{kind} of {target} at {} ms", self.at_ms)?;
+        if self.for_ms > 0 {
+            write!(out, " for {} ms", self.for_ms)?;
+        }
+        Ok(())
     }
 }
 

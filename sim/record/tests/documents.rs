@@ -3,7 +3,6 @@
 use billsim_record::document::{line, pretty, read};
 use billsim_record::manifest::{MANIFEST_FORMAT, SeedPlan};
 use billsim_record::outcome::OUTCOME_FORMAT;
-use billsim_record::plan::PLAN_FORMAT;
 use billsim_record::{
     Failure, Fault, FaultPlan, FaultTally, Manifest, NodeNumber, Outcome, PlannedFault, Verdict,
 };
@@ -48,12 +47,7 @@ fn plan() -> FaultPlan {
         Fault::ClockOffset { node: NodeNumber::at(1), offset_ms: -250 },
     ];
     let faults = faults.into_iter().map(|fault| PlannedFault { at_ms: 5, for_ms: 0, fault });
-    FaultPlan {
-        format: PLAN_FORMAT,
-        scenario: "smoke/crash".to_owned(),
-        seed: 7,
-        faults: faults.collect(),
-    }
+    FaultPlan::new("smoke/crash".to_owned(), 7, faults.collect())
 }
 
 fn manifest() -> Manifest {
@@ -114,4 +108,19 @@ fn what_cannot_be_read_is_refused_with_a_reason() {
     assert!(error_of("plan").starts_with("the fault plan is not valid JSON: "));
     let unknown = pretty(&plan()).replace("\"seed\"", "\"sead\"");
     assert!(error_of(&unknown).contains("unknown field `sead`"), "{}", error_of(&unknown));
+}
+
+#[test]
+fn a_plan_says_of_its_load_only_what_is_not_as_drawn() {
+    let mut plan = plan();
+    assert!(!line(&plan).contains("load"), "a plan of the whole load is as it always was");
+    plan.load.only = Some([7, 3].into());
+    plan.load.until_ms = Some(5_000);
+    plan.about = Some("what it once showed".to_owned());
+    let text = line(&plan);
+    assert!(text.contains(r#""load":{"only":[3,7],"until_ms":5000}"#), "{text}");
+    assert_eq!(read::<FaultPlan>(&text).unwrap(), plan);
+    let typing_error = text.replace("until_ms", "untill_ms");
+    let error = read::<FaultPlan>(&typing_error).unwrap_err().to_string();
+    assert!(error.contains("unknown field `untill_ms`"), "{error}");
 }

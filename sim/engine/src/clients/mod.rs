@@ -14,6 +14,7 @@ use crate::scenario::{Between, Scenario};
 use crate::seed::{Purpose, Stream};
 use billing_wire::{NodeId, QueryResult, ReadAnswer, Token, WriteAnswer};
 use billsim_oracle::history::{Answer, CallId, Request};
+use billsim_record::PlannedLoad;
 use generator::{Draft, Generator};
 use operation::{Heard, Operation};
 use std::cmp::Reverse;
@@ -59,6 +60,8 @@ struct Session {
     operation: Option<Operation>,
     /// The sending that it waits for; none while it pauses before a retry.
     call: Option<CallId>,
+    /// It has sent something.
+    took_part: bool,
 }
 
 /// All clients of a run.
@@ -84,6 +87,12 @@ pub struct Population {
     /// Retries whose client has changed the body, in parts per million.
     changed_retry_ppm: u32,
     liveness: bool,
+    /// What of the drawn operations is sent.
+    planned: PlannedLoad,
+    /// Operations that were drawn in the safety phase.
+    drawn: u64,
+    /// Operations that were sent, those of the liveness phase included.
+    sent: u64,
     calls: u64,
     acknowledged: u64,
     abandoned: u64,
@@ -117,10 +126,36 @@ impl Population {
             attempts_max: scenario.timeouts.attempts,
             changed_retry_ppm: scenario.load.misbehaviour.changed_retry_ppm,
             liveness: false,
+            planned: PlannedLoad::default(),
+            drawn: 0,
+            sent: 0,
             calls: 0,
             acknowledged: 0,
             abandoned: 0,
         }
+    }
+
+    /// Sends a part of the load only. To be called before anything is done.
+    pub fn restrict(&mut self, planned: &PlannedLoad) {
+        if let Some(clients) = planned.clients {
+            self.free.retain(|session| *session < clients);
+        }
+        self.planned = planned.clone();
+    }
+
+    /// Operations that were drawn in the safety phase: the last one's number.
+    pub fn drawn(&self) -> u64 {
+        self.drawn
+    }
+
+    /// Operations that were sent.
+    pub fn sent(&self) -> u64 {
+        self.sent
+    }
+
+    /// Clients that have sent something.
+    pub fn took_part(&self) -> u64 {
+        self.sessions.iter().filter(|session| session.took_part).count() as u64
     }
 
     /// When it wants to be woken, in nanoseconds; `u64::MAX` for never.
@@ -209,18 +244,36 @@ impl Population {
                 self.start(operation, now, out);
             } else if self.backlog > 0 {
                 self.backlog -= 1;
-                let draft = match self.liveness {
-                    true => self.generator.proof_of_life(),
-                    false => self.generator.next(now),
-                };
-                self.start_draft(draft, now, out);
+                if self.liveness {
+                    let draft = self.generator.proof_of_life();
+                    self.start_draft(draft, now, out);
+                    continue;
+                }
+                let draft = self.generator.next(now);
+                self.drawn += 1;
+                if self.planned.sends(self.drawn) {
+                    self.start_draft(draft, now, out);
+                } else {
+                    self.pass_over(&draft);
+                }
             } else {
                 break;
             }
         }
     }
 
+    /// An operation that is not sent. It draws what it would have drawn at first, as if it were
+    /// answered at once, so that what is sent moves to other clients and nodes as little as
+    /// possible; only its retries draw no more.
+    fn pass_over(&mut self, draft: &Draft) {
+        let first = self.allot();
+        let second = (draft.twin && !self.free.is_empty()).then(|| self.allot());
+        self.free.push(first);
+        self.free.extend(second);
+    }
+
     fn start_draft(&mut self, draft: Draft, now: u64, out: &mut Vec<Action>) {
+        self.sent += 1;
         let operation = Operation::new(draft);
         let twin = operation.twin();
         self.start(operation, now, out);
@@ -232,6 +285,13 @@ impl Population {
     }
 
     fn start(&mut self, operation: Operation, now: u64, out: &mut Vec<Action>) {
+        let number = self.allot();
+        self.sessions[number as usize].operation = Some(operation);
+        self.send(number, now, out);
+    }
+
+    /// Takes a free session.
+    fn allot(&mut self) -> u32 {
         let place = self.choices.below(self.free.len() as u64) as usize;
         let number = self.free.swap_remove(place);
         let session = &mut self.sessions[number as usize];
@@ -239,8 +299,7 @@ impl Population {
         if self.choices.below(8) == 0 {
             session.node = self.choices.below(self.nodes.len() as u64) as usize;
         }
-        session.operation = Some(operation);
-        self.send(number, now, out);
+        number
     }
 
     fn send(&mut self, number: u32, now: u64, out: &mut Vec<Action>) {
@@ -249,6 +308,7 @@ impl Population {
         let call = CallId((self.calls << SESSION_BITS) | u64::from(number));
         self.calls += 1;
         session.call = Some(call);
+        session.took_part = true;
         let retry = operation.is_repeated();
         let patience = operation.next_patience_ns().unwrap_or(self.request_ns);
         out.push(Action::Send {

@@ -12,6 +12,8 @@ use billing_wire::{
 use billsim_oracle::history::{Answer, CallId, Request};
 use std::collections::{BTreeMap, BTreeSet};
 
+mod masking;
+
 const SECOND: u64 = 1_000_000_000;
 const LATENCY: u64 = 5_000_000;
 

@@ -93,7 +93,7 @@ const THREE: Cluster = Cluster { regions: 1, nodes_per_region: 3 };
 
 fn plan_of(at_ms: u64, for_ms: u64, fault: Fault) -> FaultPlan {
     let faults = vec![PlannedFault { at_ms, for_ms, fault }];
-    FaultPlan { format: 1, scenario: "test".to_owned(), seed: 0, faults }
+    FaultPlan::new("test".to_owned(), 0, faults)
 }
 
 #[test]
@@ -102,7 +102,13 @@ fn illegal_plans_are_refused_with_a_reason() {
     other_format.format = 9;
     let mut out_of_order = plan_of(5, 1, Fault::PowerCutAll);
     out_of_order.faults.extend(plan_of(4, 1, Fault::PowerCutAll).faults);
+    let mut after_end = plan_of(5_000, 1, Fault::PowerCutAll);
+    after_end.load.until_ms = Some(5_000);
+    let mut nobody = plan_of(0, 1, Fault::PowerCutAll);
+    nobody.load.clients = Some(0);
     let cases = [
+        after_end,
+        nobody,
         other_format,
         out_of_order,
         plan_of(0, 1, Fault::Kill { node: NodeNumber::at(3) }),

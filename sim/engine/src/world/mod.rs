@@ -12,6 +12,7 @@ pub mod port;
 pub mod queue;
 pub mod tally;
 mod traffic;
+mod witness;
 
 use crate::clients::{Action, Population};
 use crate::disk::{Disk, DiskTiming};
@@ -34,6 +35,7 @@ use queue::Queue;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tally::Tallies;
+pub(crate) use witness::LostEntries;
 
 /// A machine that could not open its node tries again after this, in nanoseconds.
 const OPEN_AGAIN_NS: u64 = 500_000_000;
@@ -118,6 +120,10 @@ pub struct World {
     altered_frame: Option<u64>,
     /// Since when a healthy majority has been connected, per region.
     available_since: Vec<Option<u64>>,
+    /// The first entries of a region's log that a node lost when it was opened.
+    lost_entries: Option<LostEntries>,
+    /// What clients did and were told, where it is kept.
+    history: Option<billsim_oracle::history::History>,
 }
 
 impl World {
@@ -170,7 +176,10 @@ impl World {
             rebuilt_slot: None,
             altered_frame: None,
             available_since: vec![None; usize::from(scenario.cluster.regions)],
+            lost_entries: None,
+            history: None,
         };
+        world.clients.restrict(&world.plan.load);
         world.prepare();
         world
     }
@@ -339,16 +348,15 @@ impl World {
                 let disk =
                     if machine.lost_power { before } else { durable_tails(machine, regions) };
                 machine.lost_power = false;
-                for (region, disk) in (0..).map(RegionId).zip(disk) {
-                    self.jury.reopened(now, node, region, disk, log_tail(&replica, region));
-                }
+                let tick_ns = machine.tick_ns();
+                self.judge_recovery(node, &disk, &replica);
                 if life > 1 {
                     sometimes!("node-opened-again");
                 }
                 if self.rebuilt_slot == Some(slot) {
                     sometimes!("node-rebuilt-from-the-log");
                 }
-                let at = now + self.process.range(1, machine.tick_ns());
+                let at = now + self.process.range(1, tick_ns);
                 self.queue.push(at, Event::Node { slot, life, event: NodeEvent::Tick });
                 Some(replica)
             }
@@ -479,14 +487,4 @@ fn durable_tails(machine: &Machine, regions: usize) -> Vec<Tail> {
         })
     };
     (0..).map(RegionId).take(regions).map(tail).collect()
-}
-
-fn log_tail(replica: &Replica, region: RegionId) -> Tail {
-    let index = replica.node().last_index(region);
-    let hash = replica
-        .node()
-        .record(region, index)
-        .and_then(|record| billing_wire::RecordView::decode(record).ok())
-        .map_or([0; 32], |view| view.header.hash);
-    Tail { index, hash }
 }

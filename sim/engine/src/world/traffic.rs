@@ -120,7 +120,7 @@ impl World {
         };
         let (at, invoke) =
             (self.now, HistoryEvent::Invoke { at: self.now, call, session, node, request, retry });
-        self.jury.client(&invoke);
+        self.note_history(&invoke);
         if !self.is_cut_from_clients(slot) {
             let at = at + self.client_latency();
             self.queue.push(at, Event::Request { slot, event });
@@ -191,7 +191,7 @@ impl World {
         bytes[8..16].copy_from_slice(&position.to_le_bytes());
         bytes[16] = kind;
         self.trace.add(at, Traced::Answer, open.slot as u8, &bytes);
-        self.jury.client(&HistoryEvent::Return { at, call, answer: answer.clone() });
+        self.note_history(&HistoryEvent::Return { at, call, answer: answer.clone() });
         let mut actions = std::mem::take(&mut self.actions);
         self.clients.answered(at, call, answer, &mut actions);
         self.actions = actions;

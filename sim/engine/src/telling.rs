@@ -1,0 +1,288 @@
+//! A failure in billing words: who asked for what, when, of which node, and when which node
+//! acknowledged it. Taken from what clients did and were told; says nothing about causes.
+
+use crate::world::LostEntries;
+use billing_wire::{
+    AdjustmentReason, Command, OpId, Position, Query, Read, ReversalReason, WriteAnswer,
+};
+use billsim_oracle::history::{Answer, Event, Request};
+use billsim_record::Failure;
+
+/// The transaction of a failure in a sentence or two. Where the broken promise is not about one
+/// transaction: one whose entry a node lost, the read that broke it, or the last transaction that
+/// was acknowledged before. `None`: no client had sent a write.
+pub(crate) fn tell(
+    history: &[Event],
+    failure: &Failure,
+    lost: Option<LostEntries>,
+) -> Option<String> {
+    let named: Option<OpId> = failure.transaction.as_ref().and_then(|text| text.parse().ok());
+    if let Some(sentence) = named.and_then(|op_id| of_operation(history, op_id)) {
+        return Some(sentence);
+    }
+    let is_lost = |at: Position| {
+        let is_in = |lost: LostEntries| {
+            at.region == lost.region && lost.kept < at.index && at.index <= lost.durable
+        };
+        lost.is_some_and(is_in)
+    };
+    let gone = last_acknowledged(history, is_lost).and_then(|op_id| of_operation(history, op_id));
+    if let Some(gone) = gone {
+        return Some(format!("In what was lost: {gone}"));
+    }
+    let last = last_acknowledged(history, |_| true);
+    let about = last.and_then(|op_id| of_operation(history, op_id));
+    if let Some(read) = last_read(history, failure.at_ns) {
+        let before = about.map(|about| format!(" Acknowledged last before it: {about}"));
+        return Some(format!("{read}{}", before.unwrap_or_default()));
+    }
+    if let Some(about) = about {
+        return Some(format!("No transaction is named; the last acknowledged one: {about}"));
+    }
+    let sent = history.iter().rev().find_map(sent_operation)?;
+    let about = of_operation(history, sent)?;
+    Some(format!("Nothing was acknowledged yet; sent last: {about}"))
+}
+
+fn sent_operation(event: &Event) -> Option<OpId> {
+    match event {
+        Event::Invoke { request: Request::Write(submission), .. } => Some(submission.op_id),
+        _ => None,
+    }
+}
+
+/// The last operation whose receipt names an entry that is asked for.
+fn last_acknowledged(history: &[Event], wanted: impl Fn(Position) -> bool) -> Option<OpId> {
+    history.iter().rev().find_map(|event| match event {
+        Event::Return { answer: Answer::Write(WriteAnswer::Done(receipt)), .. } => {
+            wanted(receipt.position).then_some(receipt.op_id)
+        }
+        _ => None,
+    })
+}
+
+/// From the first sending of an operation to its first receipt.
+fn of_operation(history: &[Event], wanted: OpId) -> Option<String> {
+    let mut first = None;
+    let mut sendings = Vec::new();
+    let mut receipt = None;
+    for event in history {
+        match event {
+            Event::Invoke {
+                at, call, session, node, request: Request::Write(submission), ..
+            } if submission.op_id == wanted => {
+                first.get_or_insert((*at, *session, *node, &submission.command));
+                sendings.push((*call, *node));
+            }
+            Event::Return { at, call, answer: Answer::Write(WriteAnswer::Done(_)) } => {
+                let sending = sendings.iter().find(|(sent, _)| sent == call);
+                if let (None, Some((_, node))) = (receipt, sending) {
+                    receipt = Some((*at, *node));
+                }
+            }
+            _ => {}
+        }
+    }
+    let (at, session, node, command) = first?;
+    let asked = format!(
+        "client {session} sent a {} ({wanted}) to node {node} at {}",
+        words(command),
+        seconds(at)
+    );
+    let more = match sendings.len() {
+        1 => String::new(),
+        times => format!(", {times} times in all"),
+    };
+    let end = match receipt {
+        Some((at, node)) => format!("node {node} acknowledged it at {}", seconds(at)),
+        None => "no acknowledgement had reached the client".to_owned(),
+    };
+    Some(format!("{asked}{more}; {end}."))
+}
+
+/// The read whose answer came at this instant.
+fn last_read(history: &[Event], at_ns: u64) -> Option<String> {
+    let Event::Return { at, call: wanted, answer: Answer::Read(_) } = history.last()? else {
+        return None;
+    };
+    if *at != at_ns {
+        return None;
+    }
+    history.iter().rev().find_map(|event| match event {
+        Event::Invoke {
+            at: asked_at, call, session, node, request: Request::Read(read), ..
+        } if call == wanted => {
+            let (asked, told) = (seconds(*asked_at), seconds(*at));
+            let what = of_read(read);
+            Some(format!(
+                "Client {session} asked node {node} for {what} at {asked}, told at {told}."
+            ))
+        }
+        _ => None,
+    })
+}
+
+fn of_read(read: &Read) -> String {
+    match read.query {
+        Query::Balance { account } => format!("the balance of account {account}"),
+        Query::History { account, .. } => format!("the history of account {account}"),
+        Query::Operation { op_id } => format!("the state of operation {op_id}"),
+        Query::TrialBalance => "the trial balance".to_owned(),
+    }
+}
+
+fn words(command: &Command) -> String {
+    match command {
+        Command::OpenAccount { account, service_point, .. } => {
+            format!("request to open account {account} at service point {service_point}")
+        }
+        Command::RecordPayment { account, amount, provider, external_ref, .. } => {
+            let amount = money(*amount);
+            format!(
+                "payment of {amount} to account {account} by {provider}, reference {external_ref}"
+            )
+        }
+        Command::RecordRead { reads } => format!("report of {} meter reads", reads.len()),
+        Command::PostAdjustment { account, amount, reason, .. } => {
+            let reason = match reason {
+                AdjustmentReason::Goodwill => "goodwill credit",
+                AdjustmentReason::LateFee => "late fee",
+                AdjustmentReason::BadDebt => "write-off",
+            };
+            format!("{reason} of {} for account {account}", money(*amount))
+        }
+        Command::ReversePayment { payment, amount, reason, .. } => {
+            let reason = match reason {
+                ReversalReason::Bounced => "bounce",
+                ReversalReason::ChargeBack => "charge-back",
+            };
+            format!("{reason} of {} of payment {payment}", money(*amount))
+        }
+    }
+}
+
+/// Minor units of the simulated clusters' currency.
+fn money(amount: i64) -> String {
+    let sign = if amount < 0 { "-" } else { "" };
+    let minor = amount.unsigned_abs();
+    format!("{sign}{}.{:02} EUR", minor / 100, minor % 100)
+}
+
+fn seconds(at_ns: u64) -> String {
+    format!("{}.{:03} s", at_ns / 1_000_000_000, at_ns / 1_000_000 % 1_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LostEntries, money, tell};
+    use billing_wire::{
+        AccountId, Command, Date, Disposition, Frontier, Grade, Hlc, NodeId, OpId, Position, Query,
+        QueryResult, Read, ReadAnswer, ReadLevel, Receipt, RegionId, Submission, Token,
+        WriteAnswer,
+    };
+    use billsim_oracle::history::{Answer, CallId, Event, Request};
+    use billsim_record::Failure;
+
+    fn failure(transaction: Option<OpId>) -> Failure {
+        Failure {
+            oracle: "D2".to_owned(),
+            promise: "an acknowledged write stays".to_owned(),
+            detail: "it is gone".to_owned(),
+            transaction: transaction.map(|op_id| op_id.to_string()),
+            last_fault: None,
+            at_ns: 9_000_000_000,
+            event: 1,
+            fingerprint: "0".to_owned(),
+            further: 0,
+        }
+    }
+
+    fn invoke(at: u64, call: u64, node: u16, request: Request) -> Event {
+        let node = NodeId(node);
+        Event::Invoke { at, call: CallId(call), session: 4, node, request, retry: false }
+    }
+
+    fn pay(op_id: OpId) -> Request {
+        let command = Command::RecordPayment {
+            account: AccountId(7),
+            amount: 4_205,
+            date: Date(20_000),
+            provider: "bank".to_owned(),
+            external_ref: "31".to_owned(),
+        };
+        Request::Write(Submission { op_id, command })
+    }
+
+    fn receipt(at: u64, call: u64, op_id: OpId) -> Event {
+        let answer = Answer::Write(WriteAnswer::Done(Receipt {
+            op_id,
+            grade: Grade::Region,
+            disposition: Disposition::Applied,
+            position: Position::default(),
+            replayed: false,
+            token: Token::default(),
+        }));
+        Event::Return { at, call: CallId(call), answer }
+    }
+
+    #[test]
+    fn a_transaction_is_told_from_its_first_sending_to_its_receipt() {
+        let op_id = OpId(5);
+        let mut history = vec![invoke(1_000_000_000, 1, 2, pay(op_id))];
+        let told = |history: &[Event], named| tell(history, &failure(named), None).unwrap();
+        assert!(told(&history, None).starts_with("Nothing was acknowledged yet; sent last: "));
+        history.push(Event::Return { at: 2, call: CallId(1), answer: Answer::TimedOut });
+        history.push(invoke(2_500_000_000, 2, 3, pay(op_id)));
+        history.push(receipt(2_600_000_000, 2, op_id));
+        history.push(receipt(2_700_000_000, 9, OpId(6)));
+        let sentence = "client 4 sent a payment of 42.05 EUR to account 7 by bank, reference 31 \
+                        (00000000-0000-0000-0000-000000000005) to node 2 at 1.000 s, 2 times in \
+                        all; node 3 acknowledged it at 2.600 s.";
+        assert_eq!(told(&history, Some(op_id)), sentence);
+        history.pop();
+        let unnamed = format!("No transaction is named; the last acknowledged one: {sentence}");
+        assert_eq!(told(&history, None), unnamed);
+        let lost_entries = LostEntries { region: RegionId(0), kept: 0, durable: 1 };
+        let lost = tell(&history, &failure(None), Some(lost_entries)).unwrap();
+        assert_eq!(lost, unnamed, "it stands at index 0");
+        let Event::Return { answer: Answer::Write(WriteAnswer::Done(receipt)), .. } =
+            &mut history[3]
+        else {
+            panic!("the receipt is the last event")
+        };
+        receipt.position.index = 1;
+        let lost = tell(&history, &failure(None), Some(lost_entries)).unwrap();
+        assert_eq!(lost, format!("In what was lost: {sentence}"));
+        assert_eq!(tell(&[], &failure(Some(op_id)), None), None);
+    }
+
+    #[test]
+    fn a_read_that_broke_a_promise_is_told() {
+        let query = Query::Balance { account: AccountId(7) };
+        let read = Read { query, level: ReadLevel::Local, token: None };
+        let answer = ReadAnswer {
+            result: QueryResult::UnknownAccount(AccountId(7)),
+            frontier: Frontier::default(),
+            watermark: Hlc(0),
+            provisional: false,
+            stale_ms: 0,
+            session_gap: false,
+            token: Token::default(),
+        };
+        let answer = Answer::Read(Box::new(answer));
+        let history = [
+            invoke(8_900_000_000, 3, 1, Request::Read(read)),
+            Event::Return { at: 9_000_000_000, call: CallId(3), answer },
+        ];
+        assert_eq!(
+            tell(&history, &failure(None), None).unwrap(),
+            "Client 4 asked node 1 for the balance of account 7 at 8.900 s, told at 9.000 s."
+        );
+    }
+
+    #[test]
+    fn money_has_two_digits_behind_the_point() {
+        assert_eq!([5, -1_234, 100].map(money), ["0.05 EUR", "-12.34 EUR", "1.00 EUR"]);
+        assert_eq!(money(i64::MIN), "-92233720368547758.08 EUR");
+    }
+}
