@@ -38,10 +38,11 @@ const ROOMS: &[Room] = &[
         ],
         tests: &[],
     },
+    Room { name: "billsim-shrink", normal: &["billsim-record"], tests: &[] },
     Room { name: "billsim-reports", normal: &["billsim-record"], tests: &[] },
     Room {
         name: "billsim",
-        normal: &["billsim-engine", "billsim-reports", "billsim-record"],
+        normal: &["billsim-engine", "billsim-shrink", "billsim-reports", "billsim-record"],
         tests: &[],
     },
     Room { name: "xtask", normal: &[], tests: &[] },
