@@ -26,6 +26,10 @@ pub(crate) enum Command {
     Run(Run),
     /// Runs a stored failure again: a failure directory, or a fault plan.
     Replay(Replay),
+    /// Makes a failing plan as small as it gets, and says why it fails.
+    Shrink(Shrink),
+    /// Files plans under `scenarios/regressions/`, which every sweep runs first.
+    Corpus(Corpus),
     /// Measures the speed of the testbed at one job.
     Bench(Bench),
     /// Shows that every planted bug is caught by ordinary scenarios and seeds.
@@ -95,6 +99,16 @@ fn percent(text: &str) -> Result<u8, String> {
     let wrong = || format!("'{text}' is no share: 0% to 100% expected");
     let number: u8 = text.strip_suffix('%').unwrap_or(text).parse().map_err(|_| wrong())?;
     if number <= 100 { Ok(number) } else { Err(wrong()) }
+}
+
+fn kebab(text: &str) -> Result<String, String> {
+    let is_word = |word: &str| {
+        !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+    };
+    if text.split('-').all(is_word) {
+        return Ok(text.to_owned());
+    }
+    Err(format!("'{text}' is no name: words of a-z and 0-9 with hyphens expected"))
 }
 
 /// `billsim sweep`.
@@ -180,6 +194,71 @@ pub(crate) struct Replay {
     pub(crate) format: Format,
 }
 
+/// `billsim shrink`.
+///
+/// Leaves out faults, operations, clients and time, shortens and weakens what is left, and keeps
+/// whatever still fails the same way (the same fingerprint). Writes `shrunk.json`,
+/// `shrunk-outcome.json`, `explanation.txt` and, to go on after an interruption,
+/// `shrink-state.json` into the directory of the failure.
+///
+/// Exit codes: 0 nothing more can be left out, 2 it does not fail, 20 the budget was over.
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Shrink {
+    /// A directory under `failures/` of a run, or a fault plan.
+    #[arg(value_name = "FAILURE_DIR_OR_PLAN")]
+    pub(crate) path: PathBuf,
+    /// Ends after this wall time; the same command goes on from there.
+    #[arg(long, value_parser = duration, default_value = "2m", value_name = "DURATION")]
+    pub(crate) budget: std::time::Duration,
+    /// Ends after so many runs.
+    #[arg(long, value_name = "N")]
+    pub(crate) max_runs: Option<u64>,
+    /// Runs at a time; 0 for one per core. The result does not depend on it.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) jobs: usize,
+    /// Directory for the results, instead of that of the failure or, for a plan by itself,
+    /// `PLAN.shrunk`.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// How progress is shown.
+    #[arg(long, value_enum, default_value_t = ShowProgress::Auto)]
+    pub(crate) show_progress: ShowProgress,
+    /// `json`: the result as one document.
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
+}
+
+/// `billsim corpus`.
+#[derive(Debug, Args)]
+pub(crate) struct Corpus {
+    #[command(subcommand)]
+    pub(crate) command: CorpusCommand,
+}
+
+/// What to do with the corpus.
+#[derive(Debug, Subcommand)]
+pub(crate) enum CorpusCommand {
+    /// Files a plan that fails; it runs before every sweep from then on.
+    Add(CorpusAdd),
+}
+
+/// `billsim corpus add`.
+#[derive(Debug, Args)]
+pub(crate) struct CorpusAdd {
+    /// A fault plan, such as the `shrunk.json` of `shrink`.
+    pub(crate) plan: PathBuf,
+    /// What broke, as in `receipt-instead-of-conflict`: the name of the new file.
+    #[arg(long, value_parser = kebab)]
+    pub(crate) name: String,
+    /// What it once showed is mended: it must hold instead of fail.
+    #[arg(long)]
+    pub(crate) fixed: bool,
+    /// What it shows, in one line, instead of what the plan or the failure says.
+    #[arg(long, value_name = "LINE")]
+    pub(crate) about: Option<String>,
+}
+
 /// `billsim bench`.
 #[derive(Debug, Args)]
 pub(crate) struct Bench {
@@ -240,7 +319,7 @@ pub(crate) struct Schema {
 
 #[cfg(test)]
 mod tests {
-    use super::{Arguments, Seeds, duration, percent, seeds};
+    use super::{Arguments, Seeds, duration, kebab, percent, seeds};
     use clap::CommandFactory;
 
     #[test]
@@ -256,6 +335,10 @@ mod tests {
         assert_eq!(duration("30m"), Ok(std::time::Duration::from_secs(1_800)));
         assert!(duration("30").unwrap_err().contains("s, m or h"));
         assert_eq!(percent("5%"), Ok(5));
+        assert_eq!(kebab("stale-read-2"), Ok("stale-read-2".to_owned()));
+        for wrong in ["", "a--b", "../up", "Upper", "two words"] {
+            assert!(kebab(wrong).unwrap_err().contains("is no name"));
+        }
         assert!(percent("101").unwrap_err().contains("0% to 100%"));
     }
 }

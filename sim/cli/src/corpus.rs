@@ -78,6 +78,11 @@ impl Corpus {
         Profiles::parse(&path.display().to_string(), &text).map_err(ToolError::usage)
     }
 
+    /// Where the regression of this name is, or will be.
+    pub(crate) fn regression(&self, name: &str) -> PathBuf {
+        self.root.join("regressions").join(format!("{name}.json"))
+    }
+
     /// The plans under `regressions/`, by name of file.
     pub(crate) fn regressions(&self) -> Result<Vec<FaultPlan>, ToolError> {
         let directory = self.root.join("regressions");

@@ -1,6 +1,7 @@
 //! `billsim`: the command line of the testbed, and the only part of it that talks.
 
 mod arguments;
+mod bundle;
 mod commands;
 mod context;
 mod corpus;

@@ -41,6 +41,11 @@ fn wrong_input_is_told_what_where_and_what_to_do() {
     let other_format = directory.path().join("old.json");
     fs::write(&other_format, r#"{"format":99,"scenario":"x","seed":1,"faults":[]}"#).unwrap();
     let edited = scenario_with(directory.path(), "abuot = \"a typing error\"");
+    let steady = directory.path().join("steady.json");
+    let plan = r#"{"format":1,"scenario":"smoke/steady","seed":1,"load":{"only":[]},"faults":[]}"#;
+    fs::write(&steady, plan).unwrap();
+    let typing_error = directory.path().join("typing-error.json");
+    fs::write(&typing_error, plan.replace("only", "onyl")).unwrap();
     let cases: Vec<(&str, Vec<&str>)> = vec![
         ("unknown scenario", vec!["run", "smoke/nothing"]),
         ("unknown key", vec!["run", &edited]),
@@ -51,6 +56,9 @@ fn wrong_input_is_told_what_where_and_what_to_do() {
         ("garbage plan", vec!["replay", garbage.to_str().unwrap()]),
         ("plan of another format", vec!["replay", other_format.to_str().unwrap()]),
         ("canary without canaries", vec!["--canary", "ack-before-sync", "run", "smoke/steady"]),
+        ("shrinking what holds", vec!["shrink", steady.to_str().unwrap()]),
+        ("no name", vec!["corpus", "add", steady.to_str().unwrap(), "--name", "../up"]),
+        ("unknown key of a load", vec!["replay", typing_error.to_str().unwrap()]),
         ("bad log filter", vec!["run", "smoke/steady", "--log", "a=b=c"]),
     ];
     let mut text = String::new();
@@ -112,7 +120,9 @@ fn a_sweep_leaves_a_directory_that_tells_what_it_was() {
 
 #[test]
 fn what_once_failed_runs_first() {
-    let output = billsim(&["sweep", "smoke/steady", "--seeds", "9..10", "--format", "json"]);
+    let one_by_one = ["--jobs", "1", "--format", "json"];
+    let sweep = ["sweep", "smoke/steady", "--seeds", "9..10"];
+    let output = billsim(&[&sweep[..], &one_by_one].concat());
     let text = String::from_utf8(output.stdout).unwrap();
     let outcomes: Vec<serde_json::Value> =
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -159,4 +169,58 @@ fn a_stored_plan_replays_exactly() {
     let replayed = billsim(&["replay", plan, "--format", "json"]);
     assert_eq!(code(&replayed), 0, "{}", stderr(&replayed));
     assert_eq!(drawn.stdout, replayed.stdout);
+}
+
+#[test]
+fn a_plan_can_leave_out_operations_clients_and_time() {
+    let directory = tempfile::tempdir().unwrap();
+    let plan = directory.path().join("plan.json");
+    let text = r#"{"format":1,"scenario":"smoke/crash","seed":6,
+        "load":{"only":[1,2,3,4,5,6,7,8,9],"clients":2,"until_ms":4000},"faults":[]}"#;
+    fs::write(&plan, text).unwrap();
+    let replayed = billsim(&["replay", plan.to_str().unwrap(), "--format", "json"]);
+    assert_eq!(code(&replayed), 0, "{}", stderr(&replayed));
+    let outcome: serde_json::Value = serde_json::from_slice(&replayed.stdout).unwrap();
+    let acknowledged = outcome["acknowledged"].as_u64().unwrap();
+    assert!((5..=13).contains(&acknowledged), "9 operations and 4 proofs of life: {acknowledged}");
+    assert!(outcome["simulated_seconds"].as_f64().unwrap() < 10.0);
+}
+
+/// A source tree with one scenario and no regressions.
+fn small_tree(directory: &Path) {
+    let scenarios = directory.join("scenarios");
+    fs::create_dir_all(scenarios.join("smoke")).unwrap();
+    fs::create_dir_all(scenarios.join("regressions")).unwrap();
+    let text = include_str!("../../../scenarios/smoke/steady.toml");
+    fs::write(scenarios.join("smoke/steady.toml"), text).unwrap();
+}
+
+#[test]
+fn a_mended_plan_is_filed_once_and_with_its_story() {
+    let directory = tempfile::tempdir().unwrap();
+    small_tree(directory.path());
+    let text = r#"{"format":1,"scenario":"smoke/steady","seed":1,"load":{"until_ms":2000},
+        "faults":[]}"#;
+    fs::write(directory.path().join("plan.json"), text).unwrap();
+    let add = |more: &[&str]| {
+        let mut all = vec!["corpus", "add", "plan.json", "--name", "stale-read"];
+        all.extend(more);
+        command(&all).current_dir(directory.path()).output().expect("the binary runs")
+    };
+    let held = add(&[]);
+    assert_eq!(code(&held), 2);
+    assert!(stderr(&held).contains("it holds here"), "{}", stderr(&held));
+    let silent = add(&["--fixed"]);
+    assert_eq!(code(&silent), 2);
+    assert!(stderr(&silent).contains("--about"), "{}", stderr(&silent));
+    let filed = add(&["--fixed", "--about", "a read was stale"]);
+    assert_eq!(code(&filed), 0, "{}", stderr(&filed));
+    let file = directory.path().join("scenarios/regressions/stale-read.json");
+    let stored: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
+    assert_eq!(stored["about"], "a read was stale");
+    assert_eq!(stored["load"]["until_ms"], 2000);
+    let again = add(&["--fixed", "--about", "another"]);
+    assert_eq!(code(&again), 2);
+    assert!(stderr(&again).contains("is there already"), "{}", stderr(&again));
 }

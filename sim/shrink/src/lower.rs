@@ -79,6 +79,7 @@ pub(crate) fn milder(planned: &PlannedFault) -> Vec<PlannedFault> {
         | Fault::PowerCutAll
         | Fault::Pause { .. }
         | Fault::Cut { .. }
+        | Fault::RegionCut { .. }
         | Fault::Isolate { .. }
         | Fault::ClientCut { .. }
         | Fault::DiskStall { .. }

@@ -2,11 +2,15 @@
 
 mod bench;
 mod canary;
+mod corpus;
 mod doctor;
 mod list;
 mod replay;
 mod run;
 mod schema;
+mod shrink;
+mod shrink_progress;
+mod shrink_trials;
 mod sweep;
 
 use crate::arguments::{Arguments, Command};
@@ -21,6 +25,8 @@ pub(crate) fn dispatch(arguments: Arguments) -> ExitCode {
         Command::Sweep(sweep) => sweep::sweep(&sweep, canary),
         Command::Run(run) => run::run(&run, canary),
         Command::Replay(replay) => replay::replay(&replay, canary),
+        Command::Shrink(shrink) => shrink::shrink(&shrink, canary),
+        Command::Corpus(corpus) => corpus::corpus(&corpus, canary),
         Command::Bench(bench) => bench::bench(&bench),
         Command::Canary(canary) => canary::canary(&canary),
         Command::List(list) => list::list(&list),
