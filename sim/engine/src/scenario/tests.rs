@@ -39,7 +39,7 @@ fn profiles_name_scenarios_that_exist() {
     let profiles = Profiles::parse("profiles", &read("profiles")).expect("it parses");
     for name in ["smoke", "pr"] {
         let runs = &profiles.0[name].runs;
-        assert_eq!(runs.len(), 6);
+        assert!(!runs.is_empty());
         for run in runs {
             Scenario::parse(&run.scenario, &read(&run.scenario)).expect("it parses");
         }
