@@ -2,6 +2,7 @@
 
 use crate::Case;
 use crate::stage::{NODES, REGION, Stage, local, open, pay, reseal, submission};
+use billing_wire::record::RECORD_HEADER_BYTES;
 use billing_wire::{OpId, OperationState, Query, QueryResult, Record, RecordKind};
 use billsim_oracle::{Answer, Tail};
 
@@ -75,7 +76,8 @@ pub(crate) const CASES: &[Case] = &[
     ("D4", "a body beside its fingerprint", |s, broken| {
         s.invoke_write(1, 1, open(1));
         let mut record = s.log(vec![submission(1, open(1))]);
-        record[130] ^= u8::from(broken);
+        // Behind the header and the operation id comes the fingerprint.
+        record[RECORD_HEADER_BYTES + 16] ^= u8::from(broken);
         reseal(&mut record);
         s.jury.committed(s.now, NODES[0], &record);
     }),
