@@ -12,6 +12,7 @@ mod logs;
 mod progress;
 mod run_directory;
 mod tool_error;
+mod wall_clock;
 
 use arguments::Arguments;
 use billsim_record::ExitCode;

@@ -1,6 +1,7 @@
 //! Progress of a sweep, on stderr only: a bar on a terminal, a line now and then elsewhere.
 
 use crate::arguments::ShowProgress;
+use crate::wall_clock;
 use billsim_reports::Tally;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{IsTerminal, Write};
@@ -19,12 +20,6 @@ pub(crate) enum Progress {
     None,
 }
 
-// Progress is about wall time.
-#[allow(clippy::disallowed_methods)]
-fn clock() -> Instant {
-    Instant::now()
-}
-
 impl Progress {
     /// Progress over so many seeds.
     pub(crate) fn new(show: ShowProgress, seeds: u64) -> Self {
@@ -33,7 +28,7 @@ impl Progress {
             ShowProgress::Bar => Self::bar(seeds),
             ShowProgress::Auto if is_terminal => Self::bar(seeds),
             ShowProgress::Auto | ShowProgress::Counter => {
-                Self::Counter { last: clock(), started: clock(), seeds }
+                Self::Counter { last: wall_clock::now(), started: wall_clock::now(), seeds }
             }
             ShowProgress::None => Self::None,
         }
@@ -55,7 +50,7 @@ impl Progress {
                 bar.set_message(words(tally, bar.elapsed()));
             }
             Self::Counter { last, started, seeds } if last.elapsed() >= LINE_EVERY => {
-                *last = clock();
+                *last = wall_clock::now();
                 let (done, words) = (tally.seeds(), words(tally, started.elapsed()));
                 let _ = writeln!(std::io::stderr(), "{done}/{seeds} seeds, {words}");
             }

@@ -2,7 +2,7 @@
 //! with the rest of the log. D7's second and third opinion.
 
 use billing_core::ledger::Ledger;
-use billing_core::ledger::store::{LedgerStore, StoreError, Table};
+use billing_core::ledger::store::{EmptyStore, LedgerStore, StoreError};
 use billing_shell::Replica;
 use billing_wire::{Hlc, RecordView, RegionId};
 use billsim_oracle::LedgerView;
@@ -10,35 +10,12 @@ use billsim_oracle::LedgerView;
 /// Rows that the fold may keep: all of them.
 const CACHE_ROWS: usize = usize::MAX;
 
-/// A database that never holds anything.
-struct NoStore;
-
-impl LedgerStore for NoStore {
-    fn get(&self, _: Table, _: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(None)
-    }
-
-    fn scan(
-        &self,
-        _: Table,
-        _: &[u8],
-        _: &[u8],
-        _: &mut dyn FnMut(&[u8], &[u8]) -> bool,
-    ) -> Result<(), StoreError> {
-        Ok(())
-    }
-
-    fn rows(&self) -> Result<u64, StoreError> {
-        Ok(0)
-    }
-}
-
 /// The ledger of the records that a node has folded, folded again.
 ///
 /// # Panics
 /// When a folded record is gone or does not verify.
 pub(crate) fn refold(replica: &Replica) -> LedgerView {
-    fold_on(replica, Box::new(NoStore)).expect("it has nothing to read")
+    fold_on(replica, Box::new(EmptyStore)).expect("it has nothing to read")
 }
 
 /// The ledger that the node would have after a restart: its database as it is, and the records

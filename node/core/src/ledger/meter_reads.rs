@@ -50,7 +50,7 @@ impl Booking<'_> {
 #[cfg(test)]
 mod tests {
     use super::super::Ledger;
-    use super::super::store::{LedgerStore, StoreError, Table};
+    use super::super::store::EmptyStore;
     use super::*;
     use crate::limits::REGISTER_JUMP;
     use billing_wire::{
@@ -58,29 +58,9 @@ mod tests {
         RecordKind, RecordView, RegionId, RegionMode, Submission,
     };
 
-    struct Nothing;
-
-    impl LedgerStore for Nothing {
-        fn get(&self, _: Table, _: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-            Ok(None)
-        }
-        fn scan(
-            &self,
-            _: Table,
-            _: &[u8],
-            _: &[u8],
-            _: &mut dyn FnMut(&[u8], &[u8]) -> bool,
-        ) -> Result<(), StoreError> {
-            Ok(())
-        }
-        fn rows(&self) -> Result<u64, StoreError> {
-            Ok(0)
-        }
-    }
-
     /// Folds readings of one meter, one record each, and returns what is kept of the last day.
     fn kept(reads: &[(u32, u64, ReadQuality)]) -> (u64, ReadQuality, bool) {
-        let mut ledger = Ledger::open(100, Box::new(Nothing)).unwrap();
+        let mut ledger = Ledger::open(100, Box::new(EmptyStore)).unwrap();
         for (&(day, register, quality), index) in reads.iter().zip(1..) {
             let (meter, date) = (MeterId(1), Date(20_000 + day));
             let reads = vec![MeterRead { meter, date, register, quality }];

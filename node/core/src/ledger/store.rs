@@ -74,6 +74,30 @@ pub trait LedgerStore: Send {
     fn rows(&self) -> Result<u64, StoreError>;
 }
 
+/// The store of a ledger that starts from nothing: no rows, whatever is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct EmptyStore;
+
+impl LedgerStore for EmptyStore {
+    fn get(&self, _: Table, _: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(None)
+    }
+
+    fn scan(
+        &self,
+        _: Table,
+        _: &[u8],
+        _: &[u8],
+        _: &mut dyn FnMut(&[u8], &[u8]) -> bool,
+    ) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn rows(&self) -> Result<u64, StoreError> {
+        Ok(0)
+    }
+}
+
 /// One changed row: table, key, new value or `None` for a removal.
 pub type RowChange = (Table, Box<[u8]>, Option<Box<[u8]>>);
 

@@ -189,14 +189,8 @@ impl Node {
             self.halt(HaltReason::Disk(fault), out);
             return;
         }
-        let mut desk = Desk {
-            writer: &mut self.writer,
-            out,
-            me: self.config.node,
-            cluster: self.cluster_mark,
-            wall_ms: now.wall.ms(),
-        };
-        for log in &mut self.logs {
+        let (logs, mut desk) = self.logs_and_desk(now, out);
+        for log in logs {
             log.persisted(&mut desk);
         }
         if canary!("ack-on-one-of-three") {
@@ -238,14 +232,8 @@ impl Node {
     }
 
     fn drain_logs(&mut self, now: Now, out: &mut Outputs) {
-        let mut desk = Desk {
-            writer: &mut self.writer,
-            out,
-            me: self.config.node,
-            cluster: self.cluster_mark,
-            wall_ms: now.wall.ms(),
-        };
-        for log in &mut self.logs {
+        let (logs, mut desk) = self.logs_and_desk(now, out);
+        for log in logs {
             log.ready(&mut desk);
         }
         let leads = self.own_log().role() == Role::Leader;
@@ -256,6 +244,22 @@ impl Node {
             self.outlook = Outlook::of_new_leader(now.monotonic);
         }
         self.was_leader = leads;
+    }
+
+    /// The region logs, and where what they put out passes.
+    fn logs_and_desk<'a>(
+        &'a mut self,
+        now: Now,
+        out: &'a mut Outputs,
+    ) -> (&'a mut [RegionLog], Desk<'a>) {
+        let desk = Desk {
+            writer: &mut self.writer,
+            out,
+            me: self.config.node,
+            cluster: self.cluster_mark,
+            wall_ms: now.wall.ms(),
+        };
+        (&mut self.logs, desk)
     }
 
     fn start_persist(&mut self, now: Now, out: &mut Outputs) {

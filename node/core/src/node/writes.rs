@@ -4,7 +4,6 @@
 //! What an answer claims is true of this submission: `Unavailable` is said only by who knows that
 //! it was never proposed, everything else that fails is `Unknown` (billing.md §3).
 
-use super::desk::Desk;
 use super::frames::Forward;
 use super::{Node, answer_client};
 use crate::canary;
@@ -61,9 +60,15 @@ impl Node {
                 let sequence =
                     self.sessions.forward(now.monotonic, term, &submission, fingerprint, waiter);
                 let region = self.region;
-                self.desk(now, out).send_frame(FrameKind::Forward, leader, region, 128, |bytes| {
-                    Forward::encode(sequence, term, &submission, &options, bytes);
-                });
+                self.logs_and_desk(now, out).1.send_frame(
+                    FrameKind::Forward,
+                    leader,
+                    region,
+                    128,
+                    |bytes| {
+                        Forward::encode(sequence, term, &submission, &options, bytes);
+                    },
+                );
             }
             None => answer_client(request, unavailable(Unavailable::NoLeader), out),
         }
@@ -82,16 +87,6 @@ impl Node {
             return Some(Unavailable::GradeUnreachable);
         }
         None
-    }
-
-    fn desk<'a>(&'a mut self, now: Now, out: &'a mut Outputs) -> Desk<'a> {
-        Desk {
-            writer: &mut self.writer,
-            out,
-            me: self.config.node,
-            cluster: self.cluster_mark,
-            wall_ms: now.wall.ms(),
-        }
     }
 
     /// Answers from the log or joins what is in flight. `false`: the operation is new here.
@@ -351,7 +346,7 @@ impl Node {
             Waiter::Follower { node, sequence, .. } => {
                 let region = self.region;
                 let kind = FrameKind::ForwardAnswer;
-                self.desk(now, out).send_frame(kind, node, region, 144, |bytes| {
+                self.logs_and_desk(now, out).1.send_frame(kind, node, region, 144, |bytes| {
                     bytes.extend_from_slice(&sequence.to_le_bytes());
                     answer.encode(bytes);
                 });

@@ -3,6 +3,7 @@
 
 use crate::arguments::ShowProgress;
 use crate::context::warn;
+use crate::wall_clock;
 use billsim_shrink::Step;
 use indicatif::{ProgressBar, ProgressDrawTarget};
 use std::io::IsTerminal;
@@ -21,22 +22,16 @@ pub(crate) enum ShrinkProgress {
     None,
 }
 
-// Progress is about wall time.
-#[allow(clippy::disallowed_methods)]
-fn clock() -> Instant {
-    Instant::now()
-}
-
 impl ShrinkProgress {
     pub(crate) fn new(show: ShowProgress) -> Self {
         let is_terminal = std::io::stderr().is_terminal();
         match show {
-            ShowProgress::Auto if !is_terminal => Self::Counter { last: clock() },
+            ShowProgress::Auto if !is_terminal => Self::Counter { last: wall_clock::now() },
             ShowProgress::Auto | ShowProgress::Bar => {
                 let target = ProgressDrawTarget::stderr();
                 Self::Bar(ProgressBar::with_draw_target(None, target))
             }
-            ShowProgress::Counter => Self::Counter { last: clock() },
+            ShowProgress::Counter => Self::Counter { last: wall_clock::now() },
             ShowProgress::None => Self::None,
         }
     }
@@ -46,7 +41,7 @@ impl ShrinkProgress {
         match self {
             Self::Bar(bar) => bar.set_message(words(step)),
             Self::Counter { last } if last.elapsed() >= LINE_EVERY => {
-                *last = clock();
+                *last = wall_clock::now();
                 warn(&words(step));
             }
             Self::Counter { .. } | Self::None => {}

@@ -6,6 +6,7 @@ use crate::bundle::Bundle;
 use crate::commands::shrink_progress::ShrinkProgress;
 use crate::context::jobs;
 use crate::tool_error::ToolError;
+use crate::wall_clock;
 use billsim_engine::RunResult;
 use billsim_engine::sweep::{Settings, sweep};
 use billsim_record::{FaultPlan, document};
@@ -57,12 +58,6 @@ pub(crate) struct Trials<'a> {
     broken: Option<ToolError>,
 }
 
-// The budget is wall time.
-#[allow(clippy::disallowed_methods)]
-fn clock() -> Instant {
-    Instant::now()
-}
-
 impl<'a> Trials<'a> {
     pub(crate) fn new(
         arguments: &'a Shrink,
@@ -80,8 +75,8 @@ impl<'a> Trials<'a> {
             is_late: is_late(bundle, before),
             interrupted,
             state,
-            started: clock(),
-            stored: clock(),
+            started: wall_clock::now(),
+            stored: wall_clock::now(),
             runs: 0,
             broken: None,
         }
@@ -111,7 +106,7 @@ impl<'a> Trials<'a> {
     fn try_all(&mut self, plans: &[FaultPlan], memory: &Memory) -> Vec<Trial> {
         if self.stored.elapsed() >= STORE_EVERY {
             self.store(memory);
-            self.stored = clock();
+            self.stored = wall_clock::now();
         }
         let left = self.arguments.max_runs.map_or(u64::MAX, |max| max.saturating_sub(self.runs));
         let allowed = usize::try_from(left).unwrap_or(usize::MAX).min(plans.len());

@@ -7,7 +7,7 @@ use crate::failures::Failures;
 use crate::progress::Progress;
 use crate::run_directory::RunDirectory;
 use crate::tool_error::ToolError;
-use crate::{identity, interrupt};
+use crate::{identity, interrupt, wall_clock};
 use billsim_engine::sweep::{Settings, sweep as run_jobs};
 use billsim_engine::{Arm, Job, RunResult};
 use billsim_record::manifest::{MANIFEST_FORMAT, SeedPlan};
@@ -56,7 +56,7 @@ pub(crate) fn sweep(arguments: &Sweep, canary: Option<&str>) -> Result<ExitCode,
     };
     let asked = work.regressions.len() as u64
         + work.seeds.iter().map(|(_, seeds)| seeds.to - seeds.from).sum::<u64>();
-    let started = clock();
+    let started = wall_clock::now();
     let ended_early = run(arguments, canary, &stop, &mut results, asked, started);
     if let Some(error) = results.broken {
         return Err(error);
@@ -65,12 +65,6 @@ pub(crate) fn sweep(arguments: &Sweep, canary: Option<&str>) -> Result<ExitCode,
         results.directory.write_latency(scenario, histogram)?;
     }
     Ok(conclude(arguments, canary, &results, asked, started, ended_early))
-}
-
-// The budget is wall time.
-#[allow(clippy::disallowed_methods)]
-fn clock() -> Instant {
-    Instant::now()
 }
 
 fn plan_work(arguments: &Sweep) -> Result<Work, ToolError> {
