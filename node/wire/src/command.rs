@@ -1,6 +1,7 @@
 //! What a client may ask: the commands, their class, and their canonical bytes, over which the
 //! fingerprint is taken.
 
+use crate::billing_period::BillingPeriod;
 use crate::codec::{DecodeError, put_text};
 use crate::command_view::CommandView;
 use crate::ids::{AccountId, Date, Hash, MeterId, OpId, ServicePointId};
@@ -116,24 +117,68 @@ pub enum Command {
         /// When.
         date: Date,
     },
+    /// Intent: close an account; its final bill comes first.
+    CloseAccount {
+        /// The account.
+        account: AccountId,
+        /// From when.
+        date: Date,
+    },
+    /// Intent: pay a payment back, whole or in part.
+    RequestRefund {
+        /// The `op_id` of the payment.
+        payment: OpId,
+        /// Minor units, positive.
+        amount: i64,
+        /// When it was asked for.
+        date: Date,
+    },
+    /// Intent: bill what an account consumed up to the end of a month.
+    IssueInvoice {
+        /// The account.
+        account: AccountId,
+        /// The month.
+        period: BillingPeriod,
+        /// The date on the document.
+        date: Date,
+    },
+    /// Fact: the money of a refund left the bank. Its `op_id` is
+    /// [`derived_op_id(refund, "paid")`](crate::derived_op_id).
+    ConfirmPayout {
+        /// The `op_id` of the refund.
+        refund: OpId,
+        /// What the bank paid, minor units, positive.
+        amount: i64,
+        /// When.
+        date: Date,
+    },
 }
 
-// Tags are never reused. Kept free for later commands: 6 CloseAccount, 7 RequestRefund,
-// 8 IssueInvoice, 9 CancelRebill, 10 PublishTariff, 11 AssignTariff, 12 CloseCycle.
+// Tags are never reused. Kept free for later commands: 9 CancelRebill, 10 PublishTariff,
+// 11 AssignTariff, 12 CloseCycle.
 pub(crate) const TAG_OPEN_ACCOUNT: u8 = 1;
 pub(crate) const TAG_RECORD_PAYMENT: u8 = 2;
 pub(crate) const TAG_RECORD_READ: u8 = 3;
 pub(crate) const TAG_POST_ADJUSTMENT: u8 = 4;
 pub(crate) const TAG_REVERSE_PAYMENT: u8 = 5;
+pub(crate) const TAG_CLOSE_ACCOUNT: u8 = 6;
+pub(crate) const TAG_REQUEST_REFUND: u8 = 7;
+pub(crate) const TAG_ISSUE_INVOICE: u8 = 8;
+pub(crate) const TAG_CONFIRM_PAYOUT: u8 = 13;
 
 impl Command {
     /// Fact or intent.
     pub fn class(&self) -> CommandClass {
         match self {
-            Self::RecordPayment { .. } | Self::RecordRead { .. } | Self::ReversePayment { .. } => {
-                CommandClass::Fact
-            }
-            Self::OpenAccount { .. } | Self::PostAdjustment { .. } => CommandClass::Intent,
+            Self::RecordPayment { .. }
+            | Self::RecordRead { .. }
+            | Self::ReversePayment { .. }
+            | Self::ConfirmPayout { .. } => CommandClass::Fact,
+            Self::OpenAccount { .. }
+            | Self::PostAdjustment { .. }
+            | Self::CloseAccount { .. }
+            | Self::RequestRefund { .. }
+            | Self::IssueInvoice { .. } => CommandClass::Intent,
         }
     }
 
@@ -145,6 +190,10 @@ impl Command {
             Self::RecordRead { .. } => "RecordRead",
             Self::PostAdjustment { .. } => "PostAdjustment",
             Self::ReversePayment { .. } => "ReversePayment",
+            Self::CloseAccount { .. } => "CloseAccount",
+            Self::RequestRefund { .. } => "RequestRefund",
+            Self::IssueInvoice { .. } => "IssueInvoice",
+            Self::ConfirmPayout { .. } => "ConfirmPayout",
         }
     }
 
@@ -189,6 +238,23 @@ impl Command {
                 out.push(*reason as u8);
                 out.extend_from_slice(&date.0.to_le_bytes());
             }
+            Self::CloseAccount { account, date } => {
+                out.push(TAG_CLOSE_ACCOUNT);
+                out.extend_from_slice(&account.0.to_le_bytes());
+                out.extend_from_slice(&date.0.to_le_bytes());
+            }
+            Self::RequestRefund { payment, amount, date } => {
+                put_money_of(out, TAG_REQUEST_REFUND, *payment, *amount, *date);
+            }
+            Self::IssueInvoice { account, period, date } => {
+                out.push(TAG_ISSUE_INVOICE);
+                out.extend_from_slice(&account.0.to_le_bytes());
+                out.extend_from_slice(&period.0.to_le_bytes());
+                out.extend_from_slice(&date.0.to_le_bytes());
+            }
+            Self::ConfirmPayout { refund, amount, date } => {
+                put_money_of(out, TAG_CONFIRM_PAYOUT, *refund, *amount, *date);
+            }
         }
     }
 
@@ -206,6 +272,14 @@ impl Command {
         self.encode(&mut body);
         fingerprint(&body)
     }
+}
+
+/// Appends a command about the money of another operation.
+fn put_money_of(out: &mut Vec<u8>, tag: u8, of: OpId, amount: i64, date: Date) {
+    out.push(tag);
+    out.extend_from_slice(&of.0.to_le_bytes());
+    out.extend_from_slice(&amount.to_le_bytes());
+    out.extend_from_slice(&date.0.to_le_bytes());
 }
 
 /// The fingerprint of a canonical command body.

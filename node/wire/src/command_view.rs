@@ -1,10 +1,12 @@
 //! A command read in place: what a fold needs per submission, without copying texts and reads.
 //! The one decoder of the canonical bytes; [`Command::decode`] copies what it finds.
 
+use crate::billing_period::BillingPeriod;
 use crate::codec::{DecodeError, Reader};
 use crate::command::{
     AdjustmentReason, Command, CommandClass, MeterRead, ReadQuality, ReversalReason,
-    TAG_OPEN_ACCOUNT, TAG_POST_ADJUSTMENT, TAG_RECORD_PAYMENT, TAG_RECORD_READ,
+    TAG_CLOSE_ACCOUNT, TAG_CONFIRM_PAYOUT, TAG_ISSUE_INVOICE, TAG_OPEN_ACCOUNT,
+    TAG_POST_ADJUSTMENT, TAG_RECORD_PAYMENT, TAG_RECORD_READ, TAG_REQUEST_REFUND,
     TAG_REVERSE_PAYMENT,
 };
 use crate::ids::{AccountId, Date, MeterId, OpId, ServicePointId};
@@ -33,6 +35,14 @@ pub enum CommandView<'a> {
     PostAdjustment { account: AccountId, amount: i64, reason: AdjustmentReason, date: Date },
     /// See [`Command::ReversePayment`].
     ReversePayment { payment: OpId, amount: i64, reason: ReversalReason, date: Date },
+    /// See [`Command::CloseAccount`].
+    CloseAccount { account: AccountId, date: Date },
+    /// See [`Command::RequestRefund`].
+    RequestRefund { payment: OpId, amount: i64, date: Date },
+    /// See [`Command::IssueInvoice`].
+    IssueInvoice { account: AccountId, period: BillingPeriod, date: Date },
+    /// See [`Command::ConfirmPayout`].
+    ConfirmPayout { refund: OpId, amount: i64, date: Date },
 }
 
 impl<'a> CommandView<'a> {
@@ -68,7 +78,25 @@ impl<'a> CommandView<'a> {
                 reason: reversal_reason(&mut r)?,
                 date: Date(r.u32()?),
             },
-            tag => return Err(unknown("tag", tag, TAG_REVERSE_PAYMENT)),
+            TAG_CLOSE_ACCOUNT => {
+                Self::CloseAccount { account: AccountId(r.u64()?), date: Date(r.u32()?) }
+            }
+            TAG_REQUEST_REFUND => Self::RequestRefund {
+                payment: OpId(r.u128()?),
+                amount: r.i64()?,
+                date: Date(r.u32()?),
+            },
+            TAG_ISSUE_INVOICE => Self::IssueInvoice {
+                account: AccountId(r.u64()?),
+                period: BillingPeriod(r.u16()?),
+                date: Date(r.u32()?),
+            },
+            TAG_CONFIRM_PAYOUT => Self::ConfirmPayout {
+                refund: OpId(r.u128()?),
+                amount: r.i64()?,
+                date: Date(r.u32()?),
+            },
+            tag => return Err(unknown("tag", tag, TAG_CONFIRM_PAYOUT)),
         };
         r.finish()?;
         Ok(command)
@@ -77,10 +105,15 @@ impl<'a> CommandView<'a> {
     /// Fact or intent.
     pub fn class(&self) -> CommandClass {
         match self {
-            Self::RecordPayment { .. } | Self::RecordRead { .. } | Self::ReversePayment { .. } => {
-                CommandClass::Fact
-            }
-            Self::OpenAccount { .. } | Self::PostAdjustment { .. } => CommandClass::Intent,
+            Self::RecordPayment { .. }
+            | Self::RecordRead { .. }
+            | Self::ReversePayment { .. }
+            | Self::ConfirmPayout { .. } => CommandClass::Fact,
+            Self::OpenAccount { .. }
+            | Self::PostAdjustment { .. }
+            | Self::CloseAccount { .. }
+            | Self::RequestRefund { .. }
+            | Self::IssueInvoice { .. } => CommandClass::Intent,
         }
     }
 
@@ -105,6 +138,16 @@ impl<'a> CommandView<'a> {
             }
             Self::ReversePayment { payment, amount, reason, date } => {
                 Command::ReversePayment { payment, amount, reason, date }
+            }
+            Self::CloseAccount { account, date } => Command::CloseAccount { account, date },
+            Self::RequestRefund { payment, amount, date } => {
+                Command::RequestRefund { payment, amount, date }
+            }
+            Self::IssueInvoice { account, period, date } => {
+                Command::IssueInvoice { account, period, date }
+            }
+            Self::ConfirmPayout { refund, amount, date } => {
+                Command::ConfirmPayout { refund, amount, date }
             }
         }
     }
@@ -220,6 +263,14 @@ mod tests {
                 reason: ReversalReason::ChargeBack,
                 date: Date(1),
             },
+            Command::CloseAccount { account: AccountId(1), date: Date(2) },
+            Command::RequestRefund { payment: OpId(9), amount: 3, date: Date(4) },
+            Command::IssueInvoice {
+                account: AccountId(1),
+                period: BillingPeriod(675),
+                date: Date(2),
+            },
+            Command::ConfirmPayout { refund: OpId(9), amount: 3, date: Date(4) },
         ]
     }
 
@@ -231,6 +282,14 @@ mod tests {
             let view = CommandView::decode(&bytes).unwrap();
             assert_eq!(view.to_command(), command);
             assert_eq!(view.class(), command.class());
+        }
+    }
+
+    #[test]
+    fn tags_of_later_commands_are_refused() {
+        for tag in [0, 9, 10, 11, 12, 14] {
+            let found = CommandView::decode(&[tag]).unwrap_err();
+            assert_eq!(found, unknown("tag", tag, TAG_CONFIRM_PAYOUT));
         }
     }
 

@@ -75,10 +75,25 @@ impl OpId {
         hasher.update(&(provider.len() as u64).to_le_bytes());
         hasher.update(provider.as_bytes());
         hasher.update(external_ref.as_bytes());
+        Self::from_hasher(&hasher)
+    }
+
+    fn from_hasher(hasher: &blake3::Hasher) -> Self {
         let mut id = [0; 16];
         id.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
         Self(u128::from_le_bytes(id))
     }
+}
+
+/// The derived identity of the fact that an effect of `cause` took place outside, as in
+/// `derived_op_id(refund, "paid")`: whichever region hears of it first, the other's report is a
+/// retry of the same operation (billing.md §4).
+#[must_use]
+pub fn derived_op_id(cause: OpId, effect: &str) -> OpId {
+    let mut hasher = blake3::Hasher::new_derive_key("billsim 2026 op_id of an effect outside");
+    hasher.update(&cause.0.to_le_bytes());
+    hasher.update(effect.as_bytes());
+    OpId::from_hasher(&hasher)
 }
 
 impl fmt::Display for OpId {

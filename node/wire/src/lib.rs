@@ -5,6 +5,7 @@
 //! written, never what they mean: no guard, no booking rule and no state lives here.
 
 pub mod answer;
+pub mod billing_period;
 pub mod codec;
 pub mod command;
 pub mod command_view;
@@ -18,6 +19,7 @@ pub mod query;
 pub mod record;
 
 pub use answer::{Grade, OnUnmet, Receipt, Refusal, Submission, Token, WriteAnswer, WriteOptions};
+pub use billing_period::BillingPeriod;
 pub use codec::DecodeError;
 pub use command::{
     AdjustmentReason, Command, CommandClass, MeterRead, ReadQuality, ReversalReason,
@@ -28,7 +30,7 @@ pub use genesis::{Genesis, RegionMembers};
 pub use hlc::Hlc;
 pub use ids::{
     AccountId, ClusterId, Date, Frontier, Hash, Incarnation, LogIndex, MeterId, NodeId, OpId,
-    Position, RegionId, ServicePointId, Term,
+    Position, RegionId, ServicePointId, Term, derived_op_id,
 };
 pub use outcome::{DenyReason, Disposition, JournalLine, LedgerCode, OutcomeChain, RedirectReason};
 pub use query::{

@@ -25,6 +25,8 @@ pub enum RedirectReason {
     NotThatPayment = 6,
     /// Bytes that are no command of this release.
     Malformed = 7,
+    /// A payout that confirms no refund waiting for it.
+    NotThatRefund = 8,
 }
 
 /// Why an intent was denied.
@@ -47,6 +49,12 @@ pub enum DenyReason {
     FingerprintMismatch = 6,
     /// The booking would overflow an accumulator.
     Overflow = 7,
+    /// The account has consumption that no invoice has billed.
+    FinalBillMissing = 8,
+    /// The operation that it refers to is no payment that lies on an account.
+    NoSuchPayment = 9,
+    /// More than what is left of the payment.
+    OverPaid = 10,
 }
 
 /// The one end of a logged command (billing.md §4). Never changes once final.
@@ -128,7 +136,7 @@ fn unknown(field: &'static str, found: u8, limit: u8) -> DecodeError {
 
 fn redirect_reason(code: u8) -> Result<RedirectReason, DecodeError> {
     use RedirectReason as R;
-    const ALL: [R; 8] = [
+    const ALL: [R; 9] = [
         R::UnknownAccount,
         R::ClosedAccount,
         R::OutOfRange,
@@ -137,13 +145,14 @@ fn redirect_reason(code: u8) -> Result<RedirectReason, DecodeError> {
         R::PaymentNotSeen,
         R::NotThatPayment,
         R::Malformed,
+        R::NotThatRefund,
     ];
-    ALL.get(usize::from(code)).copied().ok_or_else(|| unknown("redirect reason", code, 7))
+    ALL.get(usize::from(code)).copied().ok_or_else(|| unknown("redirect reason", code, 8))
 }
 
 fn deny_reason(code: u8) -> Result<DenyReason, DecodeError> {
     use DenyReason as R;
-    const ALL: [R; 8] = [
+    const ALL: [R; 11] = [
         R::AccountExists,
         R::ServicePointTaken,
         R::UnknownAccount,
@@ -152,8 +161,11 @@ fn deny_reason(code: u8) -> Result<DenyReason, DecodeError> {
         R::OutOfRange,
         R::FingerprintMismatch,
         R::Overflow,
+        R::FinalBillMissing,
+        R::NoSuchPayment,
+        R::OverPaid,
     ];
-    ALL.get(usize::from(code)).copied().ok_or_else(|| unknown("deny reason", code, 7))
+    ALL.get(usize::from(code)).copied().ok_or_else(|| unknown("deny reason", code, 10))
 }
 
 /// An account of the general ledger (billing.md §6).

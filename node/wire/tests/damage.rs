@@ -206,7 +206,7 @@ fn a_refused_command_frame_or_genesis_says_why() {
         refusal(Submission::decode(&mut item(&[7; 20]))),
     ];
     insta::assert_snapshot!(texts.join("\n"), @r"
-    command: tag is 77, at most 5 expected
+    command: tag is 77, at most 13 expected
     command: 8 bytes expected at offset 9, 0 left
     command: external_ref is not UTF-8
     command: provider is 200, at most 128 expected
@@ -215,7 +215,7 @@ fn a_refused_command_frame_or_genesis_says_why() {
     frame: 41 bytes expected at offset 0, 30 left
     frame: 1 bytes too many at offset 41
     genesis: format version 2, this release reads 1; use a matching release
-    disposition: redirect reason is 99, at most 7 expected
+    disposition: redirect reason is 99, at most 8 expected
     disposition: tag is 9, at most 4 expected
     answer: reason is 9, at most 5 expected
     answer: grade is 7, at most 2 expected

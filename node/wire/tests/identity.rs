@@ -3,6 +3,7 @@
 
 use billing_wire::{
     Frontier, Hlc, Incarnation, OpId, Record, RecordHeader, RecordKind, RegionId, Token,
+    derived_op_id,
 };
 use proptest::prelude::*;
 
@@ -73,6 +74,14 @@ fn the_id_of_an_outside_fact_is_fixed_for_ever() {
     let id = OpId::of_fact("bank", "ref-1");
     insta::assert_snapshot!(id, @"ac3cb610-a22a-67fe-9b03-9fa276471a2f");
     assert_ne!(id, OpId::of_fact("bankr", "ef-1"), "the border between the texts counts");
+}
+
+#[test]
+fn the_id_of_an_effect_outside_is_fixed_for_ever() {
+    let id = derived_op_id(OpId(7), "paid");
+    insta::assert_snapshot!(id, @"ab318940-89ba-abb1-9ee5-e819b182b279");
+    assert_ne!(id, derived_op_id(OpId(8), "paid"));
+    assert_ne!(id, derived_op_id(OpId(7), "mailed"));
 }
 
 fn any_frontier() -> impl Strategy<Value = Frontier> {

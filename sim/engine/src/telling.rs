@@ -158,6 +158,16 @@ fn words(command: &Command) -> String {
             };
             format!("{reason} of {} of payment {payment}", money(*amount))
         }
+        Command::CloseAccount { account, .. } => format!("request to close account {account}"),
+        Command::RequestRefund { payment, amount, .. } => {
+            format!("request to refund {} of payment {payment}", money(*amount))
+        }
+        Command::IssueInvoice { account, period, .. } => {
+            format!("request to invoice account {account} for {period}")
+        }
+        Command::ConfirmPayout { refund, amount, .. } => {
+            format!("report that {} of refund {refund} were paid out", money(*amount))
+        }
     }
 }
 

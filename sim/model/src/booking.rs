@@ -29,6 +29,10 @@ fn is_in_range(command: &CommandView<'_>) -> bool {
             !reads.is_empty()
                 && reads.iter().all(|read| read.register <= REGISTER_MAX && is_date(read.date))
         }
+        CommandView::CloseAccount { .. }
+        | CommandView::RequestRefund { .. }
+        | CommandView::IssueInvoice { .. }
+        | CommandView::ConfirmPayout { .. } => false,
     }
 }
 
@@ -60,6 +64,10 @@ impl Model {
             CommandView::ReversePayment { payment, amount, .. } => {
                 self.reverse(payment, amount, case)
             }
+            CommandView::CloseAccount { .. }
+            | CommandView::RequestRefund { .. }
+            | CommandView::IssueInvoice { .. } => denied(DenyReason::OutOfRange),
+            CommandView::ConfirmPayout { .. } => redirected(RedirectReason::OutOfRange),
         }
     }
 

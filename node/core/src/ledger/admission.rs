@@ -24,6 +24,12 @@ pub fn check(command: &Command) -> Result<(), Refusal> {
             amount_in_range(*amount)?;
             date_in_range("date", *date)
         }
+        Command::CloseAccount { .. }
+        | Command::RequestRefund { .. }
+        | Command::IssueInvoice { .. }
+        | Command::ConfirmPayout { .. } => {
+            refusal("command", format!("{} is not served by this release", command.name()))
+        }
     }
 }
 
@@ -37,6 +43,10 @@ pub(super) fn in_range(command: &CommandView<'_>) -> bool {
         CommandView::RecordRead { reads } => {
             !reads.is_empty() && reads.iter().all(|read| is_date(read.date) && is_register(&read))
         }
+        CommandView::CloseAccount { .. }
+        | CommandView::RequestRefund { .. }
+        | CommandView::IssueInvoice { .. }
+        | CommandView::ConfirmPayout { .. } => false,
     }
 }
 

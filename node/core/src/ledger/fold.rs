@@ -114,6 +114,10 @@ impl Booking<'_> {
             CommandView::ReversePayment { payment, amount, .. } => {
                 self.reverse_payment(payment, amount)?
             }
+            CommandView::CloseAccount { .. }
+            | CommandView::RequestRefund { .. }
+            | CommandView::IssueInvoice { .. }
+            | CommandView::ConfirmPayout { .. } => out_of_range(command),
         };
         Ok((disposition, None))
     }

@@ -13,8 +13,9 @@ use axum::response::{IntoResponse as _, Response};
 use billing_shell::tokio_host::Unanswered;
 use billing_wire::answer::Unavailable;
 use billing_wire::{
-    AccountId, AdjustmentReason, Command, Disposition, Grade, MeterId, MeterRead, OpId,
-    ReadQuality, Receipt, ReversalReason, ServicePointId, Submission, WriteAnswer, WriteOptions,
+    AccountId, AdjustmentReason, BillingPeriod, Command, Disposition, Grade, MeterId, MeterRead,
+    OpId, ReadQuality, Receipt, ReversalReason, ServicePointId, Submission, WriteAnswer,
+    WriteOptions,
 };
 use serde::{Deserialize, Serialize};
 
@@ -73,6 +74,40 @@ pub(super) struct ReversePayment {
     date: CivilDate,
 }
 
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CloseAccount {
+    account: AccountId,
+    date: CivilDate,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RequestRefund {
+    /// The key of the payment.
+    payment: String,
+    amount: i64,
+    date: CivilDate,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct IssueInvoice {
+    account: AccountId,
+    /// `YYYY-MM`.
+    period: String,
+    date: CivilDate,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ConfirmPayout {
+    /// The key of the refund.
+    refund: String,
+    amount: i64,
+    date: CivilDate,
+}
+
 /// What stands beside the body of every write.
 type Beside = (State<Api>, IdempotencyKey, Parameters<WriteParameters>, SessionToken);
 
@@ -122,6 +157,38 @@ pub(super) async fn reverse_payment(
     let payment: OpId = b.payment.parse().map_err(|e: String| Problem::invalid("payment", e))?;
     let (amount, reason, date) = (b.amount, b.reason, b.date.0);
     submit(beside, Command::ReversePayment { payment, amount, reason, date }).await
+}
+
+pub(super) async fn close_account(
+    beside: Beside,
+    JsonBody(b): JsonBody<CloseAccount>,
+) -> Result<Response, Problem> {
+    submit(beside, Command::CloseAccount { account: b.account, date: b.date.0 }).await
+}
+
+pub(super) async fn request_refund(
+    beside: Beside,
+    JsonBody(b): JsonBody<RequestRefund>,
+) -> Result<Response, Problem> {
+    let payment: OpId = b.payment.parse().map_err(|e: String| Problem::invalid("payment", e))?;
+    submit(beside, Command::RequestRefund { payment, amount: b.amount, date: b.date.0 }).await
+}
+
+pub(super) async fn issue_invoice(
+    beside: Beside,
+    JsonBody(b): JsonBody<IssueInvoice>,
+) -> Result<Response, Problem> {
+    let period: BillingPeriod =
+        b.period.parse().map_err(|e: String| Problem::invalid("period", e))?;
+    submit(beside, Command::IssueInvoice { account: b.account, period, date: b.date.0 }).await
+}
+
+pub(super) async fn confirm_payout(
+    beside: Beside,
+    JsonBody(b): JsonBody<ConfirmPayout>,
+) -> Result<Response, Problem> {
+    let refund: OpId = b.refund.parse().map_err(|e: String| Problem::invalid("refund", e))?;
+    submit(beside, Command::ConfirmPayout { refund, amount: b.amount, date: b.date.0 }).await
 }
 
 async fn submit(beside: Beside, command: Command) -> Result<Response, Problem> {

@@ -67,6 +67,21 @@ pub(crate) fn request_of(command: &Command) -> (&'static str, Value) {
                 json!({"payment": payment, "amount": amount, "reason": reason, "date": date});
             ("/v1/reversals", body)
         }
+        Command::CloseAccount { account, date } => {
+            ("/v1/closures", json!({"account": account, "date": text_of(*date)}))
+        }
+        Command::RequestRefund { payment, amount, date } => {
+            let (payment, date) = (payment.to_string(), text_of(*date));
+            ("/v1/refunds", json!({"payment": payment, "amount": amount, "date": date}))
+        }
+        Command::IssueInvoice { account, period, date } => {
+            let (period, date) = (period.to_string(), text_of(*date));
+            ("/v1/invoices", json!({"account": account, "period": period, "date": date}))
+        }
+        Command::ConfirmPayout { refund, amount, date } => {
+            let (refund, date) = (refund.to_string(), text_of(*date));
+            ("/v1/payouts", json!({"refund": refund, "amount": amount, "date": date}))
+        }
     }
 }
 

@@ -2,11 +2,11 @@
 
 use billing_wire::answer::Unavailable;
 use billing_wire::{
-    AccountId, AdjustmentReason, ClusterId, Command, Date, DenyReason, Disposition, FrameHeader,
-    FrameKind, Frontier, Genesis, Grade, Hlc, Incarnation, MeterId, MeterRead, NodeId, OnUnmet,
-    OpId, Position, ReadQuality, Receipt, Record, RecordHeader, RecordKind, RedirectReason,
-    Refusal, RegionId, RegionMembers, RegionMode, ReversalReason, ServicePointId, Submission,
-    Token, WriteAnswer, WriteOptions,
+    AccountId, AdjustmentReason, BillingPeriod, ClusterId, Command, Date, DenyReason, Disposition,
+    FrameHeader, FrameKind, Frontier, Genesis, Grade, Hlc, Incarnation, MeterId, MeterRead, NodeId,
+    OnUnmet, OpId, Position, ReadQuality, Receipt, Record, RecordHeader, RecordKind,
+    RedirectReason, Refusal, RegionId, RegionMembers, RegionMode, ReversalReason, ServicePointId,
+    Submission, Token, WriteAnswer, WriteOptions,
 };
 use proptest::array::{uniform3, uniform5, uniform16, uniform32};
 use proptest::collection::vec;
@@ -68,6 +68,19 @@ pub(crate) fn command() -> impl Strategy<Value = Command> {
                 Command::ReversePayment { payment, amount, reason, date }
             }
         ),
+        (account(), date()).prop_map(|(account, date)| Command::CloseAccount { account, date }),
+        (op_id(), money(), date()).prop_map(|(payment, amount, date)| Command::RequestRefund {
+            payment,
+            amount,
+            date
+        }),
+        (account(), any::<u16>().prop_map(BillingPeriod), date())
+            .prop_map(|(account, period, date)| Command::IssueInvoice { account, period, date }),
+        (op_id(), money(), date()).prop_map(|(refund, amount, date)| Command::ConfirmPayout {
+            refund,
+            amount,
+            date
+        }),
     ]
 }
 
@@ -168,6 +181,7 @@ pub(crate) fn disposition() -> impl Strategy<Value = Disposition> {
         R::PaymentNotSeen,
         R::NotThatPayment,
         R::Malformed,
+        R::NotThatRefund,
     ];
     let denials = vec![
         D::AccountExists,
@@ -178,6 +192,9 @@ pub(crate) fn disposition() -> impl Strategy<Value = Disposition> {
         D::OutOfRange,
         D::FingerprintMismatch,
         D::Overflow,
+        D::FinalBillMissing,
+        D::NoSuchPayment,
+        D::OverPaid,
     ];
     prop_oneof![
         Just(Disposition::Applied),

@@ -129,10 +129,14 @@ impl Generator {
 /// The command with another value in it.
 pub(super) fn changed(mut command: Command) -> Command {
     match &mut command {
-        Command::OpenAccount { date, .. } => date.0 = date.0.wrapping_add(1),
+        Command::OpenAccount { date, .. }
+        | Command::CloseAccount { date, .. }
+        | Command::IssueInvoice { date, .. } => date.0 = date.0.wrapping_add(1),
         Command::RecordPayment { amount, .. }
         | Command::PostAdjustment { amount, .. }
-        | Command::ReversePayment { amount, .. } => *amount = amount.wrapping_add(1),
+        | Command::ReversePayment { amount, .. }
+        | Command::RequestRefund { amount, .. }
+        | Command::ConfirmPayout { amount, .. } => *amount = amount.wrapping_add(1),
         Command::RecordRead { reads } => match reads.first_mut() {
             Some(read) => read.register ^= 1,
             None => reads.push(MeterRead {
