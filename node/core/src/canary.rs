@@ -59,6 +59,7 @@ mod planted {
         ("joined-waiters-forgotten", "only the first who waits for an operation is answered"),
         ("region-acknowledged-as-geo", "an answer says geo when only its own region holds it"),
         ("final-without-geo", "what is committed counts as geo-durable"),
+        ("hlc-not-advanced-on-receive", "stamps follow the own log and the own clock alone"),
         ("watermark-max", "the watermark is the highest of the regions' stamps"),
     ];
 

@@ -4,7 +4,7 @@
 use crate::ledger::store::LedgerBatch;
 use billing_wire::{
     Frontier, Hlc, LogIndex, NodeId, OutcomeChain, Read, ReadAnswer, RegionId, RegionMode,
-    Submission, Term, WriteAnswer, WriteOptions,
+    Submission, Term, Token, WriteAnswer, WriteOptions,
 };
 use bytes::Bytes;
 
@@ -54,6 +54,8 @@ pub enum Input {
         submission: Submission,
         /// How it is to be acknowledged.
         options: WriteOptions,
+        /// What the session has seen, unverified: the write is stamped above it.
+        token: Option<Token>,
     },
     /// A client reads.
     Read {

@@ -56,20 +56,30 @@ pub struct Token {
     pub frontier: Frontier,
     /// Finality watermark seen.
     pub watermark: Hlc,
-    /// Keyed BLAKE3 over the two, cut to 16 bytes, under the cluster's secret.
+    /// Highest stamp among the entries seen: what the session writes next gets a higher one.
+    pub stamp: Hlc,
+    /// Keyed BLAKE3 over the three, cut to 16 bytes, under the cluster's secret.
     pub mac: [u8; 16],
 }
 
 impl Token {
     /// Bytes of an encoded token.
-    pub const BYTES: usize = 40 + 8 + 16;
+    pub const BYTES: usize = 40 + 8 + 8 + 16;
 
     /// A token that says what was seen, signed with the cluster's secret.
     #[must_use]
-    pub fn sign(secret: &[u8; 32], frontier: Frontier, watermark: Hlc) -> Self {
-        let mut token = Self { frontier, watermark, mac: [0; 16] };
+    pub fn sign(secret: &[u8; 32], frontier: Frontier, watermark: Hlc, stamp: Hlc) -> Self {
+        let mut token = Self { frontier, watermark, stamp, mac: [0; 16] };
         token.mac = token.expected_mac(secret);
         token
+    }
+
+    /// A token that says what either says; the caller has verified both.
+    #[must_use]
+    pub fn join(&self, secret: &[u8; 32], other: &Self) -> Self {
+        let frontier = self.frontier.join(&other.frontier);
+        let watermark = self.watermark.max(other.watermark);
+        Self::sign(secret, frontier, watermark, self.stamp.max(other.stamp))
     }
 
     /// Whether a node of this cluster made it.
@@ -77,12 +87,20 @@ impl Token {
         self.mac == self.expected_mac(secret)
     }
 
+    /// Whether it says all that the other one says.
+    pub fn covers(&self, other: &Self) -> bool {
+        self.frontier.covers(&other.frontier)
+            && self.watermark >= other.watermark
+            && self.stamp >= other.stamp
+    }
+
     fn expected_mac(&self, secret: &[u8; 32]) -> [u8; 16] {
-        let mut bytes = [0; 48];
+        let mut bytes = [0; 56];
         for (chunk, index) in bytes.chunks_exact_mut(8).zip(self.frontier.0) {
             chunk.copy_from_slice(&index.to_le_bytes());
         }
-        bytes[40..].copy_from_slice(&self.watermark.0.to_le_bytes());
+        bytes[40..48].copy_from_slice(&self.watermark.0.to_le_bytes());
+        bytes[48..].copy_from_slice(&self.stamp.0.to_le_bytes());
         let mut mac = [0; 16];
         mac.copy_from_slice(&blake3::keyed_hash(secret, &bytes).as_bytes()[..16]);
         mac
@@ -92,6 +110,7 @@ impl Token {
     pub fn encode(&self, out: &mut Vec<u8>) {
         self.frontier.encode(out);
         out.extend_from_slice(&self.watermark.0.to_le_bytes());
+        out.extend_from_slice(&self.stamp.0.to_le_bytes());
         out.extend_from_slice(&self.mac);
     }
 
@@ -101,10 +120,10 @@ impl Token {
     /// [`DecodeError::Truncated`].
     pub fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let frontier = Frontier::decode(r)?;
-        let watermark = Hlc(r.u64()?);
+        let (watermark, stamp) = (Hlc(r.u64()?), Hlc(r.u64()?));
         let mut mac = [0; 16];
         mac.copy_from_slice(r.take(16)?);
-        Ok(Self { frontier, watermark, mac })
+        Ok(Self { frontier, watermark, stamp, mac })
     }
 }
 
@@ -173,6 +192,9 @@ pub enum Unavailable {
     ClockSkew = 4,
     /// The node is stopping.
     Stopping = 5,
+    /// The session has seen a stamp that is further ahead of the leader's clock than clocks may
+    /// be apart: taking it over could spoil the region's clock.
+    TokenAhead = 6,
 }
 
 impl Submission {
@@ -274,8 +296,14 @@ fn grade(code: u8) -> Result<Grade, DecodeError> {
 
 fn unavailable(code: u8) -> Result<Unavailable, DecodeError> {
     use Unavailable as U;
-    [U::NoLeader, U::Overloaded, U::GradeUnreachable, U::DiskFull, U::ClockSkew, U::Stopping]
-        .get(usize::from(code))
-        .copied()
-        .ok_or_else(|| unknown("reason", code, 5))
+    let reasons = [
+        U::NoLeader,
+        U::Overloaded,
+        U::GradeUnreachable,
+        U::DiskFull,
+        U::ClockSkew,
+        U::Stopping,
+        U::TokenAhead,
+    ];
+    reasons.get(usize::from(code)).copied().ok_or_else(|| unknown("reason", code, 6))
 }

@@ -217,7 +217,7 @@ fn a_refused_command_frame_or_genesis_says_why() {
     genesis: format version 2, this release reads 1; use a matching release
     disposition: redirect reason is 99, at most 8 expected
     disposition: tag is 9, at most 4 expected
-    answer: reason is 9, at most 5 expected
+    answer: reason is 9, at most 6 expected
     answer: grade is 7, at most 2 expected
     ");
 }

@@ -110,11 +110,11 @@ proptest! {
     #[test]
     fn a_token_vouches_for_what_it_says_and_nothing_else(
         frontier in any_frontier(),
-        watermark in any::<u64>(),
+        (watermark, stamp) in any::<(u64, u64)>(),
         secret in any::<[u8; 32]>(),
         bit in 0..Token::BYTES * 8,
     ) {
-        let token = Token::sign(&secret, frontier, Hlc(watermark));
+        let token = Token::sign(&secret, frontier, Hlc(watermark), Hlc(stamp));
         prop_assert!(token.verify(&secret));
         let mut other_secret = secret;
         other_secret[31] ^= 1;

@@ -46,7 +46,7 @@ pub(crate) fn tell(
 
 fn sent_operation(event: &Event) -> Option<OpId> {
     match event {
-        Event::Invoke { request: Request::Write(submission), .. } => Some(submission.op_id),
+        Event::Invoke { request: Request::Write(submission, _), .. } => Some(submission.op_id),
         _ => None,
     }
 }
@@ -69,7 +69,12 @@ fn of_operation(history: &[Event], wanted: OpId) -> Option<String> {
     for event in history {
         match event {
             Event::Invoke {
-                at, call, session, node, request: Request::Write(submission), ..
+                at,
+                call,
+                session,
+                node,
+                request: Request::Write(submission, _),
+                ..
             } if submission.op_id == wanted => {
                 first.get_or_insert((*at, *session, *node, &submission.command));
                 sendings.push((*call, *node));
@@ -220,7 +225,7 @@ mod tests {
             provider: "bank".to_owned(),
             external_ref: "31".to_owned(),
         };
-        Request::Write(Submission { op_id, command })
+        Request::Write(Submission { op_id, command }, None)
     }
 
     fn receipt(at: u64, call: u64, op_id: OpId) -> Event {

@@ -26,6 +26,7 @@ catalogue! {
     D10 => d10_failed_sync_is_silent,
     O1 => o1_dense_and_rising,
     O2 => o2_copies_agree,
+    O3 => o3_seen_before_done,
     O4 => o4_session_order,
     O5 => o5_watermark_rises,
     O6 => o6_real_time_order,

@@ -6,7 +6,7 @@ use crate::merge::MergeQueue;
 use billing_wire::limits::REGIONS_MAX;
 use billing_wire::{
     CommandClass, Disposition, Frontier, Genesis, Hash, Hlc, LogIndex, NodeId, OpId, Position,
-    Read, RecordHeader, RecordKind, RecordView, RegionId, Submission,
+    Read, RecordHeader, RecordKind, RecordView, RegionId, Submission, Token,
 };
 use billsim_model::Model;
 use std::collections::BTreeMap;
@@ -33,8 +33,13 @@ pub(crate) struct Operation {
     pub(crate) region: RegionId,
     /// Highest position acknowledged in that region before the first call.
     pub(crate) region_floor: Option<Position>,
-    /// Highest position acknowledged to the session before the first call.
+    /// Highest position acknowledged in that region to the session before the first call.
     pub(crate) session_floor: Option<Position>,
+    /// Highest position acknowledged anywhere to the session of a call that its token covers; the
+    /// lowest of the calls'.
+    pub(crate) token_floor: Option<Position>,
+    /// Highest stamp that a call's token covers; the lowest of the calls'.
+    pub(crate) seen: Hlc,
     pub(crate) calls: u32,
     /// Calls of which the client knows that nothing was logged.
     pub(crate) refused_calls: u32,
@@ -59,6 +64,8 @@ impl Operation {
             region: RegionId(0),
             region_floor: None,
             session_floor: None,
+            token_floor: None,
+            seen: Hlc::ZERO,
             calls: 0,
             refused_calls: 0,
             is_logged: false,
@@ -101,6 +108,7 @@ pub(crate) struct Call {
 #[derive(Debug, Default)]
 pub(crate) struct Log {
     pub(crate) hashes: Vec<Hash>,
+    stamps: Vec<Hlc>,
     /// The records themselves, in a cluster of several regions.
     records: Vec<Vec<u8>>,
     pub(crate) last_hlc: Hlc,
@@ -112,6 +120,12 @@ impl Log {
     /// Hash of the committed entry at an index.
     pub(crate) fn hash(&self, index: LogIndex) -> Option<&Hash> {
         self.hashes.get(usize::try_from(index.checked_sub(1)?).ok()?)
+    }
+
+    /// Stamp of the committed entry at an index; `ZERO` when there is none.
+    fn stamp(&self, index: LogIndex) -> Hlc {
+        let place = index.checked_sub(1).and_then(|place| usize::try_from(place).ok());
+        place.and_then(|place| self.stamps.get(place)).copied().unwrap_or(Hlc::ZERO)
     }
 
     /// Index of the last committed entry.
@@ -134,7 +148,7 @@ pub(crate) struct Facts {
     acknowledged: [Option<Position>; REGIONS_MAX],
     /// Provisional answers so far.
     pub(crate) provisional_answers: u64,
-    /// Per session and region: what a session did in another region is ordered by its token only.
+    /// Per session and region.
     acknowledged_to: BTreeMap<(u32, RegionId), Position>,
 }
 
@@ -195,6 +209,7 @@ impl Facts {
         let keeps = self.genesis.regions.len() > 1;
         let log = &mut self.logs[usize::from(header.region.0)];
         log.hashes.push(header.hash);
+        log.stamps.push(header.hlc);
         log.last_hlc = header.hlc;
         if keeps {
             log.records.push(record.bytes().to_vec());
@@ -239,18 +254,29 @@ impl Facts {
         let region = self.genesis.region_of(node).unwrap_or_default();
         let ask = match request {
             Request::Read(read) => Ask::Read(*read),
-            Request::Write(submission) => {
+            Request::Write(submission, token) => {
                 let fingerprint = self.note_body(submission).fingerprint;
-                self.note_call(submission.op_id, session, region);
+                let token = token.filter(|token| token.verify(&self.genesis.secret));
+                self.note_call(submission.op_id, session, region, &token.unwrap_or_default());
                 Ask::Write { op_id: submission.op_id, fingerprint }
             }
         };
         self.calls.insert(call, Call { at, session, region, ask });
     }
 
-    fn note_call(&mut self, op_id: OpId, session: u32, region: RegionId) {
+    /// A call that shows nothing has the default token.
+    fn note_call(&mut self, op_id: OpId, session: u32, region: RegionId, token: &Token) {
         let region_floor = self.acknowledged[usize::from(region.0)];
         let session_floor = self.acknowledged_to.get(&(session, region)).copied();
+        let regions = || (0_u8..).map(RegionId).zip(token.frontier.0);
+        let stamps = regions().map(|(region, index)| self.log(region).stamp(index));
+        let seen = stamps.max().unwrap_or(Hlc::ZERO);
+        let token_floor = regions()
+            .filter_map(|(region, seen)| {
+                let floor = self.acknowledged_to.get(&(session, region))?;
+                (floor.index <= seen).then_some(*floor)
+            })
+            .max();
         let Some(known) = self.operations.get_mut(&op_id) else { return };
         known.calls += 1;
         if !known.invoked {
@@ -258,7 +284,10 @@ impl Facts {
             known.region = region;
             known.region_floor = region_floor;
             known.session_floor = session_floor;
+            (known.token_floor, known.seen) = (token_floor, seen);
         }
+        known.token_floor = known.token_floor.min(token_floor);
+        known.seen = known.seen.min(seen);
     }
 
     /// Whether a receipt that names a watermark is about something final. In a cluster of one

@@ -1,7 +1,7 @@
 //! What clients did and were told, with times: the one thing that simulated and real runs have
 //! in common. Times are nanoseconds of one clock; events are in order.
 
-use billing_wire::{NodeId, Read, ReadAnswer, Submission, WriteAnswer};
+use billing_wire::{NodeId, Read, ReadAnswer, Submission, Token, WriteAnswer};
 
 /// One sending of a request, unique in a history. A retry is a new call of the same operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -10,8 +10,8 @@ pub struct CallId(pub u64);
 /// What is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
-    /// A submission.
-    Write(Submission),
+    /// A submission, with what the session has seen.
+    Write(Submission, Option<Token>),
     /// A read.
     Read(Read),
 }

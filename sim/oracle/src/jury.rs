@@ -191,8 +191,16 @@ impl Jury {
             let detail = format!("sent {op_id}, told of {}", receipt.op_id);
             ("receipt for another operation".to_owned(), detail)
         });
+        // Its outcome may still change, its place cannot: what is committed does not move.
+        if let Some(known) = facts.operations.get(&op_id) {
+            o3_seen_before_done::placed(verdicts, at, op_id, known, receipt.position);
+            o4_session_order::placed(verdicts, at, op_id, known, receipt.position);
+            o6_real_time_order::placed(verdicts, at, op_id, known, receipt.position);
+        }
+        facts.note_acknowledged(session, receipt.position);
         if !facts.is_settled(receipt.position.hlc, receipt.token.watermark) {
-            // Provisional: place and outcome may change until the watermark has passed them.
+            // Provisional: the outcome may change until the watermark has passed it, and another
+            // submission of the operation may turn out to be the one that has its effect.
             facts.note_provisional(op_id, *fingerprint);
             return;
         }
@@ -201,11 +209,6 @@ impl Jury {
         a9_one_disposition::acknowledged(facts, verdicts, at, op_id, end);
         i3_foreign_body_never_posts::acknowledged(facts, verdicts, at, op_id, fingerprint);
         r3_read_your_writes::acknowledged(verdicts, at, receipt);
-        if let Some(known) = facts.operations.get(&op_id) {
-            o4_session_order::placed(verdicts, at, op_id, known, receipt.position);
-            o6_real_time_order::placed(verdicts, at, op_id, known, receipt.position);
-        }
-        facts.note_acknowledged(session, receipt.position);
     }
 
     fn read_returned(&mut self, at: u64, session: u32, read: &Read, answer: &ReadAnswer) {
@@ -347,7 +350,7 @@ impl Jury {
     }
 
     /// Everything is healed and settled, no client waits: judges what can only be said at the end
-    /// (C1, D2, D5, D7, O4, O6, L5, L8).
+    /// (C1, D2, D5, D7, O3, O4, O6, L5, L8).
     pub fn quiescent(&mut self, at: u64, nodes: &[NodeView], books: &dyn Books) {
         let (facts, verdicts) = (&self.facts, &mut self.verdicts);
         d2_acknowledged_is_kept::asked(facts, verdicts, at, nodes, books);
@@ -377,6 +380,7 @@ impl Jury {
             let (None, Some(logged)) = (known.told, facts.model.operation(*op_id)) else {
                 continue;
             };
+            o3_seen_before_done::placed(verdicts, at, *op_id, known, logged.position);
             o4_session_order::placed(verdicts, at, *op_id, known, logged.position);
             o6_real_time_order::placed(verdicts, at, *op_id, known, logged.position);
         }

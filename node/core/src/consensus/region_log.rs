@@ -124,6 +124,11 @@ impl RegionLog {
         log
     }
 
+    /// Whose log it is.
+    pub fn region(&self) -> RegionId {
+        self.region
+    }
+
     /// The records.
     pub fn window(&self) -> &LogWindow {
         self.raft.store()

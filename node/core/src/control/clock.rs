@@ -1,5 +1,6 @@
 //! The hybrid logical clock of a region log's leader: each stamp is above the last entry of the
-//! log, committed or not, and as near to the wall clock as that allows.
+//! log, committed or not, and of what its sessions have seen, and as near to the wall clock as
+//! that allows.
 //!
 //! Source: Kulkarni et al., "Logical Physical Clocks and Consistent Snapshots" (2014), §3.
 
@@ -11,9 +12,20 @@ use billing_wire::Hlc;
 #[derive(Debug, Default)]
 pub struct HybridClock {
     last_own: Hlc,
+    told: Hlc,
 }
 
 impl HybridClock {
+    /// A session has seen this stamp: no later one of this clock is below it.
+    pub fn hear(&mut self, stamp: Hlc) {
+        self.told = self.told.max(stamp);
+    }
+
+    /// The highest stamp that a session has seen.
+    pub fn told(&self) -> Hlc {
+        self.told
+    }
+
     /// The stamp of the entry that follows the one stamped `last_of_log`.
     pub fn stamp(&mut self, last_of_log: Hlc, wall: Wall) -> Hlc {
         let last = if canary!("hlc-not-above-log") { self.last_own } else { last_of_log };

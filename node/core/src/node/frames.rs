@@ -7,7 +7,7 @@ use crate::io::Outputs;
 use crate::sometimes;
 use crate::time::Now;
 use billing_wire::codec::{DecodeError, Reader};
-use billing_wire::{Frame, FrameKind, Submission, WriteAnswer, WriteOptions};
+use billing_wire::{Frame, FrameKind, Hlc, Submission, WriteAnswer, WriteOptions};
 use bytes::Bytes;
 use raft::eraftpb::MessageType;
 
@@ -21,27 +21,30 @@ pub(super) struct Forward {
     pub(super) submission: Submission,
     /// How it is to be acknowledged.
     pub(super) options: WriteOptions,
+    /// Highest stamp that the session has seen, as a token says that the follower has verified.
+    pub(super) after: Hlc,
 }
 
 impl Forward {
     pub(super) fn encode(
-        sequence: u64,
-        term: u64,
+        (sequence, term): (u64, u64),
+        after: Hlc,
         submission: &Submission,
         options: &WriteOptions,
         out: &mut Vec<u8>,
     ) {
         out.extend_from_slice(&sequence.to_le_bytes());
         out.extend_from_slice(&term.to_le_bytes());
+        out.extend_from_slice(&after.0.to_le_bytes());
         submission.encode(options, out);
     }
 
     fn decode(body: &[u8]) -> Result<Self, DecodeError> {
         let mut r = Reader::new("forwarded submission", body);
-        let (sequence, term) = (r.u64()?, r.u64()?);
+        let (sequence, term, after) = (r.u64()?, r.u64()?, Hlc(r.u64()?));
         let (submission, options) = Submission::decode(&mut r)?;
         r.finish()?;
-        Ok(Self { sequence, term, submission, options })
+        Ok(Self { sequence, term, submission, options, after })
     }
 }
 

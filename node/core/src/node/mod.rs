@@ -22,10 +22,11 @@ use crate::ledger::store::{LedgerStore, StoreError};
 use crate::session::Sessions;
 use crate::sometimes;
 use crate::time::{Monotonic, Now};
-use billing_wire::{Frontier, Hlc, NodeId, Query, QueryResult, RegionId};
+use billing_wire::{Frontier, Hlc, NodeId, Query, QueryResult, RegionId, Token};
 use closing::Outlook;
 use desk::Desk;
 use grades::Reach;
+use writes::Asked;
 
 /// A leader gives up when its disk owes it an answer for longer than so many election timeouts:
 /// long enough for a slow disk to be no reason, short enough for writes to go on within 3 s.
@@ -136,8 +137,8 @@ impl Node {
             Input::Message(bytes) => self.receive(now, &bytes, out),
             Input::DiskDone { token, result } => self.disk_done(now, token, result, out),
             Input::LedgerDone { result } => self.ledger_done(result, out),
-            Input::Write { request, submission, options } => {
-                self.write(now, request, submission, options, out);
+            Input::Write { request, submission, options, token } => {
+                self.write(now, Asked { request, options, token }, submission, out);
             }
             Input::Read { request, read } => self.read(now, request, &read, out),
             Input::Stop => self.stopping = true,
@@ -374,11 +375,31 @@ impl Node {
         self.ledger.query(query)
     }
 
-    /// Highest stamp of any region log that this node holds, committed or not: the clock moves
-    /// with what it receives (billing.md §2). `ZERO` when all are empty.
+    /// Highest stamp that this node was told: by any region log that it holds, committed or not,
+    /// or by a session. The clock moves with what it receives (billing.md §2). `ZERO` when all
+    /// logs are empty.
     fn last_stamp(&self) -> Hlc {
-        let last = |log: &RegionLog| log.window().last().map(|last| last.hlc);
-        self.logs.iter().filter_map(last).max().unwrap_or(Hlc::ZERO)
+        let last = |log: &RegionLog| log.window().last().map_or(Hlc::ZERO, |last| last.hlc);
+        if canary!("hlc-not-advanced-on-receive") {
+            return last(self.own_log());
+        }
+        self.logs.iter().map(last).fold(self.clock.told(), Hlc::max)
+    }
+
+    /// Highest stamp among the entries that reads show: the fold goes in order of stamps.
+    fn shown_stamp(&self) -> Hlc {
+        let shown = self.ledger.shown();
+        let stamp = |log: &RegionLog| {
+            let last = log.window().get(shown.of(log.region()));
+            last.map_or(Hlc::ZERO, |last| last.header.hlc)
+        };
+        self.logs.iter().map(stamp).max().unwrap_or(Hlc::ZERO)
+    }
+
+    /// What a session has seen that is shown what this node shows now.
+    fn token(&self) -> Token {
+        let secret = &self.config.genesis.secret;
+        Token::sign(secret, self.ledger.shown(), self.ledger.watermark(), self.shown_stamp())
     }
 }
 

@@ -43,11 +43,9 @@ impl Node {
         let stale_ms = if is_leader { 0 } else { now.monotonic.ms_since(self.heard_leader_at) };
         // A forged token must not be signed: it counts as none.
         let seen = if result == QueryResult::BadToken { Token::default() } else { seen };
-        let token = Token::sign(
-            &self.config.genesis.secret,
-            frontier.join(&seen.frontier),
-            watermark.max(seen.watermark),
-        );
+        let stamp = self.shown_stamp();
+        let shown = Token { frontier, watermark, stamp, mac: [0; 16] };
+        let token = shown.join(&self.config.genesis.secret, &seen);
         let provisional = self.ledger.is_provisional();
         let answer =
             ReadAnswer { result, frontier, watermark, provisional, stale_ms, session_gap, token };

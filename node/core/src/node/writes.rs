@@ -15,13 +15,25 @@ use crate::sometimes;
 use crate::time::Now;
 use billing_wire::answer::Unavailable;
 use billing_wire::{
-    Command, Disposition, FrameKind, Grade, Hash, NodeId, OpId, Position, Receipt, Record,
-    RecordHeader, RecordKind, RecordView, RegionMode, Submission, Token, WriteAnswer, WriteOptions,
+    Command, Disposition, FrameKind, Grade, Hash, Hlc, NodeId, OpId, Position, Receipt, Record,
+    RecordHeader, RecordKind, RecordView, Refusal, RegionMode, Submission, Token, WriteAnswer,
+    WriteOptions,
 };
 use bytes::Bytes;
 
 /// When a client should try again after a refusal, in milliseconds.
 const RETRY_AFTER_MS: u32 = 250;
+
+/// What stands beside a client's submission.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked {
+    /// For the answer.
+    pub(super) request: RequestId,
+    /// How it is to be acknowledged.
+    pub(super) options: WriteOptions,
+    /// What the session has seen, unverified.
+    pub(super) token: Option<Token>,
+}
 
 fn unavailable(reason: Unavailable) -> WriteAnswer {
     WriteAnswer::Unavailable { reason, retry_after_ms: RETRY_AFTER_MS }
@@ -31,16 +43,18 @@ impl Node {
     pub(super) fn write(
         &mut self,
         now: Now,
-        request: RequestId,
+        asked: Asked,
         submission: Submission,
-        options: WriteOptions,
         out: &mut Outputs,
     ) {
-        if let Err(refusal) = admission::check(&submission.command) {
+        let Asked { request, options, token } = asked;
+        let checked = admission::check(&submission.command).and_then(|()| self.check_token(&token));
+        if let Err(refusal) = checked {
             answer_client(request, WriteAnswer::Refused(refusal), out);
             return;
         }
-        let waiter = Waiter::Client { request, options };
+        let waiter = Waiter::Client { request, options, seen: token };
+        let after = token.map_or(Hlc::ZERO, |token| token.stamp);
         let fingerprint = submission.command.fingerprint();
         if self.settle_at_once(now, submission.op_id, &fingerprint, waiter, out) {
             return;
@@ -52,7 +66,7 @@ impl Node {
         let own = self.own_log();
         match own.leader() {
             _ if own.role() == Role::Leader => {
-                self.accept(now, submission, fingerprint, waiter, out);
+                self.accept(now, after, submission, fingerprint, waiter, out);
             }
             Some(leader) => {
                 sometimes!("write-forwarded");
@@ -66,12 +80,32 @@ impl Node {
                     region,
                     128,
                     |bytes| {
-                        Forward::encode(sequence, term, &submission, &options, bytes);
+                        Forward::encode((sequence, term), after, &submission, &options, bytes);
                     },
                 );
             }
             None => answer_client(request, unavailable(Unavailable::NoLeader), out),
         }
+    }
+
+    /// Refuses a token that no node of this cluster made.
+    fn check_token(&self, token: &Option<Token>) -> Result<(), Refusal> {
+        match token {
+            Some(token) if !token.verify(&self.config.genesis.secret) => {
+                sometimes!("foreign-token");
+                let detail =
+                    "no node of this cluster made this token: drop it and start a new session";
+                Err(Refusal { field: "Session-Token".to_owned(), detail: detail.to_owned() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// How many milliseconds a stamp that a session has seen is too far ahead of this node's
+    /// clock to be taken over; 0 when it may be. One that a log has moves nothing.
+    fn too_far_ahead_ms(&self, now: Now, after: Hlc) -> u64 {
+        let bound = now.wall.ms() + self.config.clock_skew_max_ms;
+        if after <= self.last_stamp() { 0 } else { after.ms().saturating_sub(bound) }
     }
 
     fn refuses_writes(&self, options: WriteOptions) -> Option<Unavailable> {
@@ -123,10 +157,11 @@ impl Node {
         true
     }
 
-    /// Takes a new operation on the leader.
+    /// Takes a new operation on the leader, to be stamped above what its session has seen.
     fn accept(
         &mut self,
         now: Now,
+        after: Hlc,
         mut submission: Submission,
         fingerprint: Hash,
         waiter: Waiter,
@@ -136,6 +171,18 @@ impl Node {
             self.answer(now, waiter, unavailable(Unavailable::ClockSkew), out);
             return;
         }
+        let ahead_ms = self.too_far_ahead_ms(now, after);
+        if ahead_ms > 0 {
+            sometimes!("token-ahead-of-clock");
+            let retry_after_ms = u32::try_from(ahead_ms).unwrap_or(u32::MAX);
+            let reason = Unavailable::TokenAhead;
+            self.answer(now, waiter, WriteAnswer::Unavailable { reason, retry_after_ms }, out);
+            return;
+        }
+        if after > self.last_stamp() {
+            sometimes!("clock-moved-by-token");
+        }
+        self.clock.hear(after);
         if canary!("reads-merged-before-logging")
             && let Command::RecordRead { reads } = &mut submission.command
         {
@@ -151,7 +198,7 @@ impl Node {
         forward: Forward,
         out: &mut Outputs,
     ) {
-        let Forward { sequence, term, submission, options } = forward;
+        let Forward { sequence, term, submission, options, after } = forward;
         let waiter = Waiter::Follower { node: from, sequence, options };
         let fingerprint = submission.command.fingerprint();
         let again = self.sessions.is_heard_again(from, sequence);
@@ -173,7 +220,7 @@ impl Node {
         }
         match self.refuses_writes(options) {
             Some(reason) => self.answer(now, waiter, unavailable(reason), out),
-            None => self.accept(now, submission, fingerprint, waiter, out),
+            None => self.accept(now, after, submission, fingerprint, waiter, out),
         }
     }
 
@@ -322,8 +369,7 @@ impl Node {
             Some(Grade::Final) => Grade::Final,
             _ => Grade::Region,
         };
-        let secret = &self.config.genesis.secret;
-        let token = Token::sign(secret, self.ledger.shown(), self.ledger.watermark());
+        let token = self.token();
         let (mut disposition, position) = (known.disposition, known.position);
         if canary!("new-receipt-says-applied") && !replayed {
             disposition = Disposition::Applied;
@@ -338,11 +384,18 @@ impl Node {
         &mut self,
         now: Now,
         waiter: Waiter,
-        answer: WriteAnswer,
+        mut answer: WriteAnswer,
         out: &mut Outputs,
     ) {
         match waiter {
-            Waiter::Client { request, .. } => answer_client(request, answer, out),
+            Waiter::Client { request, seen, .. } => {
+                if let (WriteAnswer::Done(receipt), Some(seen)) = (&mut answer, &seen)
+                    && !receipt.token.covers(seen)
+                {
+                    receipt.token = receipt.token.join(&self.config.genesis.secret, seen);
+                }
+                answer_client(request, answer, out);
+            }
             Waiter::Follower { node, sequence, .. } => {
                 let region = self.region;
                 let kind = FrameKind::ForwardAnswer;
@@ -403,7 +456,7 @@ impl Node {
                 disposition: Disposition::Applied,
             };
             for waiter in pending.waiters {
-                if let Waiter::Client { request, options } = waiter {
+                if let Waiter::Client { request, options, .. } = waiter {
                     let receipt = self.receipt(submission.op_id, &known, false, options);
                     answer_client(request, WriteAnswer::Done(receipt), out);
                 }

@@ -3,7 +3,7 @@
 use crate::canary;
 use crate::io::RequestId;
 use crate::time::Monotonic;
-use billing_wire::{Hash, NodeId, Position, WriteOptions};
+use billing_wire::{Hash, NodeId, Position, Token, WriteOptions};
 
 /// Who wants the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub enum Waiter {
         request: RequestId,
         /// How it is to be acknowledged.
         options: WriteOptions,
+        /// What its session has seen, verified: the receipt's token covers it.
+        seen: Option<Token>,
     },
     /// A follower that forwarded it.
     Follower {

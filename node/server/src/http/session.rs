@@ -1,5 +1,5 @@
-//! `Session-Token`: what a client has seen, 64 bytes as 128 hexadecimal digits. It comes with
-//! every answer; sent back, it lets no later read show less.
+//! `Session-Token`: what a client has seen, 72 bytes as 144 hexadecimal digits. It comes with
+//! every answer; sent back, it lets no later read show less and no later write be booked before.
 
 use super::problem::Problem;
 use axum::extract::FromRequestParts;
@@ -21,28 +21,7 @@ impl<S: Sync> FromRequestParts<S> for SessionToken {
         let Some(value) = parts.headers.get(HEADER) else { return Ok(Self(None)) };
         match parse(value.as_bytes()) {
             Some(token) => Ok(Self(Some(token))),
-            None => Err(Problem::invalid("Session-Token", "128 hexadecimal digits expected")),
-        }
-    }
-}
-
-impl SessionToken {
-    /// Joins what the session had seen with what an answer covers.
-    pub(super) fn join(&self, secret: &[u8; 32], answered: &Token) -> Token {
-        match &self.0 {
-            Some(seen) if seen.verify(secret) => {
-                let frontier = seen.frontier.join(&answered.frontier);
-                Token::sign(secret, frontier, seen.watermark.max(answered.watermark))
-            }
-            _ => *answered,
-        }
-    }
-
-    /// Refuses a token that no node of this cluster made.
-    pub(super) fn check(&self, secret: &[u8; 32]) -> Result<(), Problem> {
-        match &self.0 {
-            Some(token) if !token.verify(secret) => Err(foreign()),
-            _ => Ok(()),
+            None => Err(Problem::invalid("Session-Token", "144 hexadecimal digits expected")),
         }
     }
 }

@@ -193,11 +193,9 @@ pub(super) async fn confirm_payout(
 
 async fn submit(beside: Beside, command: Command) -> Result<Response, Problem> {
     let (State(api), key, Parameters(parameters), session) = beside;
-    let secret = &api.genesis.secret;
-    session.check(secret)?;
     let options = parameters.options();
     let submission = Submission { op_id: key.0, command };
-    let answer = match api.node.write(submission, options).await {
+    let answer = match api.node.write(submission, options, session.0).await {
         Ok(answer) => answer,
         Err(Unanswered::NotTaken) => return Err(not_taken(&api)),
         Err(Unanswered::Lost) => WriteAnswer::Unknown,
@@ -206,7 +204,7 @@ async fn submit(beside: Beside, command: Command) -> Result<Response, Problem> {
         WriteAnswer::Done(receipt) => {
             let status = status_of(&receipt, options, api.genesis.regions.len());
             let mut response = (status, Json(ReceiptView::of(&receipt))).into_response();
-            session::put(&mut response, &session.join(secret, &receipt.token));
+            session::put(&mut response, &receipt.token);
             Ok(response)
         }
         WriteAnswer::Conflict { op_id } => Err(conflict(op_id)),
@@ -252,6 +250,10 @@ fn explain(reason: Unavailable) -> (&'static str, &'static str) {
         Unavailable::DiskFull => ("disk-full", "the disk takes no more: retry at another node"),
         Unavailable::ClockSkew => {
             ("clock-skew", "this node's clock is off from the majority's: retry elsewhere")
+        }
+        Unavailable::TokenAhead => {
+            let detail = "the session token is ahead of this region's clock: retry later";
+            ("token-ahead", detail)
         }
         Unavailable::Stopping => ("stopping", "this node is stopping: retry at another node"),
     }

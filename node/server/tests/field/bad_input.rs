@@ -132,7 +132,7 @@ fn requests_that_are_wrong() {
     let first = OpId(100).to_string();
     let used = [("idempotency-key", first.as_str())];
     story.request(&mut client, "a key of another body", post, &used, good);
-    let foreign = "0".repeat(128);
+    let foreign = "0".repeat(144);
     let foreign = [("idempotency-key", key.as_str()), ("session-token", foreign.as_str())];
     story.request(&mut client, "a token of another cluster", post, &foreign, good);
     let looks = [

@@ -40,7 +40,7 @@ impl<'a> Session<'a> {
 
     /// Sends a submission once.
     pub(crate) fn write(&mut self, node: NodeId, submission: &Submission, retry: bool) -> Answer {
-        let request = Request::Write(submission.clone());
+        let request = Request::Write(submission.clone(), self.token);
         let call = self.recorder.invoke(self.number, node, request, retry);
         let key = submission.op_id.to_string();
         let token = self.token.as_ref().map(header_of);

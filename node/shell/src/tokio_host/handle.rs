@@ -2,7 +2,7 @@
 
 use super::counters::Counters;
 use billing_core::Status;
-use billing_wire::{Read, ReadAnswer, Submission, WriteAnswer, WriteOptions};
+use billing_wire::{Read, ReadAnswer, Submission, Token, WriteAnswer, WriteOptions};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use thiserror::Error;
@@ -22,8 +22,16 @@ pub enum Unanswered {
 /// A request on its way to the node.
 #[derive(Debug)]
 pub(super) enum Request {
-    Write { submission: Submission, options: WriteOptions, answer: oneshot::Sender<WriteAnswer> },
-    Read { read: Read, answer: oneshot::Sender<ReadAnswer> },
+    Write {
+        submission: Submission,
+        options: WriteOptions,
+        token: Option<Token>,
+        answer: oneshot::Sender<WriteAnswer>,
+    },
+    Read {
+        read: Read,
+        answer: oneshot::Sender<ReadAnswer>,
+    },
 }
 
 /// Talks to a running node. Cheap to clone.
@@ -36,7 +44,7 @@ pub struct Handle {
 }
 
 impl Handle {
-    /// Submits a command and waits for its answer.
+    /// Submits a command with what its session has seen, and waits for its answer.
     ///
     /// # Errors
     /// See [`Unanswered`]; after `Lost` the command may be in the log.
@@ -44,9 +52,10 @@ impl Handle {
         &self,
         submission: Submission,
         options: WriteOptions,
+        token: Option<Token>,
     ) -> Result<WriteAnswer, Unanswered> {
         let (answer, answered) = oneshot::channel();
-        self.push(Request::Write { submission, options, answer })?;
+        self.push(Request::Write { submission, options, token, answer })?;
         let _open = self.open_request();
         answered.await.map_err(|_| Unanswered::Lost)
     }

@@ -46,9 +46,9 @@ impl<'a> Machine<'a> {
         let id = RequestId(self.next_request);
         self.next_request += 1;
         match request {
-            Request::Write { submission, options, answer } => {
+            Request::Write { submission, options, token, answer } => {
                 self.callers.insert(id, Caller::Write(answer));
-                Input::Write { request: id, submission, options }
+                Input::Write { request: id, submission, options, token }
             }
             Request::Read { read, answer } => {
                 self.callers.insert(id, Caller::Read(answer));

@@ -162,11 +162,14 @@ pub(crate) fn frontier() -> impl Strategy<Value = Frontier> {
 }
 
 pub(crate) fn token() -> impl Strategy<Value = Token> {
-    (frontier(), word(), uniform16(any::<u8>())).prop_map(|(frontier, watermark, mac)| Token {
-        frontier,
-        watermark: Hlc(watermark),
-        mac,
-    })
+    (frontier(), word(), word(), uniform16(any::<u8>())).prop_map(
+        |(frontier, watermark, stamp, mac)| Token {
+            frontier,
+            watermark: Hlc(watermark),
+            stamp: Hlc(stamp),
+            mac,
+        },
+    )
 }
 
 pub(crate) fn disposition() -> impl Strategy<Value = Disposition> {
@@ -228,6 +231,7 @@ pub(crate) fn write_answer() -> impl Strategy<Value = WriteAnswer> {
         U::DiskFull,
         U::ClockSkew,
         U::Stopping,
+        U::TokenAhead,
     ]);
     prop_oneof![
         receipt().prop_map(WriteAnswer::Done),

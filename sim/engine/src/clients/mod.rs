@@ -426,14 +426,9 @@ impl Population {
 }
 
 impl Session {
-    /// Keeps the token that covers more; of two that do not cover each other the newer.
+    /// Keeps the token of an answer: it covers the one that was sent.
     fn see(&mut self, token: Token) {
-        let behind = self.token.is_some_and(|seen| {
-            seen.frontier.covers(&token.frontier) && seen.watermark >= token.watermark
-        });
-        if !behind {
-            self.token = Some(token);
-        }
+        self.token = Some(token);
     }
 }
 

@@ -55,7 +55,7 @@ impl Operation {
     pub(super) fn new(draft: Draft) -> Self {
         Self {
             content: match draft.request {
-                Request::Write(submission) => Content::Write(submission),
+                Request::Write(submission, _) => Content::Write(submission),
                 Request::Read(read) => Content::Read(read),
             },
             attempts: 0,
@@ -92,7 +92,7 @@ impl Operation {
     /// What to send, with what the session has seen.
     pub(super) fn request(&self, token: Option<Token>) -> Request {
         match &self.content {
-            Content::Write(submission) => Request::Write(submission.clone()),
+            Content::Write(submission) => Request::Write(submission.clone(), token),
             Content::Read(read) => Request::Read(Read { token, ..*read }),
         }
     }

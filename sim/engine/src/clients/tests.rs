@@ -123,19 +123,19 @@ impl World {
         match (verdict, request) {
             (Verdict::Lost, _) => (u64::MAX / 2, Answer::TimedOut),
             (Verdict::Refused, _) => (1_000, Answer::Refused),
-            (Verdict::Unavailable, Request::Write(_)) => write(WriteAnswer::Unavailable {
+            (Verdict::Unavailable, Request::Write(..)) => write(WriteAnswer::Unavailable {
                 reason: Unavailable::NoLeader,
                 retry_after_ms: 50,
             }),
-            (Verdict::Unknown, Request::Write(_)) => write(WriteAnswer::Unknown),
-            (Verdict::OutOfRange, Request::Write(_)) => write(WriteAnswer::Refused(Refusal {
+            (Verdict::Unknown, Request::Write(..)) => write(WriteAnswer::Unknown),
+            (Verdict::OutOfRange, Request::Write(..)) => write(WriteAnswer::Refused(Refusal {
                 field: "amount".to_owned(),
                 detail: "too large".to_owned(),
             })),
-            (Verdict::Conflict, Request::Write(s)) => {
+            (Verdict::Conflict, Request::Write(s, _)) => {
                 write(WriteAnswer::Conflict { op_id: s.op_id })
             }
-            (Verdict::Done, Request::Write(s)) => {
+            (Verdict::Done, Request::Write(s, _)) => {
                 self.index += 1;
                 write(WriteAnswer::Done(Receipt {
                     op_id: s.op_id,
@@ -167,12 +167,12 @@ impl World {
     fn token(&self) -> Token {
         let mut frontier = Frontier::default();
         frontier.set(RegionId(0), self.index);
-        Token::sign(&[0; 32], frontier, Hlc(0))
+        Token::sign(&[0; 32], frontier, Hlc(0), Hlc(0))
     }
 
     fn writes(&self) -> impl Iterator<Item = (&Sent, OpId, &Command)> {
         self.sent.iter().filter_map(|sent| match &sent.request {
-            Request::Write(s) => Some((sent, s.op_id, &s.command)),
+            Request::Write(s, _) => Some((sent, s.op_id, &s.command)),
             Request::Read(_) => None,
         })
     }

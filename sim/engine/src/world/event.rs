@@ -1,7 +1,7 @@
 //! What can happen next.
 
 use billing_core::{DiskFault, PersistToken};
-use billing_wire::{NodeId, Read, Submission};
+use billing_wire::{NodeId, Read, Submission, Token};
 use billsim_oracle::{Answer, CallId};
 use bytes::Bytes;
 
@@ -22,7 +22,7 @@ pub enum NodeEvent {
     /// A ledger commit is done.
     LedgerDone(Result<(), DiskFault>),
     /// A client's write arrives.
-    Write(CallId, Box<Submission>),
+    Write(CallId, Box<(Submission, Option<Token>)>),
     /// A client's read arrives.
     Read(CallId, Box<Read>),
 }

@@ -284,10 +284,10 @@ impl World {
                 self.note_disk_fault(slot, result);
                 Input::LedgerDone { result }
             }
-            NodeEvent::Write(call, submission) => {
+            NodeEvent::Write(call, written) => {
                 let options = WriteOptions::default();
-                let (request, submission) = (RequestId(call.0), *submission);
-                Input::Write { request, submission, options }
+                let (request, (submission, token)) = (RequestId(call.0), *written);
+                Input::Write { request, submission, options, token }
             }
             NodeEvent::Read(call, read) => Input::Read { request: RequestId(call.0), read: *read },
         };

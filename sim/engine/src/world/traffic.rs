@@ -115,7 +115,9 @@ impl World {
         self.calls.insert(call, OpenCall { invoked_at: self.now, slot });
         self.queue.push(deadline_ns, Event::Deadline(call));
         let event = match &request {
-            Request::Write(submission) => NodeEvent::Write(call, Box::new(submission.clone())),
+            Request::Write(submission, token) => {
+                NodeEvent::Write(call, Box::new((submission.clone(), *token)))
+            }
             Request::Read(read) => NodeEvent::Read(call, Box::new(*read)),
         };
         let (at, invoke) =

@@ -20,6 +20,7 @@ pub(crate) mod l5_progress_resumes;
 pub(crate) mod l8_every_call_ends;
 pub(crate) mod o1_dense_and_rising;
 pub(crate) mod o2_copies_agree;
+pub(crate) mod o3_seen_before_done;
 pub(crate) mod o4_session_order;
 pub(crate) mod o5_watermark_rises;
 pub(crate) mod o6_real_time_order;

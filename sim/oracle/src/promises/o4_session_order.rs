@@ -1,4 +1,5 @@
-//! O4: within a session, what was acknowledged before an operation began stands before it.
+//! O4: within a session, what was acknowledged before an operation began stands before it; across
+//! regions, if every sending of the operation showed a token that covers it.
 
 use crate::catalogue::Promise;
 use crate::facts::Operation;
@@ -14,10 +15,15 @@ pub(crate) fn placed(
     known: &Operation,
     position: Position,
 ) {
-    let Some(floor) = known.session_floor else { return };
-    if position.region != known.region {
-        return;
+    if let Some(floor) = known.token_floor.filter(|floor| floor.region != position.region) {
+        verdicts.check(Promise::O4, at, Some(op_id), position > floor, || {
+            let shape = "booked before what its session had done in another region".to_owned();
+            (shape, format!("at {position}; every sending of it showed an answer for {floor}"))
+        });
     }
+    let Some(floor) = known.session_floor.filter(|_| position.region == known.region) else {
+        return;
+    };
     verdicts.check(Promise::O4, at, Some(op_id), position > floor, || {
         let shape = "booked before what its session had done earlier".to_owned();
         (shape, format!("at {position}; the session had an answer for {floor} before it began"))

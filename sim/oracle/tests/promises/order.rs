@@ -1,8 +1,8 @@
 //! Histories for the promises about order and about equal books on all nodes.
 
 use crate::Case;
-use crate::stage::{NODES, Stage, open, pay, reseal};
-use billing_wire::{Hlc, Record, RecordHeader};
+use crate::stage::{NODES, Stage, open, pay, reseal, submission};
+use billing_wire::{Hlc, Record, RecordHeader, RegionId};
 
 pub(crate) const CASES: &[Case] = &[
     ("O1", "gap in the log", |s, broken| {
@@ -49,6 +49,29 @@ pub(crate) const CASES: &[Case] = &[
             s.done(call, s.forged_receipt(2, 1));
         } else {
             s.write(1, 2, pay(1, 5));
+        }
+    }),
+    ("O4", "booked before what its session had done in another region", |s, broken| {
+        s.write(1, 1, open(1));
+        if broken {
+            let call = s.invoke_informed(1, 2, pay(1, 5));
+            let mut receipt = s.forged_receipt(2, 1);
+            receipt.position.region = RegionId(1);
+            receipt.position.hlc = Hlc::from_ms(0);
+            s.done(call, receipt);
+        } else {
+            s.write(1, 2, pay(1, 5));
+        }
+    }),
+    ("O3", "booked before what its client had seen", |s, broken| {
+        s.write(1, 1, open(1));
+        let call = s.invoke_informed(2, 2, pay(1, 5));
+        if broken {
+            s.done(call, s.forged_receipt(2, 1));
+        } else {
+            let record = s.log(vec![submission(2, pay(1, 5))]);
+            s.commit(&record);
+            s.done(call, s.receipt(2));
         }
     }),
     ("O6", "booked before what the region had acknowledged earlier", |s, broken| {

@@ -99,7 +99,13 @@ impl Stage {
     }
 
     pub(crate) fn invoke_write(&mut self, session: u32, op: u128, command: Command) -> CallId {
-        self.invoke(session, Request::Write(submission(op, command)))
+        self.invoke(session, Request::Write(submission(op, command), None))
+    }
+
+    /// A write that shows what the books say now.
+    pub(crate) fn invoke_informed(&mut self, session: u32, op: u128, command: Command) -> CallId {
+        let token = self.token();
+        self.invoke(session, Request::Write(submission(op, command), Some(token)))
     }
 
     /// Header of the next record.
@@ -146,7 +152,7 @@ impl Stage {
     }
 
     pub(crate) fn token(&self) -> Token {
-        Token::sign(&self.genesis.secret, self.frontier(), self.watermark())
+        Token::sign(&self.genesis.secret, self.frontier(), self.watermark(), self.watermark())
     }
 
     /// The receipt that an honest node gives for a logged operation.
