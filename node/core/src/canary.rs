@@ -60,6 +60,7 @@ mod planted {
         ("region-acknowledged-as-geo", "an answer says geo when only its own region holds it"),
         ("final-without-geo", "what is committed counts as geo-durable"),
         ("hlc-not-advanced-on-receive", "stamps follow the own log and the own clock alone"),
+        ("probe-proves-nothing", "a probe is answered by the process, whatever its log does"),
         ("watermark-max", "the watermark is the highest of the regions' stamps"),
     ];
 

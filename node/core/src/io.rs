@@ -64,6 +64,11 @@ pub enum Input {
         /// What is read.
         read: Read,
     },
+    /// Somebody wants to know whether this node can serve.
+    Probe {
+        /// For the answer.
+        request: RequestId,
+    },
     /// The process is about to stop: refuse new writes, finish what is in flight.
     Stop,
 }
@@ -160,6 +165,13 @@ pub enum Output {
         /// The answer.
         answer: Box<ReadAnswer>,
     },
+    /// Answer a probe.
+    AnswerProbe {
+        /// Which request.
+        request: RequestId,
+        /// The answer.
+        probe: Probe,
+    },
     /// Commit rows to the ledger database, then feed [`Input::LedgerDone`]. At most one is open.
     CommitLedger(LedgerBatch),
     /// Drop this node and open it again; nothing that follows may be carried out.
@@ -181,6 +193,36 @@ pub enum Role {
     Leader,
     /// Receives a foreign region's log.
     Learner,
+}
+
+/// Why a node cannot serve now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Unfit {
+    /// It is stopping.
+    Stopping,
+    /// It knows no leader of its region log.
+    NoLeader,
+    /// It has not heard its leader for an election timeout.
+    LeaderSilent,
+    /// Which of its last entries are committed is not known to it yet.
+    NotCaughtUp,
+    /// Entries wait and none was committed for two election timeouts.
+    LogStalled,
+    /// Its disk owes an answer for two election timeouts.
+    DiskStalled,
+    /// Its clock is off from the majority's.
+    ClockOff,
+}
+
+/// What a node says to a probe: from the state of its log, at the moment of the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Probe {
+    /// The node.
+    pub node: NodeId,
+    /// Who leads its region log, as far as it knows.
+    pub leader: Option<NodeId>,
+    /// Why it cannot serve; `None`: it can.
+    pub unfit: Option<Unfit>,
 }
 
 /// What a node says of itself: for metrics, `status`, and the oracles. Cheap to make.

@@ -20,8 +20,8 @@ pub mod time;
 
 pub use config::Config;
 pub use io::{
-    DiskFault, DiskStep, FileName, HaltReason, Input, Output, Outputs, PersistToken, RequestId,
-    Role, Status,
+    DiskFault, DiskStep, FileName, HaltReason, Input, Output, Outputs, PersistToken, Probe,
+    RequestId, Role, Status, Unfit,
 };
 pub use node::Node;
 pub use time::{Monotonic, Now, Wall};

@@ -87,7 +87,9 @@ impl Region {
                     Output::CommitLedger(_) => {
                         inputs.push_back((place, Input::LedgerDone { result: Ok(()) }));
                     }
-                    Output::AnswerRead { .. } | Output::Halt(_) => panic!("nobody asked for it"),
+                    Output::AnswerRead { .. } | Output::AnswerProbe { .. } | Output::Halt(_) => {
+                        panic!("nobody asked for it")
+                    }
                 }
             }
         }

@@ -3,7 +3,7 @@
 
 use crate::ledger_database::LedgerDatabase;
 use billing_core::ledger::store::LedgerBatch;
-use billing_core::{DiskStep, FileName, HaltReason, PersistToken, RequestId};
+use billing_core::{DiskStep, FileName, HaltReason, PersistToken, Probe, RequestId};
 use billing_wire::{NodeId, ReadAnswer, WriteAnswer};
 use bytes::Bytes;
 use std::fmt::Debug;
@@ -21,6 +21,8 @@ pub trait Host {
     fn answer_write(&mut self, request: RequestId, answer: WriteAnswer);
     /// Answers a client's read.
     fn answer_read(&mut self, request: RequestId, answer: ReadAnswer);
+    /// Answers a probe.
+    fn answer_probe(&mut self, request: RequestId, probe: Probe);
     /// Commits rows with `database.commit(batch)`, on a thread of its own or at once.
     fn commit_ledger(&mut self, database: &Arc<LedgerDatabase>, batch: LedgerBatch);
     /// The node's memory may no longer be believed: drop the replica and open it again.

@@ -76,6 +76,7 @@ impl Replica {
                 Output::Persist { token, steps } => host.persist(token, steps),
                 Output::AnswerWrite { request, answer } => host.answer_write(request, answer),
                 Output::AnswerRead { request, answer } => host.answer_read(request, *answer),
+                Output::AnswerProbe { request, probe } => host.answer_probe(request, probe),
                 Output::CommitLedger(batch) => host.commit_ledger(&self.database, batch),
                 Output::Halt(reason) => {
                     host.halt(reason);

@@ -6,6 +6,7 @@ mod desk;
 mod frames;
 mod grades;
 mod order;
+mod probe;
 mod reads;
 mod writes;
 
@@ -26,6 +27,7 @@ use billing_wire::{Frontier, Hlc, NodeId, Query, QueryResult, RegionId, Token};
 use closing::Outlook;
 use desk::Desk;
 use grades::Reach;
+use probe::Progress;
 use writes::Asked;
 
 /// A leader gives up when its disk owes it an answer for longer than so many election timeouts:
@@ -58,6 +60,7 @@ pub struct Node {
     /// How far entries were safe when answers were last looked through.
     reached: Reach,
     outlook: Outlook,
+    progress: Progress,
     stopping: bool,
     halted: bool,
 }
@@ -120,6 +123,7 @@ impl Node {
             custodies: vec![Custody::default(); config.genesis.regions.len()],
             reached: Reach::default(),
             outlook: Outlook::default(),
+            progress: Progress::default(),
             stopping: false,
             halted: false,
             config,
@@ -141,6 +145,10 @@ impl Node {
                 self.write(now, Asked { request, options, token }, submission, out);
             }
             Input::Read { request, read } => self.read(now, request, &read, out),
+            Input::Probe { request } => {
+                out.push(Output::AnswerProbe { request, probe: self.probe(now) });
+                return;
+            }
             Input::Stop => self.stopping = true,
         }
         self.work(now, out);
@@ -227,6 +235,7 @@ impl Node {
             }
         }
         if !self.halted {
+            self.note_progress(now);
             self.start_persist(now, out);
             self.commit_ledger(now, out);
         }

@@ -5,33 +5,54 @@ use super::Api;
 use super::problem::Problem;
 use axum::Json;
 use axum::extract::State;
-use billing_core::{Role, Status};
+use billing_core::{Role, Status, Unfit};
 use billing_wire::RegionMode;
 use serde::Serialize;
+use std::time::Duration;
+use tokio::time::timeout;
 
 /// A node that is not ready may be after so many milliseconds.
 const RETRY_AFTER_MS: u32 = 1_000;
+/// The run loop answers a probe between two inputs; one that takes longer is stuck.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 
 pub(super) async fn livez() -> &'static str {
     "live\n"
 }
 
-/// 200 when the node is open, not stopping, knows a leader, and has folded an entry of that
-/// leader's term. A node that was just started does not know which of its last entries are
-/// committed; the first entry of the current term tells, for leaders as for followers.
+/// 200 when the node is open, not stopping, hears a leader, has folded an entry of that leader's
+/// term, and its log and its disk move. A node that was just started does not know which of its
+/// last entries are committed; the first entry of the current term tells, for leaders as for
+/// followers.
 pub(super) async fn readyz(State(api): State<Api>) -> Result<Json<StatusJson>, Problem> {
     let not_ready = |detail| Err(Problem::unavailable("not-ready", detail, RETRY_AFTER_MS));
     if api.node.is_stopping() {
         return not_ready("the node is stopping");
     }
     let Some(status) = api.node.status() else { return not_ready("the node is opening") };
-    if status.leader.is_none() {
-        return not_ready("no leader is known: are two of three nodes up?");
+    let probe = match timeout(PROBE_TIMEOUT, api.node.probe()).await {
+        Ok(Ok(probe)) => probe,
+        Ok(Err(_)) => return not_ready("the node takes no request now"),
+        Err(_) => return not_ready("the node does not come round to it"),
+    };
+    match probe.unfit {
+        Some(unfit) => not_ready(explain(unfit)),
+        None => {
+            Ok(Json(StatusJson { leader: probe.leader.map(|n| n.0), ..StatusJson::of(&status) }))
+        }
     }
-    if status.folded_term != status.term {
-        return not_ready("which of the last entries are committed is not known yet");
+}
+
+fn explain(unfit: Unfit) -> &'static str {
+    match unfit {
+        Unfit::Stopping => "the node is stopping",
+        Unfit::NoLeader => "no leader is known: are two of three nodes up?",
+        Unfit::LeaderSilent => "the leader was not heard for an election timeout",
+        Unfit::NotCaughtUp => "which of the last entries are committed is not known yet",
+        Unfit::LogStalled => "entries wait and none was committed for two election timeouts",
+        Unfit::DiskStalled => "the disk does not answer",
+        Unfit::ClockOff => "the clock is off from the majority's",
     }
-    Ok(Json(StatusJson::of(&status)))
 }
 
 /// What a node says of itself, as JSON.

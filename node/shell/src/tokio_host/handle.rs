@@ -1,7 +1,7 @@
 //! What the rest of the process holds of a running node: submit, read, look, stop.
 
 use super::counters::Counters;
-use billing_core::Status;
+use billing_core::{Probe, Status};
 use billing_wire::{Read, ReadAnswer, Submission, Token, WriteAnswer, WriteOptions};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -27,6 +27,9 @@ pub(super) enum Request {
         options: WriteOptions,
         token: Option<Token>,
         answer: oneshot::Sender<WriteAnswer>,
+    },
+    Probe {
+        answer: oneshot::Sender<Probe>,
     },
     Read {
         read: Read,
@@ -68,6 +71,16 @@ impl Handle {
         let (answer, answered) = oneshot::channel();
         self.push(Request::Read { read, answer })?;
         let _open = self.open_request();
+        answered.await.map_err(|_| Unanswered::Lost)
+    }
+
+    /// Asks the run loop whether the node can serve: an answer proves that the loop goes round.
+    ///
+    /// # Errors
+    /// See [`Unanswered`].
+    pub async fn probe(&self) -> Result<Probe, Unanswered> {
+        let (answer, answered) = oneshot::channel();
+        self.push(Request::Probe { answer })?;
         answered.await.map_err(|_| Unanswered::Lost)
     }
 

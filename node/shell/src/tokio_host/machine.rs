@@ -6,7 +6,7 @@ use super::peers::Peers;
 use crate::host::Host;
 use crate::ledger_database::LedgerDatabase;
 use billing_core::ledger::store::LedgerBatch;
-use billing_core::{DiskStep, HaltReason, Input, PersistToken, RequestId};
+use billing_core::{DiskStep, HaltReason, Input, PersistToken, Probe, RequestId};
 use billing_wire::{NodeId, ReadAnswer, WriteAnswer};
 use bytes::Bytes;
 use std::collections::BTreeMap;
@@ -18,6 +18,7 @@ use tokio::sync::oneshot;
 enum Caller {
     Write(oneshot::Sender<WriteAnswer>),
     Read(oneshot::Sender<ReadAnswer>),
+    Probe(oneshot::Sender<Probe>),
 }
 
 /// Implements [`Host`]. Dropped with the node: whoever still waits learns that the outcome is
@@ -50,6 +51,10 @@ impl<'a> Machine<'a> {
                 self.callers.insert(id, Caller::Write(answer));
                 Input::Write { request: id, submission, options, token }
             }
+            Request::Probe { answer } => {
+                self.callers.insert(id, Caller::Probe(answer));
+                Input::Probe { request: id }
+            }
             Request::Read { read, answer } => {
                 self.callers.insert(id, Caller::Read(answer));
                 Input::Read { request: id, read }
@@ -77,6 +82,12 @@ impl Host for Machine<'_> {
     fn answer_read(&mut self, request: RequestId, answer: ReadAnswer) {
         if let Some(Caller::Read(caller)) = self.callers.remove(&request) {
             let _ = caller.send(answer);
+        }
+    }
+
+    fn answer_probe(&mut self, request: RequestId, probe: Probe) {
+        if let Some(Caller::Probe(caller)) = self.callers.remove(&request) {
+            let _ = caller.send(probe);
         }
     }
 

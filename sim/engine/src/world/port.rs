@@ -5,7 +5,7 @@ use super::event::{Event, NodeEvent};
 use crate::trace::Traced;
 use billing_core::consensus::message::granted_vote;
 use billing_core::ledger::store::LedgerBatch;
-use billing_core::{DiskStep, HaltReason, PersistToken, RequestId};
+use billing_core::{DiskStep, HaltReason, PersistToken, Probe, RequestId};
 use billing_shell::{Host, LedgerDatabase};
 use billing_wire::{Frame, FrameKind, NodeId, ReadAnswer, WriteAnswer};
 use billsim_oracle::{Answer, CallId};
@@ -96,6 +96,10 @@ impl Host for Port<'_> {
 
     fn answer_read(&mut self, request: RequestId, answer: ReadAnswer) {
         self.world.leaving.push((CallId(request.0), Answer::Read(Box::new(answer))));
+    }
+
+    fn answer_probe(&mut self, request: RequestId, probe: Probe) {
+        unreachable!("nobody probes here: {request:?} {probe:?}");
     }
 
     fn commit_ledger(&mut self, database: &Arc<LedgerDatabase>, batch: LedgerBatch) {
