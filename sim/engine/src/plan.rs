@@ -8,115 +8,18 @@
 //! here takes synced data away, so every combination of faults is fair, power cuts of all nodes
 //! at once included. What makes progress impossible ends with the safety phase.
 
+mod error;
+
+pub use error::PlanError;
+
 use crate::scenario::{Cluster, FaultDraw, FaultKind, Scenario};
 use crate::seed::{Purpose, Stream};
 use billsim_record::plan::PLAN_FORMAT;
 use billsim_record::{Fault, FaultPlan, NodeNumber, PlannedFault, Target};
+use std::collections::BTreeSet;
 
 /// Faults of one kind in one plan, at most: what a careless scenario can ask for.
 const FAULTS_PER_KIND_MAX: usize = 10_000;
-
-/// What makes a plan unusable.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum PlanError {
-    /// Written for another release.
-    #[error("the plan has format {found}, this release runs format {PLAN_FORMAT}")]
-    Format {
-        /// What it says.
-        found: u32,
-    },
-    /// Out of order.
-    #[error("fault {place} ({kind}) is at {at_ms} ms, before the one ahead of it: sort by at_ms")]
-    Order {
-        /// Which fault, from 0.
-        place: usize,
-        /// Its kind.
-        kind: &'static str,
-        /// Its time.
-        at_ms: u64,
-    },
-    /// A target that does not exist.
-    #[error("fault {place} ({kind}) names node {node}, the cluster has nodes 1 to {last}")]
-    Node {
-        /// Which fault, from 0.
-        place: usize,
-        /// Its kind.
-        kind: &'static str,
-        /// The target.
-        node: NodeNumber,
-        /// The last node.
-        last: u8,
-    },
-    /// A link from a node to itself.
-    #[error("fault {place} ({kind}) is on a link from node {node} to itself")]
-    OwnLink {
-        /// Which fault, from 0.
-        place: usize,
-        /// Its kind.
-        kind: &'static str,
-        /// The node.
-        node: NodeNumber,
-    },
-    /// Regions that do not exist, or one and the same.
-    #[error("fault {place} ({kind}) needs two of the {regions} regions, numbered from 0")]
-    Regions {
-        /// Which fault, from 0.
-        place: usize,
-        /// Its kind.
-        kind: &'static str,
-        /// Regions of the cluster.
-        regions: u8,
-    },
-    /// A fault that the safety phase does not see.
-    #[error(
-        "fault {place} ({kind}) is at {at_ms} ms, but load.until_ms ends the safety phase at \
-         {until_ms} ms: leave it out, or end later"
-    )]
-    AfterEnd {
-        /// Which fault, from 0.
-        place: usize,
-        /// Its kind.
-        kind: &'static str,
-        /// Its time.
-        at_ms: u64,
-        /// The end of the phase.
-        until_ms: u64,
-    },
-    /// A load that means nothing.
-    #[error("load.{key} is 0, at least 1 expected")]
-    EmptyLoad {
-        /// Which restriction.
-        key: &'static str,
-    },
-    /// A strength that means nothing.
-    #[error("fault {place} ({kind}) has intensity {found}, {low} to {high} {unit} expected")]
-    Intensity {
-        /// Which fault, from 0.
-        place: usize,
-        /// Its kind.
-        kind: &'static str,
-        /// What it says.
-        found: u64,
-        /// Smallest.
-        low: u64,
-        /// Largest.
-        high: u64,
-        /// Unit.
-        unit: &'static str,
-    },
-    /// A duration where there is none, or none where one is needed.
-    #[error("fault {place} ({kind}) has for_ms {found}, {expected} expected")]
-    Duration {
-        /// Which fault, from 0.
-        place: usize,
-        /// Its kind.
-        kind: &'static str,
-        /// What it says.
-        found: u64,
-        /// What is needed.
-        expected: &'static str,
-    },
-}
 
 /// The fault plan of a seed.
 pub fn draw(scenario: &Scenario, seed: u64) -> FaultPlan {
@@ -162,6 +65,23 @@ pub fn check(plan: &FaultPlan, cluster: &Cluster) -> Result<(), PlanError> {
         check_target(place, &planned.fault, cluster)?;
         check_strength(place, planned)?;
     }
+    check_destroyed(plan, cluster)?;
+    match plan.operator.first() {
+        Some(action) => Err(PlanError::Seal { place: 0, region: action.seal }),
+        None => Ok(()),
+    }
+}
+
+fn check_destroyed(plan: &FaultPlan, cluster: &Cluster) -> Result<(), PlanError> {
+    let mut destroyed = BTreeSet::new();
+    for (place, planned) in plan.faults.iter().enumerate() {
+        if let Fault::RegionDestroyed { region } = planned.fault {
+            destroyed.insert(region);
+        }
+        if destroyed.len() == usize::from(cluster.regions) {
+            return Err(PlanError::NothingLeft { place });
+        }
+    }
     Ok(())
 }
 
@@ -185,6 +105,11 @@ pub fn kind_of(fault: &Fault) -> FaultKind {
         Fault::SlowDisk { .. } => FaultKind::SlowDisk,
         Fault::DiskStall { .. } => FaultKind::DiskStall,
         Fault::RegionCut { .. } => FaultKind::RegionCut,
+        Fault::RegionFlap { .. } => FaultKind::RegionFlap,
+        Fault::RegionDark { .. } => FaultKind::RegionDark,
+        Fault::RegionDestroyed { .. } => FaultKind::RegionDestroyed,
+        Fault::RegionSlow { .. } => FaultKind::RegionSlow,
+        Fault::ZoneDark { .. } => FaultKind::ZoneDark,
         Fault::WriteFails { .. } => FaultKind::WriteFails,
         Fault::SyncFails { .. } => FaultKind::SyncFails,
         Fault::ClockOffset { .. } => FaultKind::ClockOffset,
@@ -196,7 +121,13 @@ pub fn kind_of(fault: &Fault) -> FaultKind {
 fn purpose(kind: FaultKind) -> Purpose {
     use FaultKind as K;
     match kind {
-        K::PowerCut | K::Kill | K::PowerCutAll | K::Pause => Purpose::Process,
+        K::PowerCut
+        | K::Kill
+        | K::PowerCutAll
+        | K::Pause
+        | K::RegionDark
+        | K::RegionDestroyed
+        | K::ZoneDark => Purpose::Process,
         K::PowerCutAtWrite | K::SlowDisk | K::DiskStall | K::WriteFails | K::SyncFails => {
             Purpose::Disk
         }
@@ -209,6 +140,8 @@ fn purpose(kind: FaultKind) -> Purpose {
         | K::SlowLink
         | K::Cut
         | K::RegionCut
+        | K::RegionFlap
+        | K::RegionSlow
         | K::Isolate
         | K::ClientCut => Purpose::Net,
     }
@@ -222,9 +155,13 @@ fn draw_kind(
     faults: &mut Vec<PlannedFault>,
 ) {
     let end_ms = u64::from(scenario.phases.safety_s) * 1_000;
-    let gap_ms = 60_000 / settings.per_minute.log_uniform(stream);
-    let mut at_ms = stream.below(gap_ms.clamp(1, end_ms));
-    for _ in 0..FAULTS_PER_KIND_MAX {
+    let gap_ms = settings.per_minute.map_or(1, |often| 60_000 / often.log_uniform(stream));
+    let mut at_ms = match settings.at_ms {
+        Some(once) => once.uniform(stream),
+        None => stream.below(gap_ms.clamp(1, end_ms)),
+    };
+    let is_once = settings.at_ms.is_some() || kind == FaultKind::RegionDestroyed;
+    for _ in 0..if is_once { 1 } else { FAULTS_PER_KIND_MAX } {
         if at_ms >= end_ms {
             break;
         }
@@ -234,10 +171,12 @@ fn draw_kind(
         let strength = settings.intensity.map_or(0, |i| i.log_uniform(stream));
         let nodes = scenario.cluster.nodes();
         let mut add = |fault| faults.push(PlannedFault { at_ms, for_ms, fault });
-        if kind == FaultKind::RegionCut {
-            for (from_region, to_region) in region_links(stream, scenario.cluster.regions) {
-                add(Fault::RegionCut { from_region, to_region });
+        if matches!(kind, FaultKind::RegionCut | FaultKind::RegionFlap) {
+            for (from, to) in region_links(stream, scenario.cluster.regions) {
+                add(between_regions(kind, from, to, strength));
             }
+        } else if let Some(fault) = of_region(kind, stream, &scenario.cluster, strength) {
+            add(fault);
         } else if kind.is_of_a_link() {
             for (from, to) in links(stream, nodes) {
                 add(of_link(kind, from, to, strength));
@@ -271,14 +210,50 @@ fn links(stream: &mut Stream, nodes: u8) -> Vec<(NodeNumber, NodeNumber)> {
     }
 }
 
-/// Which regions are cut off from which: one direction, or both.
+/// Which regions are cut off from which. Two regions: one direction, or both. More: one
+/// direction; both, so that a third region is the bridge; a ring, where each hears the one behind
+/// it only; or one region from all others.
 fn region_links(stream: &mut Stream, regions: u8) -> Vec<(u8, u8)> {
     let a = stream.below(regions.into()) as u8;
     let b = (a + 1 + stream.below(u64::from(regions) - 1) as u8) % regions;
+    let each = || 0..regions;
     match stream.below(4) {
         0 => vec![(a, b)],
+        2 if regions > 2 => each().map(|from| (from, (from + 1) % regions)).collect(),
+        3 if regions > 2 => {
+            each().filter(|other| *other != a).flat_map(|b| [(a, b), (b, a)]).collect()
+        }
         _ => vec![(a, b), (b, a)],
     }
+}
+
+fn between_regions(kind: FaultKind, from_region: u8, to_region: u8, strength: u64) -> Fault {
+    match kind {
+        // Bounded by the scenario's check, far below 2^32.
+        FaultKind::RegionFlap => {
+            Fault::RegionFlap { from_region, to_region, period_ms: strength as u32 }
+        }
+        _ => Fault::RegionCut { from_region, to_region },
+    }
+}
+
+/// A fault of a whole region or zone; `None` for a kind that is of nothing of the sort.
+fn of_region(
+    kind: FaultKind,
+    stream: &mut Stream,
+    cluster: &Cluster,
+    strength: u64,
+) -> Option<Fault> {
+    let mut below = |count: u8| stream.below(count.into()) as u8;
+    Some(match kind {
+        FaultKind::RegionDark => Fault::RegionDark { region: below(cluster.regions) },
+        FaultKind::RegionDestroyed => Fault::RegionDestroyed { region: below(cluster.regions) },
+        FaultKind::RegionSlow => {
+            Fault::RegionSlow { region: below(cluster.regions), factor: strength as u32 }
+        }
+        FaultKind::ZoneDark => Fault::ZoneDark { zone: below(cluster.nodes_per_region) },
+        _ => return None,
+    })
 }
 
 fn of_link(kind: FaultKind, from: NodeNumber, to: NodeNumber, strength: u64) -> Fault {
@@ -333,6 +308,14 @@ fn check_target(place: usize, fault: &Fault, cluster: &Cluster) -> Result<(), Pl
             let known = from != to && from.max(to) < regions;
             if known { Ok(()) } else { Err(PlanError::Regions { place, kind, regions }) }
         }
+        target @ Target::Region(region) if region >= regions => {
+            Err(PlanError::Place { place, kind, target, size: format!("{regions} regions") })
+        }
+        target @ Target::Zone(zone) if zone >= cluster.nodes_per_region => {
+            let size = format!("{} nodes in each region", cluster.nodes_per_region);
+            Err(PlanError::Place { place, kind, target, size })
+        }
+        Target::Region(_) | Target::Zone(_) => Ok(()),
         Target::Node(node) => exists(node),
         Target::Link(from, to) if from == to => Err(PlanError::OwnLink { place, kind, node: to }),
         Target::Link(from, to) => exists(from).and(exists(to)),
@@ -349,7 +332,8 @@ fn check_strength(place: usize, planned: &PlannedFault) -> Result<(), PlanError>
         | Fault::BitFlip { ppm, .. } => ppm.into(),
         Fault::Delay { extra_us, .. } => extra_us.into(),
         Fault::SlowLink { bytes_per_s, .. } => bytes_per_s.into(),
-        Fault::SlowDisk { factor, .. } => factor.into(),
+        Fault::SlowDisk { factor, .. } | Fault::RegionSlow { factor, .. } => factor.into(),
+        Fault::RegionFlap { period_ms, .. } => period_ms.into(),
         Fault::WriteFails { count, .. } | Fault::SyncFails { count, .. } => count.into(),
         Fault::ClockOffset { offset_ms, .. } => offset_ms.unsigned_abs(),
         Fault::ClockDrift { ppm, .. } => ppm.unsigned_abs().into(),
@@ -359,6 +343,9 @@ fn check_strength(place: usize, planned: &PlannedFault) -> Result<(), PlanError>
         | Fault::Pause { .. }
         | Fault::Cut { .. }
         | Fault::RegionCut { .. }
+        | Fault::RegionDark { .. }
+        | Fault::RegionDestroyed { .. }
+        | Fault::ZoneDark { .. }
         | Fault::Isolate { .. }
         | Fault::ClientCut { .. }
         | Fault::DiskStall { .. }

@@ -6,7 +6,7 @@ use crate::scenario::Scenario;
 use crate::world::{Phase, Todo, World};
 use crate::{marks, panics, plan, telling};
 use billing_wire::OpId;
-use billsim_oracle::Violation;
+use billsim_oracle::{LossReport, Violation};
 use billsim_record::outcome::OUTCOME_FORMAT;
 use billsim_record::{Failure, FaultPlan, Outcome, Verdict};
 use hdrhistogram::Histogram;
@@ -73,6 +73,8 @@ pub struct RunResult {
     pub load: LoadSeen,
     /// The transaction of a failure in a sentence, where the job asked for it.
     pub told: Option<String>,
+    /// The fate of every acknowledged transaction, where a region was destroyed.
+    pub losses: Option<LossReport>,
 }
 
 /// How much the clients did until the end of a run.
@@ -176,7 +178,8 @@ async fn course<C: Crew>(
     if matches!(end, End::Settled) {
         world.judge_quiescence(&replicas);
     }
-    conclude(job, *world, end)
+    let losses = world.losses();
+    conclude(job, *world, end, losses)
 }
 
 async fn carry_out<C: Crew>(world: Box<World>, crew: &mut C, todo: Todo) -> Box<World> {
@@ -188,15 +191,25 @@ async fn carry_out<C: Crew>(world: Box<World>, crew: &mut C, todo: Todo) -> Box<
             crew.stop(slot);
             world
         }
+        Todo::StopAll { slots } => {
+            slots.into_iter().for_each(|slot| crew.stop(slot));
+            world
+        }
+        Todo::Destroy { number } => {
+            let statuses = crew.statuses().await;
+            let mut world = world;
+            world.destroy(number, &statuses).into_iter().for_each(|slot| crew.stop(slot));
+            world
+        }
     }
 }
 
-fn conclude(job: &Job, mut world: World, end: End) -> RunResult {
+fn conclude(job: &Job, mut world: World, end: End, losses: Option<LossReport>) -> RunResult {
     let plan = world.plan().clone();
     let load = load_seen(world.clients());
     let (history, lost) = (world.take_history(), world.lost_entries());
     let acknowledged = world.acknowledged();
-    let last_fault = world.last_fault.clone();
+    let (last_fault, excuses) = (world.last_fault.clone(), world.excuses());
     let (now, events, trace_hash) = (world.now, world.trace.events(), world.trace.digest());
     let (broken, delivered, write_latency) = (world.broken, world.delivered, world.latency);
     let faults = world.tallies.into_map();
@@ -235,13 +248,14 @@ fn conclude(job: &Job, mut world: World, end: End) -> RunResult {
             .then(|| [quantile(0.5), quantile(0.99), quantile(0.999), write_latency.max()]),
         failure,
         stuck,
+        excuses,
     };
     let told = history.zip(outcome.failure.as_ref()).map(|(history, failure)| {
         let told = telling::tell(&history, failure, lost);
         told.unwrap_or_else(|| "No client had sent anything yet.".to_owned())
     });
     let is_planned = job.plan.is_some();
-    RunResult { outcome, plan, write_latency, arm: job.arm, is_planned, load, told }
+    RunResult { outcome, plan, write_latency, arm: job.arm, is_planned, load, told, losses }
 }
 
 fn load_seen(clients: &Population) -> LoadSeen {

@@ -167,10 +167,12 @@ fn ended_badly(job: &Job, verdict: Verdict, words: &str) -> RunResult {
         write_latency_us: None,
         failure: Some(failure),
         stuck: vec![words.to_owned()],
+        excuses: BTreeMap::new(),
     };
     let drawn = || FaultPlan::new(scenario, job.seed, Vec::new());
     let plan = job.plan.clone().unwrap_or_else(drawn);
     let write_latency = Histogram::new_with_max(LATENCY_MAX_US, 3).expect("the bounds are legal");
     let (is_planned, load) = (job.plan.is_some(), LoadSeen::default());
-    RunResult { outcome, plan, write_latency, arm: job.arm, is_planned, load, told: None }
+    let (arm, told, losses) = (job.arm, None, None);
+    RunResult { outcome, plan, write_latency, arm, is_planned, load, told, losses }
 }

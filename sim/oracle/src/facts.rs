@@ -3,10 +3,12 @@
 
 use crate::history::{CallId, Request};
 use crate::merge::MergeQueue;
+use crate::region_loss::{Acknowledgement, Destruction};
 use billing_wire::limits::REGIONS_MAX;
 use billing_wire::{
     CommandClass, Disposition, Frontier, Genesis, Hash, Hlc, LogIndex, NodeId, OpId, Position,
-    Read, RecordHeader, RecordKind, RecordView, RegionId, Submission, Token,
+    Read, Receipt, RecordHeader, RecordKind, RecordView, RegionId, RegionMembers, Submission,
+    Token,
 };
 use billsim_model::Model;
 use std::collections::BTreeMap;
@@ -53,6 +55,8 @@ pub(crate) struct Operation {
     pub(crate) told_final: Option<End>,
     /// The body that a client was told is logged, before that was final.
     pub(crate) told_logged: Option<Hash>,
+    /// What its clients were told, in a cluster of several regions.
+    pub(crate) acknowledged: Option<Acknowledgement>,
 }
 
 impl Operation {
@@ -73,6 +77,7 @@ impl Operation {
             effect_at: None,
             told_final: None,
             told_logged: None,
+            acknowledged: None,
         }
     }
 
@@ -117,6 +122,11 @@ pub(crate) struct Log {
 }
 
 impl Log {
+    /// The committed records from index 1 on; none in a cluster of one region.
+    pub(crate) fn records(&self) -> &[Vec<u8>] {
+        &self.records
+    }
+
     /// Hash of the committed entry at an index.
     pub(crate) fn hash(&self, index: LogIndex) -> Option<&Hash> {
         self.hashes.get(usize::try_from(index.checked_sub(1)?).ok()?)
@@ -150,6 +160,8 @@ pub(crate) struct Facts {
     pub(crate) provisional_answers: u64,
     /// Per session and region.
     acknowledged_to: BTreeMap<(u32, RegionId), Position>,
+    /// Regions that are gone for good.
+    pub(crate) destructions: Vec<Destruction>,
 }
 
 impl Facts {
@@ -165,12 +177,23 @@ impl Facts {
             acknowledged: [None; REGIONS_MAX],
             provisional_answers: 0,
             acknowledged_to: BTreeMap::new(),
+            destructions: Vec::new(),
         }
     }
 
     /// A region log. Record decoding and genesis bound the region.
     pub(crate) fn log(&self, region: RegionId) -> &Log {
         &self.logs[usize::from(region.0)]
+    }
+
+    /// Whether a region is gone for good.
+    pub(crate) fn is_destroyed(&self, region: RegionId) -> bool {
+        self.destructions.iter().any(|gone| gone.region == region)
+    }
+
+    /// The regions that are left.
+    pub(crate) fn standing(&self) -> impl Iterator<Item = &RegionMembers> {
+        self.genesis.regions.iter().filter(|members| !self.is_destroyed(members.region))
     }
 
     /// The last committed index of every region log.
@@ -301,6 +324,24 @@ impl Facts {
         if let Some(known) = self.operations.get_mut(&op_id) {
             known.told_logged.get_or_insert(fingerprint);
         }
+    }
+
+    /// A client has a receipt; what may be lost with a region is remembered.
+    pub(crate) fn note_receipt(
+        &mut self,
+        at: u64,
+        session: u32,
+        fingerprint: Hash,
+        receipt: &Receipt,
+    ) {
+        if self.genesis.regions.len() == 1 {
+            return;
+        }
+        let Some(known) = self.operations.get_mut(&receipt.op_id) else { return };
+        let Receipt { grade, position, .. } = *receipt;
+        let first = Acknowledgement { session, grade, position, at, fingerprint };
+        let noted = known.acknowledged.get_or_insert(first);
+        noted.grade = noted.grade.max(grade);
     }
 
     /// A client has a receipt for this position.

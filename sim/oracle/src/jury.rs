@@ -5,6 +5,7 @@ use crate::catalogue::Promise;
 use crate::facts::{Ask, Call, Facts};
 use crate::history::{Answer, CallId, Event};
 use crate::promises::*;
+use crate::region_loss::{self, Destruction, LossReport};
 use crate::verdicts::Verdicts;
 use billing_wire::{
     Frontier, Genesis, Hash, Hlc, LogIndex, NodeId, OpId, OperationState, OutcomeChain, Query,
@@ -187,6 +188,7 @@ impl Jury {
     ) {
         let end = (receipt.position, receipt.disposition);
         let (facts, verdicts) = (&mut self.facts, &mut self.verdicts);
+        facts.note_receipt(at, session, *fingerprint, receipt);
         verdicts.check(Promise::A9, at, Some(op_id), receipt.op_id == op_id, || {
             let detail = format!("sent {op_id}, told of {}", receipt.op_id);
             ("receipt for another operation".to_owned(), detail)
@@ -342,6 +344,23 @@ impl Jury {
     pub fn availability_window(&mut self, region: RegionId, from: u64, to: u64) {
         let pending = self.facts.calls.values();
         self.writes.window(&mut self.verdicts, region, (from, to), pending);
+    }
+
+    /// A region goes for good, with its disks; `disks` are those before that.
+    pub fn region_destroyed(&mut self, at: u64, region: RegionId, disks: &dyn DurableLogs) {
+        let destruction = Destruction::note(&self.facts, region, at, disks);
+        self.facts.destructions.push(destruction);
+    }
+
+    /// The fate of every acknowledged transaction, at the end of a run in which a region was
+    /// destroyed (D2); `None` in any other.
+    pub fn losses(&mut self, at: u64, disks: &dyn DurableLogs) -> Option<LossReport> {
+        let destructions = self.facts.destructions.clone();
+        if destructions.is_empty() {
+            return None;
+        }
+        let fates = region_loss::fates(&self.facts, &mut self.verdicts, at, disks);
+        Some(LossReport { destructions, fates })
     }
 
     /// The faults are over for good: writes that begin from here on must succeed (L5).

@@ -5,6 +5,7 @@
 pub mod catalogue;
 pub mod history;
 pub mod jury;
+pub mod region_loss;
 
 mod facts;
 mod merge;
@@ -17,4 +18,5 @@ pub use history::{Answer, CallId, Event, History, Request};
 pub use jury::{Books, DurableLogs, Judgement, Jury, LedgerView, NodeView, Tail, Violation};
 pub use promises::l1_writes_continue::WITHOUT_WRITES_MAX;
 pub use real_run::judge_real_run;
+pub use region_loss::{Acknowledgement, Destruction, Fate, Fated, LossReport};
 pub use verdicts::VIOLATIONS_KEPT_MAX;

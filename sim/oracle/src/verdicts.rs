@@ -54,6 +54,13 @@ impl Verdicts {
         holds
     }
 
+    /// Whether an oracle found something wrong with an operation.
+    pub(crate) fn accuses(&self, oracle: &str, operation: OpId) -> bool {
+        let name = || operation.to_string();
+        let of_oracle = |found: &&Violation| found.oracle == oracle;
+        self.violations.iter().filter(of_oracle).any(|found| found.transaction == Some(name()))
+    }
+
     pub(crate) fn first(&self) -> Option<&Violation> {
         self.violations.first()
     }

@@ -12,5 +12,5 @@ pub use document::{Document, ReadError};
 pub use exit_code::ExitCode;
 pub use manifest::Manifest;
 pub use outcome::{Failure, FaultTally, Outcome, Verdict};
-pub use plan::{Fault, FaultPlan, NodeNumber, PlannedFault, Target};
+pub use plan::{Fault, FaultPlan, NodeNumber, PlannedAction, PlannedFault, Target};
 pub use planned_load::PlannedLoad;

@@ -127,6 +127,9 @@ pub struct Outcome {
     pub failure: Option<Failure>,
     /// One sentence per thing that had not converged.
     pub stuck: Vec<String>,
+    /// What was not waited for or not compared, with its reason, and how often.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub excuses: BTreeMap<String, u64>,
 }
 
 impl Document for Outcome {

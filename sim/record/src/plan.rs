@@ -29,14 +29,29 @@ pub struct FaultPlan {
     pub load: PlannedLoad,
     /// The faults in order of time.
     pub faults: Vec<PlannedFault>,
+    /// What an operator does, in order of time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub operator: Vec<PlannedAction>,
 }
 
 impl FaultPlan {
     /// A plan of this release with these faults and the load as the seed draws it.
     pub fn new(scenario: String, seed: u64, faults: Vec<PlannedFault>) -> Self {
         let load = PlannedLoad::default();
-        Self { format: PLAN_FORMAT, about: None, scenario, seed, load, faults }
+        let operator = Vec::new();
+        Self { format: PLAN_FORMAT, about: None, scenario, seed, load, faults, operator }
     }
+}
+
+/// What an operator does, with its time. The command goes to a node of a region that is not the
+/// one it is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedAction {
+    /// When, in simulated milliseconds.
+    pub at_ms: u64,
+    /// The region that is sealed, by its id, from 0: it is gone and nothing of it will follow.
+    pub seal: u8,
 }
 
 /// One fault with its time.
@@ -87,6 +102,10 @@ pub enum Target {
     Link(NodeNumber, NodeNumber),
     /// What one region's nodes send to another's.
     Regions(u8, u8),
+    /// Every node of a region.
+    Region(u8),
+    /// The node of every region that has this place in it, from 0.
+    Zone(u8),
 }
 
 impl Display for Target {
@@ -96,6 +115,8 @@ impl Display for Target {
             Self::Node(node) => write!(out, "node {node}"),
             Self::Link(from, to) => write!(out, "link {from} to {to}"),
             Self::Regions(from, to) => write!(out, "all links from region {from} to {to}"),
+            Self::Region(region) => write!(out, "region {region}"),
+            Self::Zone(zone) => write!(out, "zone {zone} of every region"),
         }
     }
 }
@@ -196,6 +217,38 @@ pub enum Fault {
         /// Receiving region.
         to_region: u8,
     },
+    /// A [`Self::RegionCut`] that comes and goes: cut for half of each period, then open.
+    RegionFlap {
+        /// Sending region, by its id, from 0.
+        from_region: u8,
+        /// Receiving region.
+        to_region: u8,
+        /// From one cut to the next, in milliseconds.
+        period_ms: u32,
+    },
+    /// The power of a whole region goes, and nobody there answers; back after `for_ms`, each node
+    /// with its own delay.
+    RegionDark {
+        /// The region, by its id, from 0.
+        region: u8,
+    },
+    /// All nodes of a region are gone for good, with their disks.
+    RegionDestroyed {
+        /// The region, by its id, from 0.
+        region: u8,
+    },
+    /// Every link from, to and within a region, and every disk there, takes longer.
+    RegionSlow {
+        /// The region, by its id, from 0.
+        region: u8,
+        /// Times as long.
+        factor: u32,
+    },
+    /// One node of every region loses its power at once; back after `for_ms`.
+    ZoneDark {
+        /// Its place in each region, from 0.
+        zone: u8,
+    },
     /// Nothing gets from or to a node, clients included.
     Isolate {
         /// The node.
@@ -270,6 +323,11 @@ impl Fault {
             Self::SlowLink { .. } => "slow-link",
             Self::Cut { .. } => "cut",
             Self::RegionCut { .. } => "region-cut",
+            Self::RegionFlap { .. } => "region-flap",
+            Self::RegionDark { .. } => "region-dark",
+            Self::RegionDestroyed { .. } => "region-destroyed",
+            Self::RegionSlow { .. } => "region-slow",
+            Self::ZoneDark { .. } => "zone-dark",
             Self::Isolate { .. } => "isolate",
             Self::ClientCut { .. } => "client-cut",
             Self::SlowDisk { .. } => "slow-disk",
@@ -288,7 +346,14 @@ impl Fault {
     pub fn target(&self) -> Target {
         match *self {
             Self::PowerCutAll => Target::All,
-            Self::RegionCut { from_region, to_region } => Target::Regions(from_region, to_region),
+            Self::RegionCut { from_region, to_region }
+            | Self::RegionFlap { from_region, to_region, .. } => {
+                Target::Regions(from_region, to_region)
+            }
+            Self::RegionDark { region }
+            | Self::RegionDestroyed { region }
+            | Self::RegionSlow { region, .. } => Target::Region(region),
+            Self::ZoneDark { zone } => Target::Zone(zone),
             Self::Loss { from, to, .. }
             | Self::Delay { from, to, .. }
             | Self::Duplicate { from, to, .. }
@@ -323,7 +388,10 @@ impl Fault {
             | Self::BitFlip { ppm, .. } => format!("{ppm} ppm of the frames"),
             Self::Delay { extra_us, .. } => format!("{extra_us} us longer"),
             Self::SlowLink { bytes_per_s, .. } => format!("{bytes_per_s} bytes per second"),
-            Self::SlowDisk { factor, .. } => format!("{factor} times as long"),
+            Self::SlowDisk { factor, .. } | Self::RegionSlow { factor, .. } => {
+                format!("{factor} times as long")
+            }
+            Self::RegionFlap { period_ms, .. } => format!("every {period_ms} ms"),
             Self::PowerCutAtWrite { step, .. } => format!("at disk step {step}"),
             Self::WriteFails { count, .. } => format!("{count} of the writes"),
             Self::SyncFails { count, .. } => format!("{count} of the syncs"),
@@ -335,6 +403,9 @@ impl Fault {
             | Self::Pause { .. }
             | Self::Cut { .. }
             | Self::RegionCut { .. }
+            | Self::RegionDark { .. }
+            | Self::RegionDestroyed { .. }
+            | Self::ZoneDark { .. }
             | Self::Isolate { .. }
             | Self::ClientCut { .. }
             | Self::DiskStall { .. }

@@ -4,7 +4,8 @@ use billsim_record::document::{line, pretty, read};
 use billsim_record::manifest::{MANIFEST_FORMAT, SeedPlan};
 use billsim_record::outcome::OUTCOME_FORMAT;
 use billsim_record::{
-    Failure, Fault, FaultPlan, FaultTally, Manifest, NodeNumber, Outcome, PlannedFault, Verdict,
+    Failure, Fault, FaultPlan, FaultTally, Manifest, NodeNumber, Outcome, PlannedAction,
+    PlannedFault, Verdict,
 };
 
 fn outcome() -> Outcome {
@@ -36,6 +37,7 @@ fn outcome() -> Outcome {
         write_latency_us: Some([1, 2, 3, 4]),
         failure: Some(failure),
         stuck: vec!["node 2 has not folded entry 9".to_owned()],
+        excuses: [("finality".to_owned(), 1)].into(),
     }
 }
 
@@ -45,9 +47,11 @@ fn plan() -> FaultPlan {
         Fault::PowerCutAll,
         Fault::Loss { from: NodeNumber::at(0), to: NodeNumber::at(2), ppm: 1_000 },
         Fault::ClockOffset { node: NodeNumber::at(1), offset_ms: -250 },
+        Fault::RegionDestroyed { region: 1 },
     ];
     let faults = faults.into_iter().map(|fault| PlannedFault { at_ms: 5, for_ms: 0, fault });
-    FaultPlan::new("smoke/crash".to_owned(), 7, faults.collect())
+    let operator = vec![PlannedAction { at_ms: 9, seal: 1 }];
+    FaultPlan { operator, ..FaultPlan::new("smoke/crash".to_owned(), 7, faults.collect()) }
 }
 
 fn manifest() -> Manifest {

@@ -59,6 +59,10 @@ pub(crate) fn milder(planned: &PlannedFault) -> Vec<PlannedFault> {
         Fault::SlowDisk { node, factor } => {
             small(factor, 2).into_iter().map(|factor| Fault::SlowDisk { node, factor }).collect()
         }
+        Fault::RegionSlow { region, factor } => {
+            let milder = small(factor, 2).into_iter();
+            milder.map(|factor| Fault::RegionSlow { region, factor }).collect()
+        }
         Fault::WriteFails { node, count } => {
             small(count, 1).into_iter().map(|count| Fault::WriteFails { node, count }).collect()
         }
@@ -80,6 +84,11 @@ pub(crate) fn milder(planned: &PlannedFault) -> Vec<PlannedFault> {
         | Fault::Pause { .. }
         | Fault::Cut { .. }
         | Fault::RegionCut { .. }
+        // A slower flapping is no milder: each of its cuts is longer.
+        | Fault::RegionFlap { .. }
+        | Fault::RegionDark { .. }
+        | Fault::RegionDestroyed { .. }
+        | Fault::ZoneDark { .. }
         | Fault::Isolate { .. }
         | Fault::ClientCut { .. }
         | Fault::DiskStall { .. }

@@ -4,10 +4,9 @@
 
 use super::Node;
 use crate::consensus::Consensus;
-use crate::control::watermark;
 use crate::sometimes;
 use crate::time::{Monotonic, Now};
-use billing_wire::{LogIndex, RecordKind, RegionMode};
+use billing_wire::{Hlc, LogIndex, RecordKind, RegionMode};
 
 /// A learner that lacks so many entries at most is caught up.
 const CAUGHT_UP_ENTRIES: LogIndex = 64;
@@ -43,9 +42,18 @@ impl Node {
             return Some((RecordKind::ModeChanged, mode));
         }
         let silent = now.monotonic.ms_since(self.outlook.appended_at) >= self.config.close_ts_ms;
-        let final_up_to = watermark(&self.custodies);
-        let waits = self.custodies.iter().any(|custody| custody.last_submissions > final_up_to);
-        (silent && waits).then_some((RecordKind::CloseTs, mode))
+        (silent && self.has_to_close()).then_some((RecordKind::CloseTs, mode))
+    }
+
+    /// Whether something waits for this log, and an entry more would help it: one with a higher
+    /// stamp, or one that says how far the log is geo-durable by now. While another region is gone
+    /// neither does, and nothing is logged.
+    fn has_to_close(&self) -> bool {
+        let waits_up_to = self.custodies.iter().map(|custody| custody.last_submissions).max();
+        let waits_up_to = waits_up_to.unwrap_or(Hlc::ZERO);
+        let own = &self.custodies[usize::from(self.region.0)];
+        let last = self.own_log().window().last().map_or(Hlc::ZERO, |last| last.hlc);
+        own.geo_hlc < waits_up_to && (last < waits_up_to || self.geo_live() > own.geo_index)
     }
 
     /// The mode of the last entry of the own log, committed or not.

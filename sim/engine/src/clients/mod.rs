@@ -25,6 +25,10 @@ const MILLISECOND_NS: u64 = 1_000_000;
 /// Bits of a call id that hold the session; a scenario has at most 4096 clients.
 const SESSION_BITS: u32 = 12;
 
+/// Streams of a spike, and of what arrives at once with each planned fault.
+const SPIKE_STREAM: u64 = 20;
+const SURGE_STREAMS: u64 = 10_000;
+
 /// New payments of the liveness phase.
 const PROOFS_OF_LIFE: u64 = 4;
 
@@ -86,6 +90,9 @@ pub struct Population {
     attempts_max: u32,
     /// Retries whose client has changed the body, in parts per million.
     changed_retry_ppm: u32,
+    /// Operations that arrive at once when a fault of regions begins, and when it is over.
+    surges: [Option<Between>; 2],
+    seed: u64,
     liveness: bool,
     /// What of the drawn operations is sent.
     planned: PlannedLoad,
@@ -115,7 +122,11 @@ impl Population {
             sessions: sessions.collect(),
             free: (0..clients).rev().collect(),
             pauses: BinaryHeap::new(),
-            traffic: Traffic::new(&scenario.load, Stream::indexed(seed, Purpose::Load, 1)),
+            traffic: Traffic::new(
+                &scenario.load,
+                Stream::indexed(seed, Purpose::Load, 1),
+                Stream::indexed(seed, Purpose::Load, SPIKE_STREAM),
+            ),
             generator: Generator::new(&scenario.load, Stream::indexed(seed, Purpose::Load, 2)),
             choices,
             nodes,
@@ -125,6 +136,8 @@ impl Population {
             backoff_ms: scenario.timeouts.backoff_ms,
             attempts_max: scenario.timeouts.attempts,
             changed_retry_ppm: scenario.load.misbehaviour.changed_retry_ppm,
+            surges: [scenario.load.herd, scenario.load.backlog],
+            seed,
             liveness: false,
             planned: PlannedLoad::default(),
             drawn: 0,
@@ -177,6 +190,26 @@ impl Population {
             }
             self.pauses.pop();
             self.send(session, now, out);
+        }
+    }
+
+    /// Many operations arrive at once, because the fault with this number began or is over.
+    pub fn surge(&mut self, now: u64, fault: u64, over: bool, out: &mut Vec<Action>) {
+        let Some(operations) = self.surges[usize::from(over)] else { return };
+        let index = SURGE_STREAMS + 2 * fault + u64::from(over);
+        let mut stream = Stream::indexed(self.seed, Purpose::Load, index);
+        self.backlog += operations.log_uniform(&mut stream);
+        self.serve(now, out);
+    }
+
+    /// These nodes are gone for good, and every client knows.
+    pub fn forget(&mut self, gone: &[NodeId]) {
+        if gone.is_empty() {
+            return;
+        }
+        self.nodes.retain(|node| !gone.contains(node));
+        for session in &mut self.sessions {
+            session.node %= self.nodes.len();
         }
     }
 

@@ -1,7 +1,7 @@
 //! When operations arrive: an open loop with independent arrivals (Poisson), so that an outage
 //! is not answered by less demand, with times of another rate.
 
-use crate::scenario::{Bursts, Load};
+use crate::scenario::{Bursts, Load, Spike};
 use crate::seed::Stream;
 
 const SECOND_NS: u64 = 1_000_000_000;
@@ -24,10 +24,30 @@ pub(super) struct Traffic {
     bursts: Option<Bursts>,
     /// Mean time between two bursts, in nanoseconds.
     burst_gap: u64,
+    /// A rate of its own from one time to another, in nanoseconds.
+    spike: Option<Surge>,
+}
+
+/// A time of another rate, drawn.
+#[derive(Debug, Clone, Copy)]
+struct Surge {
+    from: u64,
+    until: u64,
+    gap: u64,
+}
+
+impl Surge {
+    fn draw(spike: &Spike, unit: u64, stream: &mut Stream) -> Self {
+        let from = spike.at_ms.uniform(stream) * 1_000_000;
+        let until = from + spike.duration_ms.log_uniform(stream) * 1_000_000;
+        let gap = (unit / spike.transactions_per_s.log_uniform(stream)).max(1);
+        Self { from, until, gap }
+    }
 }
 
 impl Traffic {
-    pub(super) fn new(load: &Load, mut stream: Stream) -> Self {
+    /// `spikes` is a stream of its own, so that a spike leaves the other arrivals where they are.
+    pub(super) fn new(load: &Load, mut stream: Stream, mut spikes: Stream) -> Self {
         let mix = &load.mix;
         let writes = [mix.open_account, mix.payment, mix.meter_read, mix.adjustment, mix.reversal];
         let reads = [mix.balance, mix.history, mix.operation, mix.trial_balance];
@@ -45,6 +65,7 @@ impl Traffic {
             in_burst: false,
             bursts: load.bursts.clone(),
             burst_gap: 0,
+            spike: load.spike.as_ref().map(|spike| Surge::draw(spike, unit, &mut spikes)),
         };
         if let Some(bursts) = &load.bursts {
             traffic.burst_gap = MINUTE_NS / bursts.per_minute.log_uniform(&mut traffic.stream);
@@ -63,6 +84,24 @@ impl Traffic {
     pub(super) fn advance(&mut self) {
         let mut from = self.next;
         loop {
+            if let Some(spike) = self.spike.filter(|spike| from < spike.until) {
+                let is_on = from >= spike.from;
+                let gap = if is_on { spike.gap } else { self.gap };
+                let change = if is_on { spike.until } else { spike.from.min(self.change) };
+                let next = from + self.stream.exponential(gap);
+                if next < change {
+                    self.next = next;
+                    return;
+                }
+                from = change;
+                if is_on {
+                    // A burst that began meanwhile begins now.
+                    self.change = self.change.max(from);
+                } else if change < spike.from {
+                    self.change_rate();
+                }
+                continue;
+            }
             let next = from + self.stream.exponential(self.gap);
             if next < self.change {
                 self.next = next;

@@ -40,6 +40,8 @@ pub struct DiskFaults {
     pub sync_fails: u32,
     /// Everything takes so many times as long; 0 and 1 for normal.
     pub slow: u32,
+    /// As `slow`, because the region is slow: both count.
+    pub region_slow: u32,
     /// What begins before this time is done at this time at the earliest, in nanoseconds.
     pub stalled_until: u64,
     /// The power goes in the middle of this step from now, counted from 1; 0 for never.
@@ -112,7 +114,9 @@ impl Disk {
                 DiskStep::Sync { .. } => self.timing.sync_ns,
                 _ => self.timing.write_ns,
             };
-            let takes = self.stream.range(low, high) * u64::from(self.faults.slow.max(1));
+            let faults = &self.faults;
+            let factor = u64::from(faults.slow.max(1)) * u64::from(faults.region_slow.max(1));
+            let takes = self.stream.range(low, high) * factor;
             if self.faults.power_cut_at > 0 {
                 self.faults.power_cut_at -= 1;
                 if self.faults.power_cut_at == 0 {
@@ -231,6 +235,15 @@ impl Disk {
         self.advance(now);
         self.job = None;
         self.life += 1;
+    }
+
+    /// The disk is gone, and all that it held.
+    pub fn destroy(&mut self) {
+        self.files.clear();
+        self.removed.clear();
+        self.job = None;
+        self.life += 1;
+        self.rescan();
     }
 
     /// The process gave up its handles and opens again.

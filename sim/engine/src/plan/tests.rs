@@ -2,7 +2,8 @@
 
 use super::{PlanError, check, draw, kind_of};
 use crate::scenario::{Cluster, FaultKind, Scenario};
-use billsim_record::{Fault, FaultPlan, NodeNumber, PlannedFault};
+use crate::seed::{Purpose, Stream};
+use billsim_record::{Fault, FaultPlan, NodeNumber, PlannedAction, PlannedFault};
 use std::collections::BTreeSet;
 
 fn shipped(name: &str) -> Scenario {
@@ -11,7 +12,7 @@ fn shipped(name: &str) -> Scenario {
     Scenario::parse(name, &text).expect("it parses")
 }
 
-const SHIPPED: [&str; 9] = [
+const SHIPPED: [&str; 13] = [
     "smoke/steady",
     "smoke/crash",
     "smoke/partition",
@@ -21,6 +22,10 @@ const SHIPPED: [&str; 9] = [
     "region/steady",
     "region/cut",
     "region/everything",
+    "region/dark",
+    "region/destroyed-connected",
+    "region/destroyed-partitioned",
+    "region/three-regions",
 ];
 
 #[test]
@@ -48,8 +53,9 @@ fn every_kind_of_a_scenario_is_drawn_and_no_other() {
         assert_eq!(drawn, scenario.faults.keys().copied().collect(), "{name}");
         assert_eq!(drawn, scenario.require.iter().copied().collect(), "{name}");
     }
-    let everything: Vec<FaultKind> = shipped("region/everything").faults.into_keys().collect();
-    assert_eq!(everything, FaultKind::ALL);
+    let all: BTreeSet<FaultKind> =
+        SHIPPED.iter().flat_map(|name| shipped(name).faults.into_keys()).collect();
+    assert_eq!(all, FaultKind::ALL.into_iter().collect());
 }
 
 #[test]
@@ -132,6 +138,39 @@ fn illegal_plans_are_refused_with_a_reason() {
         .map(|error: PlanError| error.to_string())
         .collect();
     insta::assert_snapshot!(said.join("\n"));
+}
+
+#[test]
+fn regions_are_bounded_and_one_is_left() {
+    let two = Cluster { regions: 2, nodes_per_region: 3 };
+    let mut both = plan_of(0, 0, Fault::RegionDestroyed { region: 0 });
+    both.faults.extend(plan_of(9, 0, Fault::RegionDestroyed { region: 1 }).faults);
+    let mut seals = plan_of(0, 0, Fault::RegionDestroyed { region: 0 });
+    seals.operator.push(PlannedAction { at_ms: 5_000, seal: 0 });
+    let cases = [
+        both,
+        seals,
+        plan_of(0, 1, Fault::RegionDark { region: 2 }),
+        plan_of(0, 1, Fault::ZoneDark { zone: 3 }),
+        plan_of(0, 1, Fault::RegionSlow { region: 0, factor: 1 }),
+        plan_of(0, 1, Fault::RegionFlap { from_region: 1, to_region: 1, period_ms: 50 }),
+        plan_of(0, 7, Fault::RegionDestroyed { region: 0 }),
+    ];
+    let said: Vec<String> = cases
+        .iter()
+        .map(|plan| check(plan, &two).expect_err("it is illegal").to_string())
+        .collect();
+    insta::assert_snapshot!(said.join("\n"));
+}
+
+#[test]
+fn three_regions_are_cut_into_rings_and_bridges() {
+    let shapes: BTreeSet<Vec<(u8, u8)>> =
+        (0..64).map(|seed| super::region_links(&mut Stream::new(seed, Purpose::Net), 3)).collect();
+    assert!(shapes.contains(&vec![(0, 1), (1, 2), (2, 0)]), "a ring");
+    assert!(shapes.contains(&vec![(0, 2), (2, 0)]), "a bridge over region 1");
+    assert!(shapes.contains(&vec![(1, 0), (0, 1), (1, 2), (2, 1)]), "one region from all others");
+    assert!(shapes.iter().any(|shape| shape.len() == 1), "one direction");
 }
 
 #[test]

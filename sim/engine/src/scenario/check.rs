@@ -56,6 +56,16 @@ fn check_load(s: &Scenario) -> Checked {
         span(&["load", "bursts", "transactions_per_s"], bursts.transactions_per_s, 1, 100_000)?;
         span(&["load", "bursts", "duration_ms"], bursts.duration_ms, 1, 600_000)?;
     }
+    if let Some(spike) = &load.spike {
+        span(&["load", "spike", "at_ms"], spike.at_ms, 0, 86_400_000)?;
+        span(&["load", "spike", "transactions_per_s"], spike.transactions_per_s, 1, 100_000)?;
+        span(&["load", "spike", "duration_ms"], spike.duration_ms, 1, 3_600_000)?;
+    }
+    for (key, surge) in [("herd", load.herd), ("backlog", load.backlog)] {
+        if let Some(operations) = surge {
+            span(&["load", key], operations, 1, 100_000)?;
+        }
+    }
     let mix = &load.mix;
     for (key, weight) in [
         ("open_account", mix.open_account),
@@ -147,7 +157,7 @@ fn check_node(s: &Scenario) -> Checked {
 fn check_fault(s: &Scenario, kind: FaultKind, draw: &FaultDraw) -> Checked {
     let at = |key| ["faults", kind.name(), key];
     let here = ["faults", kind.name()];
-    if kind == FaultKind::RegionCut && s.cluster.regions < 2 {
+    if kind.is_between_regions() && s.cluster.regions < 2 {
         return wrong(
             &["faults", kind.name()],
             "it needs two regions, the cluster has one: raise cluster.regions".to_owned(),
@@ -157,7 +167,15 @@ fn check_fault(s: &Scenario, kind: FaultKind, draw: &FaultDraw) -> Checked {
         return wrong(&here, "a cluster of one node has no links".to_owned());
     }
     bound(&at("percent"), draw.percent.into(), 1, 100)?;
-    span(&at("per_minute"), draw.per_minute, 1, 600)?;
+    let end_ms = u64::from(s.phases.safety_s) * 1_000 - 1;
+    match (draw.per_minute, draw.at_ms) {
+        (Some(often), None) => span(&at("per_minute"), often, 1, 600)?,
+        (None, Some(once)) => span(&at("at_ms"), once, 0, end_ms)?,
+        _ => {
+            let problem = "one of per_minute = [min, max] and at_ms = [min, max] expected";
+            return wrong(&here, problem.to_owned());
+        }
+    }
     match (kind.lasts(), draw.duration_ms) {
         (true, Some(between)) => span(&at("duration_ms"), between, 1, 3_600_000)?,
         (true, None) => return wrong(&here, "duration_ms = [min, max] expected".to_owned()),

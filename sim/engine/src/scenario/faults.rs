@@ -55,11 +55,22 @@ pub enum FaultKind {
     DiskStall = 21,
     /// Nothing gets from one region to another, in one direction or in both.
     RegionCut = 22,
+    /// Nothing gets from one region to another, on and off; intensity: the period in
+    /// milliseconds.
+    RegionFlap = 23,
+    /// A region loses its power and comes back.
+    RegionDark = 24,
+    /// A region is gone for good, with its disks. At most once in a run.
+    RegionDestroyed = 25,
+    /// Every link and disk of a region takes longer; intensity: times as long.
+    RegionSlow = 26,
+    /// One node of every region loses its power at once.
+    ZoneDark = 27,
 }
 
 impl FaultKind {
     /// Every kind.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 27] = [
         Self::PowerCut,
         Self::Kill,
         Self::PowerCutAtWrite,
@@ -82,6 +93,11 @@ impl FaultKind {
         Self::ClockFreeze,
         Self::DiskStall,
         Self::RegionCut,
+        Self::RegionFlap,
+        Self::RegionDark,
+        Self::RegionDestroyed,
+        Self::RegionSlow,
+        Self::ZoneDark,
     ];
 
     /// The name as in plans, scenarios and reports.
@@ -104,6 +120,11 @@ impl FaultKind {
             Self::SlowDisk => "slow-disk",
             Self::DiskStall => "disk-stall",
             Self::RegionCut => "region-cut",
+            Self::RegionFlap => "region-flap",
+            Self::RegionDark => "region-dark",
+            Self::RegionDestroyed => "region-destroyed",
+            Self::RegionSlow => "region-slow",
+            Self::ZoneDark => "zone-dark",
             Self::WriteFails => "write-fails",
             Self::SyncFails => "sync-fails",
             Self::ClockOffset => "clock-offset",
@@ -121,7 +142,8 @@ impl FaultKind {
             Self::PowerCutAtWrite => Some((1, 1_000_000, "the number of the disk step")),
             Self::Delay => Some((1, 60_000_000, "microseconds")),
             Self::SlowLink => Some((1, 1_000_000_000, "bytes per second")),
-            Self::SlowDisk => Some((2, 100_000, "times as long")),
+            Self::SlowDisk | Self::RegionSlow => Some((2, 100_000, "times as long")),
+            Self::RegionFlap => Some((2, 600_000, "milliseconds from one cut to the next")),
             Self::WriteFails | Self::SyncFails => Some((1, 1_000, "how many fail")),
             Self::ClockOffset => Some((1, 3_600_000, "milliseconds")),
             Self::ClockDrift => Some((1, 100_000, "parts per million")),
@@ -134,13 +156,21 @@ impl FaultKind {
             | Self::ClientCut
             | Self::DiskStall
             | Self::RegionCut
+            | Self::RegionDark
+            | Self::RegionDestroyed
+            | Self::ZoneDark
             | Self::ClockFreeze => None,
         }
     }
 
     /// Whether it has a duration; the others are over when they have fired.
     pub fn lasts(self) -> bool {
-        !matches!(self, Self::WriteFails | Self::SyncFails)
+        !matches!(self, Self::WriteFails | Self::SyncFails | Self::RegionDestroyed)
+    }
+
+    /// Whether it needs two regions.
+    pub fn is_between_regions(self) -> bool {
+        matches!(self, Self::RegionCut | Self::RegionFlap | Self::RegionDestroyed)
     }
 
     /// Whether it needs two nodes.
@@ -164,8 +194,10 @@ impl FaultKind {
 pub struct FaultDraw {
     /// Per cent of the seeds that have the kind at all; 1 to 100.
     pub percent: u8,
-    /// How often in such a seed; it draws one rate, log-scaled.
-    pub per_minute: Between,
+    /// How often in such a seed; it draws one rate, log-scaled. This or `at_ms`.
+    pub per_minute: Option<Between>,
+    /// Once, at this time. This or `per_minute`.
+    pub at_ms: Option<Between>,
     /// How long each takes, log-scaled; needed by the kinds that last.
     pub duration_ms: Option<Between>,
     /// How strong each is, log-scaled, in the kind's unit; needed by the kinds that have one.

@@ -131,6 +131,17 @@ pub struct Load {
     /// Times of another rate, lulls as well as bursts.
     #[serde(default)]
     pub bursts: Option<Bursts>,
+    /// One time of another rate. Bursts pause meanwhile.
+    #[serde(default)]
+    pub spike: Option<Spike>,
+    /// So many operations arrive at once when regions are cut off, dark or destroyed: their
+    /// clients all turn elsewhere. A seed draws anew for each.
+    #[serde(default)]
+    pub herd: Option<Between>,
+    /// So many operations arrive at once when a region is back, or reached again: what piled up
+    /// at banks and meters meanwhile. A seed draws anew for each.
+    #[serde(default)]
+    pub backlog: Option<Between>,
     /// How often each operation is asked for, relative to the others.
     pub mix: Mix,
     /// How often clients misbehave.
@@ -147,6 +158,18 @@ pub struct Bursts {
     /// Writes that arrive per second meanwhile, log-scaled anew for each.
     pub transactions_per_s: Between,
     /// How long each takes, log-scaled.
+    pub duration_ms: Between,
+}
+
+/// One time of another rate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Spike {
+    /// When it begins, in milliseconds.
+    pub at_ms: Between,
+    /// Writes that arrive per second meanwhile, log-scaled.
+    pub transactions_per_s: Between,
+    /// How long it takes, log-scaled.
     pub duration_ms: Between,
 }
 

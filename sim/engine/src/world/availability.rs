@@ -63,10 +63,10 @@ impl World {
 }
 
 fn is_well(machine: &Machine) -> bool {
-    let DiskFaults { write_fails, sync_fails, slow, stalled_until: _, power_cut_at } =
+    let DiskFaults { write_fails, sync_fails, slow, region_slow, stalled_until: _, power_cut_at } =
         machine.disk().faults;
     machine.isolated == 0
         && machine.client_cuts == 0
         && machine.clock.is_true()
-        && write_fails + sync_fails + slow + power_cut_at == 0
+        && write_fails + sync_fails + slow + region_slow + power_cut_at == 0
 }

@@ -56,6 +56,8 @@ pub enum Event {
     FaultBegins(usize),
     /// The planned fault with this number ends.
     FaultEnds(usize),
+    /// The planned fault with this number comes or goes in between.
+    FaultTurns(usize),
     /// The power goes in the middle of a disk step.
     PowerCut {
         /// The machine.

@@ -29,6 +29,11 @@ impl World {
                 }
                 return Todo::Nothing;
             }
+            Fault::RegionDark { .. } | Fault::ZoneDark { .. } => {
+                return self.black_out(number, ends_at);
+            }
+            Fault::RegionDestroyed { .. } => return Todo::Destroy { number },
+            Fault::RegionFlap { .. } => self.switch_flap(number, true),
             Fault::Pause { node } => {
                 self.pause(node.slot(), ends_at);
                 return Todo::Nothing;
@@ -42,6 +47,7 @@ impl World {
         self.tallies.fired(kind);
         self.in_force[number] = true;
         self.switch(&fault, true);
+        self.surge(number, false);
         if ends_at > self.now {
             self.queue.push(ends_at, Event::FaultEnds(number));
         }
@@ -52,7 +58,9 @@ impl World {
         if std::mem::take(&mut self.in_force[number]) {
             self.trace.add(self.now, Traced::Fault, number as u8, b"over");
             let fault = self.plan.faults[number].fault;
+            self.switch_flap(number, false);
             self.switch(&fault, false);
+            self.surge(number, true);
             self.restore_overlapping(&fault);
         }
         None
@@ -75,6 +83,7 @@ impl World {
             self.end_fault(number);
         }
         for machine in &mut self.machines {
+            machine.dark = None;
             // Armed faults that never struck are disarmed too.
             machine.disk().faults = crate::disk::DiskFaults::default();
         }
@@ -87,7 +96,9 @@ impl World {
             machine.clock.is_true()
                 && machine.isolated == 0
                 && machine.client_cuts == 0
-                && disk.write_fails + disk.sync_fails + disk.slow + disk.power_cut_at == 0
+                && machine.dark.is_none()
+                && disk.write_fails + disk.sync_fails + disk.power_cut_at == 0
+                && disk.slow + disk.region_slow == 0
                 && disk.stalled_until <= self.now
         });
         machines_are_well && self.links.are_clean() && !self.in_force.contains(&true)
@@ -121,6 +132,9 @@ impl World {
                 let (from, to) = (from_region.into(), to_region.into());
                 self.links.region_cuts(from, to, |cuts| count(cuts, on));
             }
+            Fault::RegionSlow { region, factor } => self.slow_region(region.into(), factor, on),
+            // They have their own way to begin and end.
+            Fault::RegionFlap { .. } | Fault::RegionDark { .. } | Fault::ZoneDark { .. } => {}
             Fault::Isolate { node } => count(&mut self.machines[node.slot()].isolated, on),
             Fault::ClientCut { node } => {
                 count(&mut self.machines[node.slot()].client_cuts, on);

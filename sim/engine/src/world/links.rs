@@ -17,6 +17,10 @@ pub struct LinkFaults {
     pub cuts: u32,
     /// Cuts between the regions of its ends that are in force.
     pub region_cuts: u32,
+    /// Those that come and go, while they are there.
+    pub region_flaps: u32,
+    /// Takes so many times as long because a region at one of its ends is slow; 0 for normal.
+    pub region_slow: u32,
     /// Lost, in parts per million.
     pub loss_ppm: u32,
     /// Added to each frame, in nanoseconds.
@@ -58,6 +62,10 @@ pub struct Struck {
     pub cut: bool,
     /// Cut off from the other region.
     pub region_cut: bool,
+    /// Cut off from it for a moment, again and again.
+    pub region_flap: bool,
+    /// On its way for longer, because a region is slow.
+    pub region_slow: bool,
     /// Lost.
     pub lost: bool,
     /// Delayed.
@@ -97,11 +105,32 @@ impl Links {
         Self { per_region, far_ns, ..self }
     }
 
-    /// The links from one region's nodes to another's.
+    /// Changes the cuts of the links from one region's nodes to another's.
     pub fn region_cuts(&mut self, from: usize, to: usize, change: impl Fn(&mut u32)) {
+        self.each_between(from, to, |faults| change(&mut faults.region_cuts));
+    }
+
+    /// As [`Self::region_cuts`], for cuts that come and go.
+    pub fn region_flaps(&mut self, from: usize, to: usize, change: impl Fn(&mut u32)) {
+        self.each_between(from, to, |faults| change(&mut faults.region_flaps));
+    }
+
+    /// Changes how slow the links are that have an end in a region.
+    pub fn slow_region(&mut self, region: usize, change: impl Fn(&mut u32)) {
+        let of_region = region * self.per_region..(region + 1) * self.per_region;
+        for from in 0..self.nodes {
+            for to in 0..self.nodes {
+                if from != to && (of_region.contains(&from) || of_region.contains(&to)) {
+                    change(&mut self.faults(from, to).region_slow);
+                }
+            }
+        }
+    }
+
+    fn each_between(&mut self, from: usize, to: usize, change: impl Fn(&mut LinkFaults)) {
         for a in from * self.per_region..(from + 1) * self.per_region {
             for b in to * self.per_region..(to + 1) * self.per_region {
-                change(&mut self.faults(a, b).region_cuts);
+                change(self.faults(a, b));
             }
         }
     }
@@ -149,16 +178,18 @@ impl Links {
             passage.arrivals[0] = Some((link.last_arrival, frame));
             return passage;
         }
-        if faults.cuts + faults.region_cuts > 0 {
+        if faults.cuts + faults.region_cuts + faults.region_flaps > 0 {
             passage.struck.cut = faults.cuts > 0;
             passage.struck.region_cut = faults.region_cuts > 0;
+            passage.struck.region_flap = faults.region_flaps > 0;
             return passage;
         }
         if self.stream.chance_ppm(faults.loss_ppm) {
             passage.struck.lost = true;
             return passage;
         }
-        let mut at = now + latency + faults.extra_ns;
+        let mut at = now + latency * u64::from(faults.region_slow.max(1)) + faults.extra_ns;
+        passage.struck.region_slow = faults.region_slow > 1;
         passage.struck.delayed = faults.extra_ns > 0;
         if faults.bytes_per_s > 0 {
             let start = link.busy_until.max(now);

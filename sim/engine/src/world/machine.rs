@@ -45,6 +45,10 @@ pub struct Machine {
     pub client_cuts: u32,
     /// Its last life ended with a power cut: what it sees is what the disk holds.
     pub lost_power: bool,
+    /// There is no power until this time, because of a fault of this kind.
+    pub dark: Option<(u64, &'static str)>,
+    /// It is gone for good, with its disk.
+    pub is_destroyed: bool,
     /// The node asked to be opened again.
     pub halted: Option<HaltReason>,
     config: Config,
@@ -64,6 +68,8 @@ impl Machine {
             isolated: 0,
             client_cuts: 0,
             lost_power: false,
+            dark: None,
+            is_destroyed: false,
             halted: None,
             config,
         }

@@ -6,10 +6,12 @@ pub mod clock;
 pub mod event;
 mod faults;
 pub mod links;
+mod lives;
 pub mod machine;
 mod phases;
 pub mod port;
 pub mod queue;
+mod regions;
 pub mod tally;
 mod traffic;
 mod witness;
@@ -19,10 +21,9 @@ use crate::disk::{Disk, DiskTiming};
 use crate::scenario::{Between, Scenario};
 use crate::seed::{Purpose, Stream};
 use crate::trace::{Trace, Traced};
-use billing_core::{Config, DiskFault, Input, RequestId, sometimes};
-use billing_shell::{OpenError, Replica};
+use billing_core::{Config, DiskFault, Input, RequestId};
+use billing_shell::Replica;
 use billing_wire::{Genesis, NodeId, RegionId, WriteOptions};
-use billsim_oracle::jury::Tail;
 use billsim_oracle::{CallId, Jury, Violation};
 use billsim_record::FaultPlan;
 use bytes::Bytes;
@@ -32,13 +33,11 @@ use links::Links;
 use machine::{Machine, Power};
 pub use phases::Phase;
 use queue::Queue;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tally::Tallies;
 pub(crate) use witness::LostEntries;
 
-/// A machine that could not open its node tries again after this, in nanoseconds.
-const OPEN_AGAIN_NS: u64 = 500_000_000;
 /// Longest latency that is told apart, in microseconds.
 pub(crate) const LATENCY_MAX_US: u64 = 600_000_000;
 /// Events that wait for a process that stands still, at most; frames beyond are lost.
@@ -65,6 +64,16 @@ pub enum Todo {
     Stop {
         /// The machine.
         slot: usize,
+    },
+    /// Drop the nodes of some machines.
+    StopAll {
+        /// The machines.
+        slots: Vec<usize>,
+    },
+    /// Ask the nodes for their status, and call [`World::destroy`].
+    Destroy {
+        /// The planned fault with this number.
+        number: usize,
     },
 }
 
@@ -112,6 +121,10 @@ pub struct World {
     plan: FaultPlan,
     /// Which planned faults are in force.
     in_force: Vec<bool>,
+    /// Flapping cuts that are open just now, by their number in the plan.
+    open_flaps: BTreeSet<usize>,
+    /// Regions that are gone for good, in the order in which they went.
+    destroyed: Vec<RegionId>,
     /// Broken for the whole liveness phase.
     broken_slots: Vec<usize>,
     /// Came back without its ledger database.
@@ -172,6 +185,8 @@ impl World {
             settle_limit_ns: u64::from(scenario.phases.settle_limit_s) * 1_000_000_000,
             plan,
             genesis,
+            open_flaps: BTreeSet::new(),
+            destroyed: Vec::new(),
             broken_slots: Vec::new(),
             rebuilt_slot: None,
             altered_frame: None,
@@ -224,18 +239,14 @@ impl World {
             Event::Clients => self.wake_clients(),
             Event::FaultBegins(number) => return self.begin_fault(number),
             Event::FaultEnds(number) => self.end_fault(number),
+            Event::FaultTurns(number) => self.turn_fault(number),
             Event::PowerCut { slot, life, kind } => {
                 if self.machines[slot].life == life {
                     return self.power_cut(slot, kind, None);
                 }
                 None
             }
-            Event::Start { slot, life } => {
-                if self.machines[slot].life == life && self.machines[slot].power == Power::Down {
-                    return Todo::Start { slot };
-                }
-                None
-            }
+            Event::Start { slot, life } => self.switch_on(slot, life),
             Event::Resume { slot, life } => self.resume(slot, life),
         }
         .into()
@@ -328,63 +339,6 @@ impl World {
         self.jury.sync_failed(self.now, self.machines[slot].node);
     }
 
-    /// Opens the node of a machine: what whoever runs the nodes calls for [`Todo::Start`].
-    /// `None`: it could not be opened and will be tried again, or something broke.
-    pub fn start(&mut self, slot: usize) -> Option<Replica> {
-        let (now, seed) = (self.now, self.process.next_u64());
-        let regions = self.genesis.regions.len();
-        let machine = &mut self.machines[slot];
-        machine.life += 1;
-        let (node, life) = (machine.node, machine.life);
-        self.trace.add(now, Traced::Life, slot as u8, &[1]);
-        let before = durable_tails(machine, regions);
-        match machine.open(now, seed) {
-            Ok(replica) => {
-                machine.power = Power::Up;
-                machine.halted = None;
-                machine.told = replica.node().committed();
-                // After a kill the process sees what the disk has not got yet; what it opened
-                // with must then be what recovery has made durable.
-                let disk =
-                    if machine.lost_power { before } else { durable_tails(machine, regions) };
-                machine.lost_power = false;
-                let tick_ns = machine.tick_ns();
-                self.judge_recovery(node, &disk, &replica);
-                if life > 1 {
-                    sometimes!("node-opened-again");
-                }
-                if self.rebuilt_slot == Some(slot) {
-                    sometimes!("node-rebuilt-from-the-log");
-                }
-                let at = now + self.process.range(1, tick_ns);
-                self.queue.push(at, Event::Node { slot, life, event: NodeEvent::Tick });
-                Some(replica)
-            }
-            Err(OpenError::Io(_) | OpenError::Ledger(_)) if self.phase == Phase::Safety => {
-                // An armed disk fault struck; whoever supervises the process starts it again.
-                self.queue.push(now + OPEN_AGAIN_NS, Event::Start { slot, life });
-                None
-            }
-            Err(error) => {
-                self.break_down(slot, "a node cannot be opened from its disk", &error.to_string());
-                None
-            }
-        }
-    }
-
-    /// Something broke that no oracle watches: the run ends here.
-    pub fn break_down(&mut self, slot: usize, shape: &str, detail: &str) {
-        let node = event::name(self.machines[slot].node);
-        self.broken.get_or_insert(Violation {
-            oracle: "D9",
-            promise: "a node comes back from any crash with everything that it acknowledged",
-            shape: shape.to_owned(),
-            detail: format!("{node}: {detail}"),
-            transaction: None,
-            at: self.now,
-        });
-    }
-
     /// A node was fed: tells the oracles what it folded, then lets its answers leave. `true`:
     /// the node must be dropped, it will be opened again.
     pub fn settle(&mut self, slot: usize, replica: &Replica) -> bool {
@@ -417,28 +371,6 @@ impl World {
             self.reopen(slot);
         }
         halted
-    }
-
-    fn reopen(&mut self, slot: usize) {
-        let now = self.now;
-        self.close_calls(slot);
-        let machine = &mut self.machines[slot];
-        machine.disk().reopen(now);
-        machine.power = Power::Down;
-        machine.life += 1;
-        machine.backlog.clear();
-        let life = machine.life;
-        let at = now + self.process.range(1_000_000, 50_000_000);
-        self.queue.push(at, Event::Start { slot, life });
-    }
-
-    /// A node's life ends, or the run does.
-    fn close_calls(&mut self, slot: usize) {
-        let machine = &self.machines[slot];
-        if machine.is_running() {
-            self.jury.ended(self.now, machine.node, machine.patience_ns());
-        }
-        self.jury.ended(self.now, machine.node, u64::MAX - self.now);
     }
 
     /// The plan of this run.
@@ -475,16 +407,4 @@ impl From<Option<Self>> for Todo {
     fn from(todo: Option<Self>) -> Self {
         todo.unwrap_or(Self::Nothing)
     }
-}
-
-fn durable_tails(machine: &Machine, regions: usize) -> Vec<Tail> {
-    let disk = machine.disk();
-    let tail = |region| {
-        let promise = disk.inspector().promise(region);
-        promise.map_or(Tail { index: 0, hash: [0; 32] }, |promise| Tail {
-            index: promise.durable_index,
-            hash: promise.last_hash,
-        })
-    };
-    (0..).map(RegionId).take(regions).map(tail).collect()
 }

@@ -15,6 +15,7 @@ use billing_wire::{
     ClusterId, Frontier, Genesis, Incarnation, NodeId, Query, QueryResult, RegionId, RegionMembers,
 };
 use billsim_oracle::{Books, LedgerView, NodeView};
+use std::collections::BTreeMap;
 
 /// Names of regions in the order of their ids.
 const REGION_NAMES: [&str; 5] = ["east", "west", "north", "south", "centre"];
@@ -58,12 +59,9 @@ impl World {
         self.phase = Phase::Liveness;
         self.end_all_faults();
         let mut stream = self.process_stream();
-        let broken: Vec<usize> = (0..self.available_since.len())
-            .map(|region| {
-                let slots = self.region_slots(region);
-                slots.start + stream.below(slots.len() as u64) as usize
-            })
-            .collect();
+        let standing = self.standing_regions().into_iter();
+        let broken: Vec<usize> =
+            standing.map(|slots| slots.start + stream.below(slots.len() as u64) as usize).collect();
         let mut todo = Vec::new();
         for slot in 0..self.machines.len() {
             let life = self.machines[slot].life;
@@ -71,7 +69,7 @@ impl World {
                 Power::Paused(_) => {
                     self.resume(slot, life);
                 }
-                Power::Down if !broken.contains(&slot) => {
+                Power::Down if !broken.contains(&slot) && !self.machines[slot].is_destroyed => {
                     self.queue.push(self.now, Event::Start { slot, life })
                 }
                 _ => {}
@@ -91,6 +89,9 @@ impl World {
         self.broken_slots = broken;
         assert!(self.is_healed(), "every source of faults is off in the liveness phase");
         self.jury.healed(self.now);
+        let machines = self.machines.iter().filter(|machine| machine.is_destroyed);
+        let gone: Vec<NodeId> = machines.map(|machine| machine.node).collect();
+        self.clients.forget(&gone);
         self.clients_enter_liveness();
         todo
     }
@@ -104,7 +105,7 @@ impl World {
         self.phase = Phase::Recovery;
         for slot in 0..self.machines.len() {
             let machine = &self.machines[slot];
-            if machine.power == Power::Down {
+            if machine.power == Power::Down && !machine.is_destroyed {
                 if self.process.below(2) == 0 {
                     let directory = crate::disk::DiskHandle::new(&machine.disk);
                     // There may be none: the node may have died before its first start.
@@ -128,7 +129,8 @@ impl World {
         let alive: Vec<&Status> = statuses.iter().flatten().collect();
         for (slot, status) in statuses.iter().enumerate() {
             let node = event::name(self.machines[slot].node);
-            if status.is_none() && !self.broken_slots.contains(&slot) {
+            let is_owed = !self.broken_slots.contains(&slot) && !self.machines[slot].is_destroyed;
+            if status.is_none() && is_owed {
                 stuck.push(format!("{node} is down and was not opened again"));
             }
         }
@@ -138,17 +140,38 @@ impl World {
             let region = self.genesis.region_of(status.node).unwrap_or_default();
             ends.set(region, ends.of(region).max(status.last_index));
         }
+        let has_lost = !self.destroyed.is_empty();
         for status in alive {
             let node = event::name(status.node);
-            if status.committed != ends {
-                let (held, ends) = (status.committed.0, ends.0);
+            let held = self.without_destroyed(&status.committed);
+            let wanted = self.without_destroyed(&ends);
+            if held != wanted {
+                let (held, ends) = (held.0, wanted.0);
                 stuck.push(format!("{node} knows of {held:?} committed entries of {ends:?}"));
             }
-            if status.is_unfinal {
+            if status.is_unfinal && !has_lost {
                 stuck.push(format!("{node} holds transactions that are not final"));
             }
         }
         stuck
+    }
+
+    /// A frontier as far as it is of logs that somebody leads: of the log of a destroyed region
+    /// each node knows what it got, until the region is sealed.
+    fn without_destroyed(&self, frontier: &Frontier) -> Frontier {
+        let mut standing = *frontier;
+        for region in &self.destroyed {
+            standing.set(*region, 0);
+        }
+        standing
+    }
+
+    /// What was not waited for, and why, with how often: nothing is final while a region is gone
+    /// and not sealed.
+    pub fn excuses(&self) -> BTreeMap<String, u64> {
+        let lost = self.destroyed.len() as u64;
+        let name = "finality: a destroyed region is not sealed".to_owned();
+        (lost > 0).then_some((name, lost)).into_iter().collect()
     }
 
     /// How long a phase may take, in simulated nanoseconds.
@@ -162,8 +185,10 @@ impl World {
         for slot in 0..replicas.len() {
             self.close_calls(slot);
         }
-        let rebuilt = self.rebuilt_slot.and_then(|slot| replicas[slot].as_ref()).map(ledger_view);
-        let (first, last) = (0, replicas.len() - 1);
+        let rebuilt = self.rebuilt_slot.and_then(|slot| replicas[slot].as_ref());
+        let lives = |slot: &usize| replicas[*slot].is_some();
+        let first = (0..replicas.len()).find(lives);
+        let last = (0..replicas.len()).rfind(lives);
         let mut views = Vec::with_capacity(replicas.len());
         for (slot, replica) in replicas.iter().enumerate() {
             let Some(replica) = replica else { continue };
@@ -174,9 +199,15 @@ impl World {
                 committed: status.committed,
                 ledger: ledger_view(replica),
                 // One of each is enough: that the nodes agree is judged as well.
-                refolded: (slot == first).then(|| refold::refold(replica)),
-                resumed: (slot == last).then(|| refold::resume(replica)),
-                rebuilt: rebuilt.filter(|_| self.rebuilt_slot != Some(slot)),
+                refolded: (Some(slot) == first).then(|| refold::refold(replica)),
+                resumed: (Some(slot) == last).then(|| refold::resume(replica)),
+                // While a destroyed region is not sealed, nodes need not stand at one place.
+                rebuilt: rebuilt
+                    .filter(|_| self.rebuilt_slot != Some(slot))
+                    .filter(|other| {
+                        self.destroyed.is_empty() || other.status().folded == status.folded
+                    })
+                    .map(ledger_view),
             });
         }
         self.jury.quiescent(self.now, &views, &Replicas(replicas));

@@ -28,6 +28,17 @@ impl DurableLogs for Disks<'_> {
 }
 
 impl World {
+    /// Shows an oracle the bytes that would survive a power cut of all machines now.
+    pub(super) fn look_at_disks<T>(
+        &mut self,
+        look: impl FnOnce(&mut billsim_oracle::Jury, u64, &dyn DurableLogs) -> T,
+    ) -> T {
+        for machine in &self.machines {
+            machine.disk().advance(self.now);
+        }
+        look(&mut self.jury, self.now, &Disks(&self.machines))
+    }
+
     /// A frame leaves a machine.
     pub(super) fn send(&mut self, from: usize, to: NodeId, frame: Bytes) {
         let Some(to) = self.machines.iter().position(|machine| machine.node == to) else { return };
@@ -47,6 +58,8 @@ impl World {
         let kinds = [
             (struck.cut, "cut"),
             (struck.region_cut, "region-cut"),
+            (struck.region_flap, "region-flap"),
+            (struck.region_slow, "region-slow"),
             (struck.lost, "loss"),
             (struck.delayed, "delay"),
             (struck.duplicated, "duplicate"),
@@ -79,6 +92,14 @@ impl World {
         self.actions = actions;
         self.carry_out();
         None
+    }
+
+    /// Many operations arrive at once; see [`crate::scenario::Load`].
+    pub(super) fn clients_surge(&mut self, fault: u64, over: bool) {
+        let mut actions = std::mem::take(&mut self.actions);
+        self.clients.surge(self.now, fault, over, &mut actions);
+        self.actions = actions;
+        self.carry_out();
     }
 
     /// The clients finish what is unknown and prove that new work is done.
@@ -141,6 +162,11 @@ impl World {
                 self.machines[slot].backlog.push(event);
                 None
             }
+            Power::Down if let Some(kind) = self.darkness(slot) => {
+                // Nobody is there to say so: the client waits in vain.
+                self.tallies.observed(kind);
+                None
+            }
             Power::Down => {
                 // Nobody listens: the connection is refused.
                 let call = event.call()?;
@@ -157,12 +183,10 @@ impl World {
         for (call, answer) in leaving.drain(..) {
             self.jury.answer_leaves(self.now, self.machines[slot].node, call);
             if let Answer::Write(WriteAnswer::Done(receipt)) = &answer {
-                for machine in &self.machines {
-                    machine.disk().advance(self.now);
-                }
-                let (now, node) = (self.now, self.machines[slot].node);
-                let disks = Disks(&self.machines);
-                self.jury.acknowledgement_leaves(now, node, receipt, &disks);
+                let node = self.machines[slot].node;
+                self.look_at_disks(|jury, now, disks| {
+                    jury.acknowledgement_leaves(now, node, receipt, disks);
+                });
             }
             if self.is_cut_from_clients(slot) {
                 sometimes!("answer-lost-on-the-way");

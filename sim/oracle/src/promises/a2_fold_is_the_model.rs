@@ -44,13 +44,17 @@ pub(crate) fn asked(
     node: &NodeView,
     books: &dyn Books,
 ) {
+    // Nothing is final behind the end of a destroyed region, but all of it is shown.
+    let shown = (!facts.destructions.is_empty()).then(|| facts.books_at(&node.committed)).flatten();
+    let model = shown.as_ref().unwrap_or(&facts.model);
+    let frontier = if shown.is_some() { &node.committed } else { &node.folded };
     // A fold that stands elsewhere was told of before.
-    let Some(step) = facts.model.step_at(&node.folded) else { return };
-    let of_accounts = facts.model.accounts().flat_map(|account| {
+    let Some(step) = model.step_at(frontier) else { return };
+    let of_accounts = model.accounts().flat_map(|account| {
         [Query::Balance { account }, Query::History { account, after: 0, limit: u16::MAX }]
     });
     for query in of_accounts.chain([Query::TrialBalance]) {
-        let expected = facts.model.answer(&query, step, node.ledger.watermark);
+        let expected = model.answer(&query, step, node.ledger.watermark);
         let found = books.answer(node.node, &query);
         verdicts.check(Promise::A2, at, None, found.as_ref() == Some(&expected), || {
             let detail = format!("node {}: {query:?} gives {found:?}", node.node);

@@ -4,27 +4,44 @@ use crate::catalogue::Promise;
 use crate::facts::Facts;
 use crate::jury::NodeView;
 use crate::verdicts::Verdicts;
+use billing_wire::Frontier;
 
 pub(crate) const WORDS: &str = "after the faults are over all nodes have the same books";
 
+/// A frontier as far as it is of regions that are left.
+fn standing(facts: &Facts, frontier: &Frontier) -> Frontier {
+    let mut standing = *frontier;
+    for gone in &facts.destructions {
+        standing.set(gone.region, 0);
+    }
+    standing
+}
+
 pub(crate) fn settled(facts: &Facts, verdicts: &mut Verdicts, at: u64, nodes: &[NodeView]) {
-    let ends = facts.log_ends();
+    let ends = standing(facts, &facts.log_ends());
     let of_load = facts.last_submissions();
     let one_region = facts.genesis.regions.len() == 1;
     for node in nodes {
         // With several regions the last entries that close the order are never final themselves.
         let is_folded =
             if one_region { node.folded == ends } else { node.ledger.watermark >= of_load };
-        let caught_up = is_folded && node.committed == ends;
+        // Nothing is final behind the end of a destroyed region until it is sealed.
+        let is_folded = is_folded || !facts.destructions.is_empty();
+        let committed = standing(facts, &node.committed);
+        let caught_up = is_folded && committed == ends;
         verdicts.check(Promise::C1, at, None, caught_up, || {
-            let (folded, committed) = (&node.folded.0, &node.committed.0);
-            let part = if node.committed == ends { "fold" } else { "log" };
+            let (folded, committed) = (&node.folded.0, &committed.0);
+            let part = if *committed == ends.0 { "fold" } else { "log" };
             let detail = format!("committed {committed:?}, folded {folded:?}, logs {:?}", ends.0);
             (format!("{part} of a node did not catch up"), format!("node {}: {detail}", node.node))
         });
     }
     for pair in nodes.windows(2) {
         let [a, b] = pair else { continue };
+        // Each knows of a destroyed region's log what it got.
+        if a.folded != b.folded && !facts.destructions.is_empty() {
+            continue;
+        }
         verdicts.check(Promise::C1, at, None, a.ledger.state_hash == b.ledger.state_hash, || {
             let shape = "equal frontier, other rows".to_owned();
             let (x, y) = (a.ledger.state_hash, b.ledger.state_hash);

@@ -3,6 +3,7 @@
 use crate::catalogue::Promise;
 use crate::facts::Facts;
 use crate::jury::DurableLogs;
+use crate::region_loss::Destruction;
 use crate::verdicts::Verdicts;
 use billing_wire::{Grade, NodeId, Receipt, RegionMembers};
 
@@ -32,7 +33,8 @@ pub(crate) fn acknowledgement(
         let majority = members.nodes.len() / 2 + 1;
         (members.nodes.iter().filter(holds).count(), majority)
     };
-    for members in facts.genesis.regions.iter().filter(|members| members.region == region) {
+    // What a destroyed region held is no more; what is left of it is for the verdict at the end.
+    for members in facts.standing().filter(|members| members.region == region) {
         let (found, majority) = copies(members);
         verdicts.check(Promise::D1, at, operation, found >= majority, || {
             let voters = members.nodes.len();
@@ -46,6 +48,9 @@ pub(crate) fn acknowledgement(
     }
     let elsewhere = facts.genesis.regions.iter().filter(|members| members.region != region);
     let is_geo = elsewhere.map(copies).any(|(found, majority)| found >= majority);
+    // A region that was destroyed since may have been the one that held it.
+    let was_geo = |gone: &Destruction| gone.region != region && gone.held.of(region) >= index;
+    let is_geo = is_geo || facts.destructions.iter().any(was_geo);
     verdicts.check(Promise::D1, at, operation, is_geo, || {
         let shape = format!("{:?} answer and no other region holds it", receipt.grade);
         (shape, format!("node {node} acknowledges {}", receipt.position))

@@ -50,7 +50,11 @@ pub(crate) fn asked(
 ) {
     for (op_id, known) in &facts.operations {
         let Some(told) = known.told else { continue };
-        for node in nodes.iter().map(|view| view.node) {
+        // A node that lacks the end of a destroyed region's log is not that far, and cannot be
+        // until the region is sealed.
+        let is_that_far =
+            |view: &&NodeView| facts.destructions.is_empty() || told.0.hlc <= view.ledger.watermark;
+        for node in nodes.iter().filter(is_that_far).map(|view| view.node) {
             let found = match books.answer(node, &Query::Operation { op_id: *op_id }) {
                 Some(QueryResult::Operation(state)) => end_of(state),
                 _ => None,
@@ -67,6 +71,10 @@ pub(crate) fn asked(
 /// What a client was told before it was final is in the log at least.
 fn provisionally(facts: &Facts, verdicts: &mut Verdicts, at: u64, op_id: OpId, known: &Operation) {
     let Some(told) = known.told_logged else { return };
+    if !facts.destructions.is_empty() {
+        // The order stands still; each gets its fate instead, by what lies on the disks.
+        return;
+    }
     let logged = facts.model.operation(op_id);
     verdicts.check(Promise::D2, at, Some(op_id), logged.is_some(), || {
         let shape = "acknowledged and not in the log".to_owned();

@@ -1,0 +1,168 @@
+//! What strikes a whole region or zone at once: its power goes and comes back, or it is destroyed
+//! with its disks, or everything in it is slow. What is between two regions lies with the links.
+
+use super::event::Event;
+use super::machine::Power;
+use super::{Phase, Todo, World};
+use crate::seed::{Purpose, Stream};
+use crate::trace::Traced;
+use billing_core::Status;
+use billing_wire::RegionId;
+use billsim_oracle::LossReport;
+use billsim_record::Fault;
+use std::ops::Range;
+
+const MS: u64 = 1_000_000;
+/// Machines that lost their power together come back one by one, within this, in nanoseconds.
+const BACK_WITHIN_NS: u64 = 2_000 * MS;
+/// Streams of planned faults that draw while they are in force, one per fault.
+const STREAM_OF_FAULTS: u64 = 2_000;
+
+impl World {
+    /// The machines that a fault of a region or zone strikes.
+    fn struck_slots(&self, fault: &Fault) -> Vec<usize> {
+        match *fault {
+            Fault::RegionDark { region } => self.region_slots(region.into()).collect(),
+            Fault::ZoneDark { zone } => {
+                let regions = 0..self.available_since.len();
+                regions.map(|region| self.region_slots(region).start + usize::from(zone)).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// The power goes everywhere at once, and does not come back before `ends_at`, whatever else
+    /// was to start a machine.
+    pub(super) fn black_out(&mut self, number: usize, ends_at: u64) -> Todo {
+        let fault = self.plan.faults[number].fault;
+        let kind = fault.kind();
+        let mut delays =
+            Stream::indexed(self.plan.seed, Purpose::Process, STREAM_OF_FAULTS + number as u64);
+        let mut stopped = Vec::new();
+        for slot in self.struck_slots(&fault) {
+            let back_at = ends_at + delays.range(0, BACK_WITHIN_NS);
+            if let Todo::Stop { slot } = self.power_cut(slot, kind, Some(back_at)) {
+                stopped.push(slot);
+            }
+            let machine = &mut self.machines[slot];
+            if !machine.is_destroyed && machine.dark.is_none_or(|(until, _)| until < back_at) {
+                machine.dark = Some((back_at, kind));
+            }
+        }
+        self.last_fault = Some(self.plan.faults[number].to_string());
+        self.surge(number, false);
+        self.queue.push(ends_at, Event::FaultEnds(number));
+        self.in_force[number] = true;
+        Todo::StopAll { slots: stopped }
+    }
+
+    /// All nodes of a region are gone for good, with what their disks hold. `statuses` is what
+    /// each node said of itself at this instant. Returns whose nodes must be dropped.
+    pub fn destroy(&mut self, number: usize, _statuses: &[Option<Status>]) -> Vec<usize> {
+        let planned = self.plan.faults[number];
+        let Fault::RegionDestroyed { region } = planned.fault else { return Vec::new() };
+        let kind = planned.fault.kind();
+        self.tallies.fired(kind);
+        self.tallies.observed(kind);
+        let slots = self.region_slots(region.into());
+        let region = RegionId(region);
+        if !self.destroyed.contains(&region) {
+            self.look_at_disks(|jury, now, disks| jury.region_destroyed(now, region, disks));
+            self.destroyed.push(region);
+        }
+        for slot in slots.clone() {
+            // Whatever was to start it is of an earlier life.
+            self.stop(slot);
+            let machine = &mut self.machines[slot];
+            machine.is_destroyed = true;
+            machine.disk().destroy();
+        }
+        self.surge(number, false);
+        slots.collect()
+    }
+
+    /// The fate of every acknowledged transaction, if a region was destroyed.
+    pub fn losses(&mut self) -> Option<LossReport> {
+        self.look_at_disks(|jury, now, disks| jury.losses(now, disks))
+    }
+
+    /// The slots of the machines of every region that still exists.
+    pub(super) fn standing_regions(&self) -> Vec<Range<usize>> {
+        let regions = 0..self.available_since.len();
+        let stands = |region: &usize| !self.destroyed.contains(&RegionId(*region as u8));
+        regions.filter(stands).map(|region| self.region_slots(region)).collect()
+    }
+
+    /// Which fault keeps a machine from saying even that it does not answer.
+    pub(super) fn darkness(&self, slot: usize) -> Option<&'static str> {
+        let machine = &self.machines[slot];
+        if machine.is_destroyed {
+            return Some("region-destroyed");
+        }
+        machine.dark.filter(|(until, _)| *until > self.now).map(|(_, kind)| kind)
+    }
+
+    /// Everything in a region takes longer, or no longer does.
+    pub(super) fn slow_region(&mut self, region: usize, factor: u32, on: bool) {
+        self.links.slow_region(region, |slow| add(slow, factor, on));
+        for slot in self.region_slots(region) {
+            add(&mut self.machines[slot].disk().faults.region_slow, factor, on);
+        }
+    }
+
+    /// A cut that comes and goes does the one or the other.
+    pub(super) fn turn_fault(&mut self, number: usize) -> Option<Todo> {
+        if !self.in_force[number] {
+            return None;
+        }
+        let planned = self.plan.faults[number];
+        let Fault::RegionFlap { period_ms, .. } = planned.fault else { return None };
+        let closes = self.open_flaps.remove(&number);
+        if !closes {
+            self.open_flaps.insert(number);
+        }
+        self.trace.add(self.now, Traced::Fault, number as u8, &[u8::from(closes)]);
+        self.flap(&planned.fault, closes);
+        let half = (u64::from(period_ms) * MS / 2).max(1);
+        self.queue.push(self.now + half, Event::FaultTurns(number));
+        None
+    }
+
+    /// Begins or ends a cut that comes and goes; it may be open just now.
+    pub(super) fn switch_flap(&mut self, number: usize, on: bool) {
+        let fault = self.plan.faults[number].fault;
+        let Fault::RegionFlap { period_ms, .. } = fault else { return };
+        if on {
+            let half = (u64::from(period_ms) * MS / 2).max(1);
+            self.queue.push(self.now + half, Event::FaultTurns(number));
+            self.flap(&fault, true);
+        } else if !self.open_flaps.remove(&number) {
+            self.flap(&fault, false);
+        }
+    }
+
+    fn flap(&mut self, fault: &Fault, on: bool) {
+        let Fault::RegionFlap { from_region, to_region, .. } = *fault else { return };
+        self.links.region_flaps(from_region.into(), to_region.into(), |cuts| add(cuts, 1, on));
+    }
+
+    /// Many operations arrive at once: of the clients of a region that is gone, or, when it is
+    /// `over`, what piled up meanwhile.
+    pub(super) fn surge(&mut self, number: usize, over: bool) {
+        let is_of_regions = matches!(
+            self.plan.faults[number].fault,
+            Fault::RegionDark { .. } | Fault::RegionDestroyed { .. } | Fault::RegionCut { .. }
+        );
+        if is_of_regions && self.phase == Phase::Safety {
+            self.clients_surge(number as u64, over);
+        }
+    }
+}
+
+fn add(value: &mut u32, by: u32, on: bool) {
+    if on {
+        *value += by;
+    } else {
+        *value -= by;
+    }
+}

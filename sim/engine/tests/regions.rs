@@ -1,0 +1,54 @@
+//! Faults of whole regions: a destroyed region stays away and takes with it only what its clients
+//! were told it could, and the others go on without waiting for what cannot come.
+
+use billsim_engine::sweep::run_one;
+use billsim_engine::{Arm, Job, RunResult, Scenario};
+use billsim_oracle::Fate;
+use billsim_record::Verdict;
+use std::sync::Arc;
+
+fn scenario(name: &str) -> Arc<Scenario> {
+    let path = format!("{}/../../scenarios/{name}.toml", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(path).expect("the scenario is shipped");
+    Arc::new(Scenario::parse(name, &text).expect("it parses"))
+}
+
+fn run(name: &str, seed: u64, arm: Arm) -> RunResult {
+    let mut job = Job::new(scenario(name), seed);
+    job.arm = arm;
+    run_one(job).expect("the testbed does not fail")
+}
+
+#[test]
+fn a_destroyed_region_takes_only_what_it_may() {
+    let mut lost = 0;
+    for name in ["region/destroyed-connected", "region/destroyed-partitioned"] {
+        for seed in 1..4 {
+            let result = run(name, seed, Arm::Central);
+            assert_eq!(result.outcome.verdict, Verdict::Held, "{name} {seed}");
+            assert_eq!(result.outcome.excuses.len(), 1, "finality is excused");
+            let report = result.losses.expect("a region was destroyed");
+            assert_eq!(report.destructions.len(), 1);
+            assert!(report.fates.len() > 500, "{name} {seed}: {} fates", report.fates.len());
+            assert!(report.fates.iter().all(|one| one.fate != Fate::LostOutsideItsGrade));
+            lost += report.fates.iter().filter(|one| one.fate == Fate::LostAsGraded).count();
+        }
+    }
+    assert!(lost > 0, "a region that is cut off acknowledges what only it has");
+}
+
+#[test]
+fn a_task_per_node_changes_nothing_when_regions_fall() {
+    for name in ["region/destroyed-partitioned", "region/dark"] {
+        let [one, other] = [Arm::Central, Arm::Tasks].map(|arm| run(name, 2, arm));
+        assert_eq!(one.outcome.trace_hash, other.outcome.trace_hash, "{name}");
+    }
+}
+
+#[test]
+fn a_dark_region_comes_back_with_all_it_had() {
+    let result = run("region/dark", 1, Arm::Central);
+    assert_eq!(result.outcome.verdict, Verdict::Held);
+    assert!(result.outcome.faults["region-dark"].observed > 0);
+    assert!(result.losses.is_none() && result.outcome.excuses.is_empty());
+}
