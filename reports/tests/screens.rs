@@ -30,6 +30,7 @@ fn held(scenario: &str, seed: u64) -> Outcome {
         write_latency_us: Some([900, 2_000, 90_000, 1_000_000]),
         failure: None,
         stuck: Vec::new(),
+        excuses: BTreeMap::new(),
     }
 }
 

@@ -2,7 +2,6 @@
 //! with its disks, or everything in it is slow. What is between two regions lies with the links.
 
 use super::event::Event;
-use super::machine::Power;
 use super::{Phase, Todo, World};
 use crate::seed::{Purpose, Stream};
 use crate::trace::Traced;
