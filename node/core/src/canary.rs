@@ -61,6 +61,11 @@ mod planted {
         ("final-without-geo", "what is committed counts as geo-durable"),
         ("hlc-not-advanced-on-receive", "stamps follow the own log and the own clock alone"),
         ("probe-proves-nothing", "a probe is answered by the process, whatever its log does"),
+        ("refund-guard-forgets-granted", "a refund is compared with the whole payment every time"),
+        ("loser-dropped", "the second invoice for a month gets no document"),
+        ("numbering-from-a-counter", "numbers come from one counter for all regions"),
+        ("invoice-reads-beyond-its-month", "an invoice bills what was read in the next month"),
+        ("document-changed-after-its-hash", "what is filed is not what was hashed"),
         ("watermark-max", "the watermark is the highest of the regions' stamps"),
     ];
 

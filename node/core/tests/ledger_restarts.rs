@@ -7,9 +7,9 @@ use billing_core::ledger::Ledger;
 use billing_core::ledger::store::{LedgerBatch, StoreError, Table};
 use billing_wire::limits::HISTORY_PAGE_MAX;
 use billing_wire::{
-    AccountId, AdjustmentReason, Command, Date, HistoryPage, LedgerCode, MeterId, MeterRead, OpId,
-    Query, QueryResult, ReadQuality, Record, RecordKind, RecordView, ReversalReason,
-    ServicePointId, Submission,
+    AccountId, AdjustmentReason, BillingPeriod, Command, Date, HistoryPage, LedgerCode, MeterId,
+    MeterRead, OpId, Position, Query, QueryResult, ReadQuality, Record, RecordKind, RecordView,
+    ReversalReason, ServicePointId, Submission, derived_op_id,
 };
 use ledger_support::{MemoryStore, apply, commit, header, record, totals};
 use proptest::prelude::*;
@@ -80,11 +80,28 @@ fn command() -> impl Strategy<Value = Command> {
             Command::ReversePayment { payment: OpId(payment), amount, reason, date }
         }),
         1 => prop::collection::vec(read(), 0..4).prop_map(|reads| Command::RecordRead { reads }),
+        1 => (account(), date())
+            .prop_map(|(account, date)| Command::CloseAccount { account, date }),
+        2 => (0..40_u128, amount(), date()).prop_map(|(payment, amount, date)| {
+            Command::RequestRefund { payment: OpId(payment), amount, date }
+        }),
+        1 => (0..40_u128, amount(), date()).prop_map(|(refund, amount, date)| {
+            Command::ConfirmPayout { refund: OpId(refund), amount, date }
+        }),
+        2 => (account(), 656..660_u16, date()).prop_map(|(account, period, date)| {
+            Command::IssueInvoice { account, period: BillingPeriod(period), date }
+        }),
     ]
 }
 
 fn submission() -> impl Strategy<Value = Submission> {
-    (0..40_u128, command()).prop_map(|(op_id, command)| Submission { op_id: OpId(op_id), command })
+    (0..40_u128, command(), any::<bool>()).prop_map(|(op_id, command, is_derived)| {
+        let op_id = match &command {
+            Command::ConfirmPayout { refund, .. } if is_derived => derived_op_id(*refund, "paid"),
+            _ => OpId(op_id),
+        };
+        Submission { op_id, command }
+    })
 }
 
 fn event() -> impl Strategy<Value = Event> {
@@ -127,6 +144,9 @@ struct Sight {
     totals: Vec<(LedgerCode, i128)>,
     histories: Vec<Option<HistoryPage>>,
     operations: Vec<QueryResult>,
+    documents: Vec<QueryResult>,
+    suspense: QueryResult,
+    outbox: QueryResult,
 }
 
 fn sight(ledger: &mut Ledger) -> Sight {
@@ -141,12 +161,20 @@ fn sight(ledger: &mut Ledger) -> Sight {
     let operation = |ledger: &mut Ledger, op_id| {
         ledger.query(&Query::Operation { op_id: OpId(op_id) }).unwrap()
     };
+    let documents = |ledger: &mut Ledger, account| {
+        let account = AccountId(account);
+        ledger.query(&Query::Documents { account, after: 0, limit: HISTORY_PAGE_MAX }).unwrap()
+    };
+    let (after, limit) = (Position::default(), HISTORY_PAGE_MAX);
     Sight {
         state_hash: ledger.state_hash(),
         chain: ledger.outcome_chain().0,
         totals: totals(ledger),
         histories: (0..6).map(|account| history(ledger, account)).collect(),
         operations: (0..40).map(|op_id| operation(ledger, op_id)).collect(),
+        documents: (0..6).map(|account| documents(ledger, account)).collect(),
+        suspense: ledger.query(&Query::Suspense { after, limit }).unwrap(),
+        outbox: ledger.query(&Query::Outbox { after, limit }).unwrap(),
     }
 }
 
@@ -163,8 +191,14 @@ fn check_books(sight: &Sight) {
         }
         receivables += i128::from(balance);
     }
-    let total = sight.totals.iter().find(|(code, _)| *code == LedgerCode::RECEIVABLE).unwrap().1;
-    assert_eq!(total, receivables);
+    let total = |wanted| sight.totals.iter().find(|(code, _)| *code == wanted).unwrap().1;
+    assert_eq!(total(LedgerCode::RECEIVABLE), receivables);
+    let QueryResult::Suspense(page) = &sight.suspense else { panic!("{:?}", sight.suspense) };
+    let held: i128 = page.items.iter().map(|item| i128::from(item.amount)).sum();
+    assert_eq!(total(LedgerCode::SUSPENSE), -held);
+    let QueryResult::Outbox(page) = &sight.outbox else { panic!("{:?}", sight.outbox) };
+    let owed: i128 = page.items.iter().map(|item| i128::from(item.amount)).sum();
+    assert_eq!(total(LedgerCode::REFUNDS), -owed);
 }
 
 fn fold_with_restarts(records: &[(Vec<u8>, Event)], store: &MemoryStore) -> Ledger {

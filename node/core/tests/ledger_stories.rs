@@ -8,12 +8,23 @@
 //! OP reverse PAYMENT_OP AMOUNT         -> ...
 //! OP adjust ACCOUNT REASON AMOUNT      -> ...
 //! OP read METER DAY REGISTER QUALITY   -> ...      several as `METER DAY REGISTER QUALITY, ...`
+//! OP close ACCOUNT                     -> ...
+//! OP refund PAYMENT_OP AMOUNT          -> ...
+//! OP invoice ACCOUNT MONTH             -> ...
+//! OP paid REFUND_OP AMOUNT             -> ...      under the derived op_id; OP names it here
+//! OP claim REFUND_OP AMOUNT            -> ...      the same under an op_id of its own
 //! OP malformed                         -> ...
-//! DISPOSITION = applied | duplicate OP | redirected REASON | denied REASON
+//! DISPOSITION = applied | duplicate OP | redirected REASON | denied REASON | compensated
 //! balance ACCOUNT = BALANCE, ITEMS items           or `= unknown`
 //! history ACCOUNT [after N] [limit N] = OP AMOUNT, ... [, more]
 //! operation OP = final DISPOSITION                 or `provisional ...`, `not seen`
 //! total CODE = SUM
+//! document ORDINAL = OPENING..CLOSING ENERGY TOTAL [negated N]   or `void DISPOSITION`, `none`
+//! invoice ACCOUNT MONTH = ORDINAL      or `= none`
+//! documents ACCOUNT [after N] [limit N] = ORDINAL, ... [, more]
+//! statement ACCOUNT DAY DAY [after N] [limit N] = OPENING: OP AMOUNT, ... [, more]: CLOSING
+//! suspense [limit N] = OP AMOUNT REASON, ... [, more]            or `= nothing`
+//! outbox [limit N] = OP AMOUNT, ... [, more]                     or `= nothing`
 //! watermark HLC                                    records stand at 10, 20, 30, ...
 //! rig ACCOUNT BALANCE                              changes a balance in the database
 //! ```
@@ -25,9 +36,10 @@ mod ledger_support;
 use billing_core::ledger::Ledger;
 use billing_core::ledger::store::Table;
 use billing_wire::{
-    AccountId, AdjustmentReason, Command, Date, Disposition, Hlc, JournalLine, LedgerCode, MeterId,
-    MeterRead, OpId, OperationState, OutcomeChain, Position, Query, QueryResult, ReadQuality,
-    RecordKind, ReversalReason, ServicePointId, Submission,
+    AccountId, AdjustmentReason, BillingPeriod, Command, Date, Disposition, Document, DocumentKind,
+    DocumentNumber, HistoryItem, Hlc, Incarnation, JournalLine, LedgerCode, MeterId, MeterRead,
+    OpId, OperationState, OutboxItem, OutcomeChain, Position, Query, QueryResult, ReadQuality,
+    RecordKind, RegionId, ReversalReason, ServicePointId, Submission, SuspenseItem, derived_op_id,
 };
 use ledger_support::{MemoryStore, apply, commit, header, record, totals};
 use serde::de::DeserializeOwned;
@@ -50,6 +62,8 @@ struct Story {
     index: u64,
     chain: OutcomeChain,
     first: BTreeMap<String, Position>,
+    /// Names of the operations whose id is derived.
+    derived: BTreeMap<String, OpId>,
 }
 
 fn op_id(name: &str) -> OpId {
@@ -71,7 +85,8 @@ impl Story {
         let store = MemoryStore::default();
         let ledger = Ledger::open(cache_rows(telling), Box::new(store.clone())).unwrap();
         let chain = OutcomeChain::default();
-        Self { telling, store, ledger, index: 0, chain, first: BTreeMap::new() }
+        let (first, derived) = (BTreeMap::new(), BTreeMap::new());
+        Self { telling, store, ledger, index: 0, chain, first, derived }
     }
 
     fn restart(&mut self) {
@@ -92,19 +107,38 @@ impl Story {
             ("history", Some((_, expected))) => self.history(&words, expected.trim()),
             ("operation", Some((_, expected))) => self.operation(words[1], expected.trim()),
             ("total", Some((_, expected))) => self.total(number(words[1]), number(expected.trim())),
+            ("document", Some((_, expected))) => {
+                let number = number_of(number(words[1]));
+                self.document(&Query::Document { number }, expected.trim());
+            }
+            ("invoice", Some((_, expected))) => {
+                let (account, period) = (AccountId(number(words[1])), month(words[2]));
+                self.document(&Query::Invoice { account, period }, expected.trim());
+            }
+            ("documents", Some((_, expected))) => self.documents(&words, expected.trim()),
+            ("statement", Some((_, expected))) => self.statement(&words, expected.trim()),
+            ("suspense", Some((_, expected))) => self.suspense(&words, expected.trim()),
+            ("outbox", Some((_, expected))) => self.outbox(&words, expected.trim()),
             ("watermark", None) => self.ledger.set_watermark(Hlc(number(words[1]))),
             ("rig", None) => self.rig(number(words[1]), number(words[2])),
             _ => self.submit(line),
         }
         let sums = totals(&mut self.ledger);
         assert_eq!(sums.iter().map(|(_, sum)| sum).sum::<i128>(), 0, "the trial balance is off");
+        let held: i128 = self.held(500).iter().map(|item| i128::from(item.amount)).sum();
+        let booked = sums.iter().find(|(code, _)| *code == LedgerCode::SUSPENSE).unwrap().1;
+        assert_eq!(held, -booked, "suspense is not the sum of its items");
     }
 
     fn submit(&mut self, line: &str) {
         let (said, expected) = line.split_once("->").expect("a command states what it does");
         let words: Vec<&str> = said.split_whitespace().collect();
         self.index += 1;
-        let (name, op_id) = (words[0], op_id(words[0]));
+        let name = words[0];
+        if let ["paid", refund, ..] = words[1..] {
+            self.derived.insert(name.to_owned(), derived_op_id(op_id(refund), "paid"));
+        }
+        let op_id = self.op_id(name);
         let bytes = if words[1] == "malformed" {
             malformed(self.index, op_id)
         } else {
@@ -132,8 +166,121 @@ impl Story {
             ("duplicate", name) => Disposition::Duplicate { of: self.first[name] },
             ("redirected", reason) => Disposition::Redirected { reason: word(reason) },
             ("denied", reason) => Disposition::Denied { reason: word(reason) },
+            ("compensated", "") => {
+                let by = header(self.index, RecordKind::Submissions).position(0);
+                Disposition::Compensated { by }
+            }
             _ => panic!("'{text}' is no disposition"),
         }
+    }
+
+    fn op_id(&self, name: &str) -> OpId {
+        self.derived.get(name).copied().unwrap_or_else(|| op_id(name))
+    }
+
+    fn name_of(&self, op: OpId) -> &str {
+        self.first.keys().find(|name| self.op_id(name) == op).expect("an operation of the story")
+    }
+
+    fn document(&mut self, query: &Query, expected: &str) {
+        let found = match self.ledger.query(query).unwrap() {
+            QueryResult::NoSuchDocument => "none".to_owned(),
+            QueryResult::Document(found) => match *found {
+                Document::Void(void) => format!("void {}", self.word_of(&void.disposition)),
+                Document::Invoice { invoice, hash, negated_by } => {
+                    assert_eq!(invoice.hash(), hash, "what is shown is what was hashed");
+                    assert_eq!(invoice.total, invoice.energy + invoice.base_fee);
+                    if matches!(query, Query::Invoice { .. }) {
+                        assert_eq!(negated_by, None);
+                        invoice.number.ordinal.to_string()
+                    } else {
+                        let note = negated_by.map(|note| format!(" negated {}", note.ordinal));
+                        let (from, to) = (invoice.opening_register, invoice.closing_register);
+                        let (energy, total) = (invoice.energy, invoice.total);
+                        format!("{from}..{to} {energy} {total}{}", note.unwrap_or_default())
+                    }
+                }
+            },
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(found, expected);
+    }
+
+    fn word_of(&self, disposition: &Disposition) -> String {
+        match disposition {
+            Disposition::Duplicate { of } => {
+                let name = self.first.iter().find(|(_, first)| *first == of).unwrap().0;
+                format!("duplicate {name}")
+            }
+            Disposition::Denied { reason } => {
+                format!("denied {}", serde_json::to_value(reason).unwrap().as_str().unwrap())
+            }
+            other => panic!("{other:?} leaves no void"),
+        }
+    }
+
+    fn documents(&mut self, words: &[&str], expected: &str) {
+        let (account, after) = (AccountId(number(words[1])), option(words, "after", 0));
+        let limit = option(words, "limit", 500) as u16;
+        let query = Query::Documents { account, after, limit };
+        let QueryResult::Documents(page) = self.ledger.query(&query).unwrap() else {
+            panic!("account {account} has no documents");
+        };
+        let ordinals = page.documents.iter().map(|found| found.number().ordinal.to_string());
+        assert_eq!(listed(ordinals.collect(), page.next.is_some()), expected);
+    }
+
+    fn statement(&mut self, words: &[&str], expected: &str) {
+        let (account, after) = (AccountId(number(words[1])), option(words, "after", 0));
+        let (from, to) = (Date(number(words[2])), Date(number(words[3])));
+        let limit = option(words, "limit", 500) as u16;
+        let query = Query::Statement { account, from, to, after, limit };
+        let QueryResult::Statement(page) = self.ledger.query(&query).unwrap() else {
+            panic!("account {account} has no statement");
+        };
+        let item = |item: &HistoryItem| format!("{} {}", self.name_of(item.op_id), item.amount);
+        let items = listed(page.items.iter().map(item).collect(), page.next.is_some());
+        assert_eq!(format!("{}: {items}: {}", page.opening, page.closing), expected);
+    }
+
+    fn held(&self, limit: u16) -> Vec<SuspenseItem> {
+        let query = Query::Suspense { after: Position::default(), limit };
+        let QueryResult::Suspense(page) = self.ledger.query(&query).unwrap() else { panic!() };
+        page.items
+    }
+
+    fn suspense(&mut self, words: &[&str], expected: &str) {
+        let limit = option(words, "limit", 500) as u16;
+        let all = self.held(500);
+        let item = |item: &SuspenseItem| {
+            let reason = serde_json::to_value(item.reason).unwrap();
+            let reason = reason.as_str().unwrap().to_owned();
+            format!("{} {} {reason}", self.name_of(item.op_id), item.amount)
+        };
+        let items = self.held(limit).iter().map(item).collect();
+        assert_eq!(listed(items, all.len() > limit.into()), expected);
+        // Pages of one, one after the other, are the whole.
+        let (mut after, mut paged) = (Position::default(), Vec::new());
+        for _ in &all {
+            let query = Query::Suspense { after, limit: 1 };
+            let QueryResult::Suspense(page) = self.ledger.query(&query).unwrap() else { panic!() };
+            assert_eq!(page.next.is_some(), paged.len() + 1 < all.len());
+            after = page.items[0].position;
+            paged.extend(page.items);
+        }
+        assert_eq!(paged, all);
+    }
+
+    fn outbox(&mut self, words: &[&str], expected: &str) {
+        let limit = option(words, "limit", 500) as u16;
+        let page = self.ledger.outbox(Position::default(), limit).unwrap();
+        let item = |item: &OutboxItem| {
+            assert_eq!(item.position, self.first[self.name_of(item.refund)]);
+            format!("{} {}", self.name_of(item.refund), item.amount)
+        };
+        let items = page.items.iter().map(item).collect();
+        assert_eq!(listed(items, page.next.is_some()), expected);
+        assert_eq!(page.next, page.next.and(page.items.last()).map(|last| last.position));
     }
 
     fn balance(&mut self, account: u64, expected: &str) {
@@ -147,21 +294,16 @@ impl Story {
     }
 
     fn history(&mut self, words: &[&str], expected: &str) {
-        let option = |name, default| {
-            let at = words.iter().position(|word| *word == name);
-            at.map_or(default, |at| number(words[at + 1]))
-        };
-        let (account, after) = (AccountId(number(words[1])), option("after", 0));
-        let limit = option("limit", 500) as u16;
+        let (account, after) = (AccountId(number(words[1])), option(words, "after", 0));
+        let limit = option(words, "limit", 500) as u16;
         let query = Query::History { account, after, limit };
         let QueryResult::History(page) = self.ledger.query(&query).unwrap() else {
             panic!("account {account} has no history");
         };
-        let name_of = |op| self.first.keys().find(|name| op_id(name) == op).unwrap();
         let mut found: Vec<String> = Vec::new();
         for (item, sequence) in page.items.iter().zip(after + 1..) {
             assert_eq!(item.sequence, sequence);
-            found.push(format!("{} {}", name_of(item.op_id), item.amount));
+            found.push(format!("{} {}", self.name_of(item.op_id), item.amount));
         }
         if let Some(next) = page.next {
             assert_eq!(Some(next), page.items.last().map(|item| item.sequence));
@@ -171,7 +313,7 @@ impl Story {
     }
 
     fn operation(&mut self, name: &str, expected: &str) {
-        let query = Query::Operation { op_id: op_id(name) };
+        let query = Query::Operation { op_id: self.op_id(name) };
         let QueryResult::Operation(found) = self.ledger.query(&query).unwrap() else { panic!() };
         let state = match expected.split_once(' ').unwrap() {
             ("not", "seen") => OperationState::NotSeen,
@@ -202,6 +344,27 @@ impl Story {
         self.telling = Telling::RestartedWithoutCache;
         self.restart();
     }
+}
+
+fn option(words: &[&str], name: &str, default: u64) -> u64 {
+    let at = words.iter().position(|word| *word == name);
+    at.map_or(default, |at| number(words[at + 1]))
+}
+
+fn listed(mut items: Vec<String>, has_more: bool) -> String {
+    if has_more {
+        items.push("more".to_owned());
+    }
+    if items.is_empty() { "nothing".to_owned() } else { items.join(", ") }
+}
+
+fn month(text: &str) -> BillingPeriod {
+    text.parse().unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn number_of(ordinal: u64) -> DocumentNumber {
+    let (region, incarnation) = (RegionId(0), Incarnation(0));
+    DocumentNumber { region, incarnation, kind: DocumentKind::Invoice, ordinal }
 }
 
 fn cache_rows(telling: Telling) -> usize {
@@ -239,6 +402,16 @@ fn command(words: &[&str]) -> Command {
             reason: word::<AdjustmentReason>(reason),
             date,
         },
+        ["close", number_of] => Command::CloseAccount { account: account(number_of), date },
+        ["refund", payment, amount] => {
+            Command::RequestRefund { payment: op_id(payment), amount: number(amount), date }
+        }
+        ["invoice", of, period] => {
+            Command::IssueInvoice { account: account(of), period: month(period), date }
+        }
+        ["paid" | "claim", refund, amount] => {
+            Command::ConfirmPayout { refund: op_id(refund), amount: number(amount), date }
+        }
         ["read", rest @ ..] => Command::RecordRead { reads: reads(&rest.join(" ")) },
         other => panic!("{other:?} is no command"),
     }

@@ -46,6 +46,13 @@ fn table_name(table: Table) -> &'static str {
         Table::Parked => "parked",
         Table::MeterRead => "meter_read",
         Table::Total => "total",
+        Table::SuspenseItem => "suspense_item",
+        Table::Refund => "refund",
+        Table::Outbox => "outbox",
+        Table::Series => "series",
+        Table::Document => "document",
+        Table::AccountDocument => "account_document",
+        Table::EffectiveInvoice => "effective_invoice",
     }
 }
 

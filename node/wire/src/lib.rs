@@ -13,6 +13,7 @@ pub mod frame;
 pub mod genesis;
 pub mod hlc;
 pub mod ids;
+pub mod invoice;
 pub mod limits;
 pub mod outcome;
 pub mod query;
@@ -32,9 +33,11 @@ pub use ids::{
     AccountId, ClusterId, Date, Frontier, Hash, Incarnation, LogIndex, MeterId, NodeId, OpId,
     Position, RegionId, ServicePointId, Term, derived_op_id,
 };
+pub use invoice::{Document, DocumentKind, DocumentNumber, Invoice, Tariff, Void};
 pub use outcome::{DenyReason, Disposition, JournalLine, LedgerCode, OutcomeChain, RedirectReason};
 pub use query::{
-    BalanceView, HistoryItem, HistoryPage, OperationState, Query, QueryResult, Read, ReadAnswer,
-    ReadLevel, TrialBalanceView,
+    BalanceView, DocumentPage, HistoryItem, HistoryPage, OperationState, OutboxItem, OutboxPage,
+    Query, QueryResult, Read, ReadAnswer, ReadLevel, StatementPage, SuspenseItem, SuspensePage,
+    TrialBalanceView,
 };
 pub use record::{Record, RecordHeader, RecordKind, RecordView, RegionMode, SubmissionView};

@@ -29,6 +29,16 @@ pub enum RedirectReason {
     NotThatRefund = 8,
 }
 
+impl RedirectReason {
+    /// Reads a reason.
+    ///
+    /// # Errors
+    /// Unknown codes, truncation.
+    pub fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        redirect_reason(r.u8()?)
+    }
+}
+
 /// Why an intent was denied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -122,7 +132,7 @@ impl Disposition {
         Ok(match r.u8()? {
             0 => Self::Applied,
             1 => Self::Duplicate { of: Position::decode(r)? },
-            2 => Self::Redirected { reason: redirect_reason(r.u8()?)? },
+            2 => Self::Redirected { reason: RedirectReason::decode(r)? },
             3 => Self::Denied { reason: deny_reason(r.u8()?)? },
             4 => Self::Compensated { by: Position::decode(r)? },
             tag => return Err(unknown("tag", tag, 4)),

@@ -133,6 +133,16 @@ fn of_read(read: &Read) -> String {
         Query::History { account, .. } => format!("the history of account {account}"),
         Query::Operation { op_id } => format!("the state of operation {op_id}"),
         Query::TrialBalance => "the trial balance".to_owned(),
+        Query::Statement { account, .. } => format!("a statement of account {account}"),
+        Query::Document { number } => {
+            format!("invoice {} of region {}", number.ordinal, number.region)
+        }
+        Query::Invoice { account, period } => {
+            format!("the invoice of account {account} for {period}")
+        }
+        Query::Documents { account, .. } => format!("the invoices of account {account}"),
+        Query::Suspense { .. } => "what lies in suspense".to_owned(),
+        Query::Outbox { .. } => "the refunds that are not paid out".to_owned(),
     }
 }
 

@@ -1,46 +1,51 @@
-//! The booking rules of everything but payments: openings, adjustments, and what is out of range
+//! The booking rules of accounts: openings, closings, adjustments, and what is out of range
 //! before any rule looks at it.
 
 use crate::Model;
-use crate::bounds::{BAD_DEBT_MAX, GOODWILL_MAX, LATE_FEE_MAX, REGISTER_MAX, is_amount, is_date};
+use crate::bounds::{
+    BAD_DEBT_MAX, GOODWILL_MAX, LATE_FEE_MAX, REGISTER_MAX, is_amount, is_date, is_month,
+};
+use crate::invoices::Wanted;
 use crate::subledger::{Account, Case};
 use billing_wire::command_view::CommandView;
 use billing_wire::{
-    AccountId, AdjustmentReason, CommandClass, DenyReason, Disposition, LedgerCode, RedirectReason,
-    ServicePointId,
+    AccountId, AdjustmentReason, CommandClass, DenyReason, Disposition, DocumentNumber, LedgerCode,
+    RedirectReason, ServicePointId,
 };
 
 pub(crate) fn redirected(reason: RedirectReason) -> Disposition {
     Disposition::Redirected { reason }
 }
 
-fn denied(reason: DenyReason) -> Disposition {
+pub(crate) fn denied(reason: DenyReason) -> Disposition {
     Disposition::Denied { reason }
 }
 
 /// Whether every value of a command is inside its legal range.
 fn is_in_range(command: &CommandView<'_>) -> bool {
     match command {
-        CommandView::OpenAccount { date, .. } => is_date(*date),
+        CommandView::OpenAccount { date, .. } | CommandView::CloseAccount { date, .. } => {
+            is_date(*date)
+        }
+        CommandView::IssueInvoice { period, date, .. } => is_month(*period) && is_date(*date),
         CommandView::RecordPayment { amount, date, .. }
         | CommandView::PostAdjustment { amount, date, .. }
-        | CommandView::ReversePayment { amount, date, .. } => is_amount(*amount) && is_date(*date),
+        | CommandView::ReversePayment { amount, date, .. }
+        | CommandView::RequestRefund { amount, date, .. }
+        | CommandView::ConfirmPayout { amount, date, .. } => is_amount(*amount) && is_date(*date),
         CommandView::RecordRead { reads } => {
             !reads.is_empty()
                 && reads.iter().all(|read| read.register <= REGISTER_MAX && is_date(read.date))
         }
-        CommandView::CloseAccount { .. }
-        | CommandView::RequestRefund { .. }
-        | CommandView::IssueInvoice { .. }
-        | CommandView::ConfirmPayout { .. } => false,
     }
 }
 
 impl Model {
-    /// Books the first submission of an operation.
+    /// Books the first submission of an operation. An invoice has its `number`.
     pub(crate) fn book(
         &mut self,
         command: Option<&CommandView<'_>>,
+        number: Option<DocumentNumber>,
         case: &mut Case,
     ) -> Disposition {
         let Some(command) = command else {
@@ -64,10 +69,17 @@ impl Model {
             CommandView::ReversePayment { payment, amount, .. } => {
                 self.reverse(payment, amount, case)
             }
-            CommandView::CloseAccount { .. }
-            | CommandView::RequestRefund { .. }
-            | CommandView::IssueInvoice { .. } => denied(DenyReason::OutOfRange),
-            CommandView::ConfirmPayout { .. } => redirected(RedirectReason::OutOfRange),
+            CommandView::CloseAccount { account, .. } => self.close(account, case),
+            CommandView::RequestRefund { payment, amount, .. } => {
+                self.refund(payment, amount, case)
+            }
+            CommandView::ConfirmPayout { refund, amount, .. } => {
+                self.paid_out(refund, amount, case)
+            }
+            CommandView::IssueInvoice { account, period, date } => {
+                let number = number.expect("whoever submits an invoice takes a number");
+                self.invoice(number, Wanted { account, period, date }, case)
+            }
         }
     }
 
@@ -83,10 +95,27 @@ impl Model {
         if !self.service_points.insert(service_point) {
             return denied(DenyReason::ServicePointTaken);
         }
-        let mut opened = Account::default();
+        let mut opened = Account::new(service_point, case.date);
         opened.push(case, case.op_id, 0);
         self.accounts.insert(account, opened);
         self.sweep(account, case);
+        Disposition::Applied
+    }
+
+    fn close(&mut self, account: AccountId, case: &mut Case) -> Disposition {
+        match self.accounts.get(&account) {
+            None => return denied(DenyReason::UnknownAccount),
+            Some(holder) if holder.is_closed => return denied(DenyReason::AccountClosed),
+            Some(_) if self.lacks_final_bill(account) => {
+                return denied(DenyReason::FinalBillMissing);
+            }
+            Some(_) => {}
+        }
+        if let Some(holder) = self.accounts.get_mut(&account) {
+            holder.is_closed = true;
+            holder.push(case, case.op_id, 0);
+            self.service_points.remove(&holder.service_point);
+        }
         Disposition::Applied
     }
 
@@ -105,6 +134,9 @@ impl Model {
         let Some(holder) = self.accounts.get(&account) else {
             return denied(DenyReason::UnknownAccount);
         };
+        if holder.is_closed {
+            return denied(DenyReason::AccountClosed);
+        }
         if amount > limit {
             return denied(DenyReason::OverLimit);
         }

@@ -18,6 +18,15 @@ pub const REGISTER_MAX: u64 = 1 << 48;
 /// A register that rises by more than this between two readings is flagged, in base units.
 pub const REGISTER_JUMP: u64 = 100_000_000;
 
+/// First month that may be billed: 1990-01, in months since 1970-01.
+pub const MONTH_MIN: u16 = 240;
+/// Last month that may be billed: 2199-12, in months since 1970-01.
+pub const MONTH_MAX: u16 = 2_759;
+
+pub(crate) fn is_month(period: billing_wire::BillingPeriod) -> bool {
+    (MONTH_MIN..=MONTH_MAX).contains(&period.0)
+}
+
 pub(crate) fn is_amount(amount: i64) -> bool {
     (1..=AMOUNT_MAX).contains(&amount)
 }

@@ -7,21 +7,28 @@ pub mod bounds;
 
 mod booking;
 mod identity;
+mod invoices;
 mod meter_reads;
 mod payments;
 mod queries;
+mod refunds;
 mod subledger;
+mod waiting;
 
 pub use identity::Operation;
 pub use meter_reads::BestRead;
 
 use billing_wire::{
-    AccountId, CommandClass, Date, Disposition, Frontier, HistoryItem, JournalLine, LedgerCode,
-    MeterId, OpId, OutcomeChain, Position, RecordView, ServicePointId, TrialBalanceView,
+    AccountId, BillingPeriod, CommandClass, Date, Disposition, DocumentKind, DocumentNumber,
+    Frontier, HistoryItem, Incarnation, JournalLine, LedgerCode, MeterId, OpId, OutboxItem,
+    OutcomeChain, Position, RecordView, RegionId, ServicePointId, SuspenseItem, TrialBalanceView,
 };
+use invoices::{Effective, Filed};
 use payments::{Parked, Payment};
+use refunds::Refund;
 use std::collections::{BTreeMap, BTreeSet};
 use subledger::Account;
+use waiting::Waiting;
 
 /// How many records were folded: the model's own time. 0 is the empty cluster.
 pub type Step = u64;
@@ -62,6 +69,15 @@ pub struct Model {
     /// Reversals by the payment that has not appeared, or appeared with another amount.
     parked: BTreeMap<OpId, Parked>,
     reads: BTreeMap<(MeterId, Date), BestRead>,
+    /// Money in suspense.
+    suspense: Waiting<SuspenseItem>,
+    refunds: BTreeMap<OpId, Refund>,
+    /// Refunds that are not paid out.
+    outbox: Waiting<OutboxItem>,
+    /// The last number of each series.
+    series: BTreeMap<(RegionId, Incarnation, DocumentKind), u64>,
+    documents: BTreeMap<DocumentNumber, Filed>,
+    effective: BTreeMap<(AccountId, BillingPeriod), Effective>,
     /// Debit-positive sum per code, with the step from which on it holds.
     sums: BTreeMap<LedgerCode, Vec<(Step, i128)>>,
 }
@@ -84,6 +100,12 @@ impl Model {
             waiting: BTreeMap::new(),
             parked: BTreeMap::new(),
             reads: BTreeMap::new(),
+            suspense: Waiting::default(),
+            refunds: BTreeMap::new(),
+            outbox: Waiting::default(),
+            series: BTreeMap::new(),
+            documents: BTreeMap::new(),
+            effective: BTreeMap::new(),
             sums: LedgerCode::ALL.iter().map(|code| (*code, vec![(0, 0)])).collect(),
         }
     }
@@ -102,7 +124,7 @@ impl Model {
         let mut outcomes = Vec::with_capacity(record.count.into());
         for submission in record.submissions() {
             let submission = submission.expect("a decoded record has whole submissions");
-            let outcome = self.submit(&submission, header.position(submission.offset), step);
+            let outcome = self.submit(&submission, header, step);
             chain.add(&outcome.position, outcome.op_id, &outcome.disposition, &outcome.lines);
             outcomes.push(outcome);
         }

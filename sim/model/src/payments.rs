@@ -12,12 +12,16 @@ const SUSPENSE: LedgerCode = LedgerCode::SUSPENSE;
 /// A payment that was booked.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Payment {
-    account: AccountId,
-    amount: i64,
+    pub(crate) account: AccountId,
+    pub(crate) amount: i64,
     /// On the customer's account; otherwise in suspense.
-    on_account: bool,
+    pub(crate) on_account: bool,
     /// Where the reversal stands that took it back.
-    reversed_by: Option<Position>,
+    pub(crate) reversed_by: Option<Position>,
+    /// Sum of the refunds that were granted.
+    pub(crate) granted: i64,
+    /// Where it stands.
+    position: Position,
 }
 
 /// A reversal without its payment.
@@ -33,6 +37,7 @@ impl Model {
         let known = self.accounts.get(&account);
         let refused = match known {
             None => Some(RedirectReason::UnknownAccount),
+            Some(holder) if holder.is_closed => Some(RedirectReason::ClosedAccount),
             Some(holder) if !holder.takes(-amount) => Some(RedirectReason::Overflow),
             Some(_) => None,
         };
@@ -44,8 +49,17 @@ impl Model {
         if refused == Some(RedirectReason::UnknownAccount) {
             self.waiting.entry(account).or_default().push(case.op_id);
         }
-        let mut payment =
-            Payment { account, amount, on_account: refused.is_none(), reversed_by: None };
+        let mut payment = Payment {
+            account,
+            amount,
+            on_account: refused.is_none(),
+            reversed_by: None,
+            granted: 0,
+            position: case.position,
+        };
+        if let Some(reason) = refused {
+            self.hold(case, Some(account), amount, reason);
+        }
         self.meet_parked(&mut payment, case);
         self.payments.insert(case.op_id, payment);
         refused.map_or(Disposition::Applied, redirected)
@@ -58,9 +72,12 @@ impl Model {
                 let parked = *parked;
                 self.parked.remove(&case.op_id);
                 payment.reversed_by = Some(parked.position);
+                self.suspense.take(case.step, parked.position);
                 if payment.on_account {
                     self.post_to(case, payment.account, parked.op_id, payment.amount);
                     self.post(case, SUSPENSE, -payment.amount);
+                } else {
+                    self.suspense.take(case.step, payment.position);
                 }
             }
             Some(_) | None => {}
@@ -71,7 +88,7 @@ impl Model {
         let payment = self.payments.get(&of).copied();
         let other = payment.is_none() && self.operations.contains_key(&of);
         if other || payment.is_some_and(|p| p.amount != amount) {
-            return self.keep_for_a_person(RedirectReason::NotThatPayment, amount, case);
+            return self.keep_for_a_person(RedirectReason::NotThatPayment, None, amount, case);
         }
         let earlier = payment.and_then(|p| p.reversed_by);
         if let Some(of) = earlier.or(self.parked.get(&of).map(|parked| parked.position)) {
@@ -80,7 +97,7 @@ impl Model {
         let Some(mut payment) = payment else {
             let parked = Parked { op_id: case.op_id, position: case.position, amount };
             self.parked.insert(of, parked);
-            return self.keep_for_a_person(RedirectReason::PaymentNotSeen, amount, case);
+            return self.keep_for_a_person(RedirectReason::PaymentNotSeen, None, amount, case);
         };
         // Even where the booking overflows the bank has the money back: another is a duplicate.
         payment.reversed_by = Some(case.position);
@@ -88,11 +105,13 @@ impl Model {
         if payment.on_account {
             let account = payment.account;
             if !self.accounts.get(&account).is_some_and(|holder| holder.takes(amount)) {
-                return self.keep_for_a_person(RedirectReason::Overflow, amount, case);
+                let reason = RedirectReason::Overflow;
+                return self.keep_for_a_person(reason, Some(account), amount, case);
             }
             self.post_to(case, account, case.op_id, amount);
         } else {
             self.post(case, SUSPENSE, amount);
+            self.suspense.take(case.step, payment.position);
         }
         self.post(case, CASH, -amount);
         Disposition::Applied
@@ -102,11 +121,13 @@ impl Model {
     fn keep_for_a_person(
         &mut self,
         reason: RedirectReason,
+        account: Option<AccountId>,
         amount: i64,
         case: &mut Case,
     ) -> Disposition {
         self.post(case, SUSPENSE, amount);
         self.post(case, CASH, -amount);
+        self.hold(case, account, -amount, reason);
         redirected(reason)
     }
 
@@ -122,6 +143,7 @@ impl Model {
             self.post(case, SUSPENSE, payment.amount);
             self.post_to(case, account, op_id, -payment.amount);
             payment.on_account = true;
+            self.suspense.take(case.step, payment.position);
             self.payments.insert(op_id, payment);
         }
     }

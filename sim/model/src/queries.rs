@@ -3,7 +3,8 @@
 use crate::{Model, Step};
 use billing_wire::limits::HISTORY_PAGE_MAX;
 use billing_wire::{
-    AccountId, BalanceView, HistoryPage, Hlc, LedgerCode, OpId, OperationState, Query, QueryResult,
+    AccountId, BalanceView, Date, DocumentNumber, DocumentPage, HistoryItem, HistoryPage, Hlc,
+    LedgerCode, OpId, OperationState, OutboxPage, Query, QueryResult, StatementPage, SuspensePage,
     TrialBalanceView,
 };
 
@@ -26,7 +27,84 @@ impl Model {
                 QueryResult::Operation(self.operation_at(op_id, step, watermark))
             }
             Query::TrialBalance => QueryResult::TrialBalance(self.trial_balance_at(step)),
+            Query::Statement { account, from, to, after, limit } => {
+                match self.statement_at(account, (from, to), (after, limit), step) {
+                    Some(page) => QueryResult::Statement(page),
+                    None => QueryResult::UnknownAccount(account),
+                }
+            }
+            Query::Document { number } => self.document_at(Some(number), step),
+            Query::Invoice { account, period } => {
+                if self.balance_at(account, step).is_none() {
+                    return QueryResult::UnknownAccount(account);
+                }
+                let effective = self.effective.get(&(account, period));
+                let number = effective.filter(|e| e.step <= step).map(|e| e.number);
+                self.document_at(number, step)
+            }
+            Query::Documents { account, after, limit } => {
+                match self.documents_at(account, after, limit, step) {
+                    Some(page) => QueryResult::Documents(page),
+                    None => QueryResult::UnknownAccount(account),
+                }
+            }
+            Query::Suspense { after, limit } => {
+                let (items, next) = self.suspense.page(step, after, limit);
+                QueryResult::Suspense(SuspensePage { items, next })
+            }
+            Query::Outbox { after, limit } => {
+                let (items, next) = self.outbox.page(step, after, limit);
+                QueryResult::Outbox(OutboxPage { items, next })
+            }
         }
+    }
+
+    fn statement_at(
+        &self,
+        account: AccountId,
+        (from, to): (Date, Date),
+        (after, limit): (u64, u16),
+        step: Step,
+    ) -> Option<StatementPage> {
+        let items = self.accounts.get(&account)?.at(step);
+        items.last()?;
+        let sum = |wanted: &dyn Fn(Date) -> bool| -> i128 {
+            items.iter().filter(|(_, i)| wanted(i.date)).map(|(_, i)| i128::from(i.amount)).sum()
+        };
+        let opening = sum(&|date| date < from);
+        let closing = opening + sum(&|date| from <= date && date <= to);
+        let is_wanted = |i: &HistoryItem| from <= i.date && i.date <= to && i.sequence > after;
+        let mut rest = items.iter().map(|(_, item)| *item).filter(is_wanted);
+        let length = usize::from(limit.clamp(1, HISTORY_PAGE_MAX));
+        let items: Vec<_> = rest.by_ref().take(length).collect();
+        let next = rest.next().and(items.last()).map(|last| last.sequence);
+        Some(StatementPage { account, opening, closing, items, next })
+    }
+
+    fn document_at(&self, number: Option<DocumentNumber>, step: Step) -> QueryResult {
+        let filed = number.and_then(|number| self.documents.get(&number));
+        match filed.filter(|filed| filed.step <= step) {
+            Some(filed) => QueryResult::Document(Box::new(filed.document)),
+            None => QueryResult::NoSuchDocument,
+        }
+    }
+
+    fn documents_at(
+        &self,
+        account: AccountId,
+        after: u64,
+        limit: u16,
+        step: Step,
+    ) -> Option<DocumentPage> {
+        self.balance_at(account, step)?;
+        let all = &self.accounts.get(&account)?.documents;
+        let here = &all[..all.partition_point(|(from, _)| *from <= step)];
+        let rest = here.get(usize::try_from(after).unwrap_or(usize::MAX)..).unwrap_or_default();
+        let length = rest.len().min(usize::from(limit.clamp(1, HISTORY_PAGE_MAX)));
+        let documents =
+            rest[..length].iter().map(|(_, number)| self.documents[number].document).collect();
+        let next = (length < rest.len()).then(|| after + length as u64);
+        Some(DocumentPage { account, documents, next })
     }
 
     fn balance_at(&self, account: AccountId, step: Step) -> Option<BalanceView> {

@@ -2,25 +2,40 @@
 //! history grows with it.
 
 use crate::{Model, Step};
-use billing_wire::{AccountId, HistoryItem, JournalLine, LedgerCode, OpId, Position};
+use billing_wire::{
+    AccountId, Date, DocumentNumber, HistoryItem, Incarnation, JournalLine, LedgerCode, OpId,
+    Position, RedirectReason, ServicePointId, SuspenseItem,
+};
 
 /// The submission that is being booked.
 #[derive(Debug)]
 pub(crate) struct Case {
     pub(crate) op_id: OpId,
     pub(crate) position: Position,
+    pub(crate) incarnation: Incarnation,
+    pub(crate) date: Date,
     pub(crate) step: Step,
     pub(crate) lines: Vec<JournalLine>,
 }
 
 /// A customer account: everything that happened to it, with the step that made it happen. The
 /// first item is its opening.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Account {
     history: Vec<(Step, HistoryItem)>,
+    pub(crate) service_point: ServicePointId,
+    pub(crate) opened: Date,
+    pub(crate) is_closed: bool,
+    /// Invoices and voids, in merged order.
+    pub(crate) documents: Vec<(Step, DocumentNumber)>,
 }
 
 impl Account {
+    pub(crate) fn new(service_point: ServicePointId, opened: Date) -> Self {
+        let (history, documents) = (Vec::new(), Vec::new());
+        Self { history, service_point, opened, is_closed: false, documents }
+    }
+
     /// Balance after everything so far, in minor units.
     pub(crate) fn balance(&self) -> i64 {
         self.history.last().map_or(0, |(_, item)| item.balance)
@@ -48,7 +63,8 @@ impl Account {
     pub(crate) fn push(&mut self, case: &Case, op_id: OpId, amount: i64) {
         let balance = self.balance().checked_add(amount).expect("asked before booking");
         let sequence = self.history.len() as u64 + 1;
-        let item = HistoryItem { sequence, position: case.position, op_id, amount, balance };
+        let (position, date) = (case.position, case.date);
+        let item = HistoryItem { sequence, position, op_id, date, amount, balance };
         self.history.push((case.step, item));
     }
 }
@@ -70,6 +86,19 @@ impl Model {
         self.add_to_sum(case.step, code, amount);
         let holder = self.accounts.get_mut(&account).expect("rules book on open accounts only");
         holder.push(case, op, amount);
+    }
+
+    /// Money of this submission lies in suspense: positive came in, negative left.
+    pub(crate) fn hold(
+        &mut self,
+        case: &Case,
+        account: Option<AccountId>,
+        amount: i64,
+        reason: RedirectReason,
+    ) {
+        let (position, op_id) = (case.position, case.op_id);
+        let item = SuspenseItem { position, op_id, account, amount, reason };
+        self.suspense.put(case.step, position, item);
     }
 
     fn add_to_sum(&mut self, step: Step, code: LedgerCode, amount: i64) {

@@ -226,6 +226,12 @@ impl Jury {
             }
             QueryResult::Operation(_)
             | QueryResult::Balance(_)
+            | QueryResult::Statement(_)
+            | QueryResult::Document(_)
+            | QueryResult::Documents(_)
+            | QueryResult::Suspense(_)
+            | QueryResult::Outbox(_)
+            | QueryResult::NoSuchDocument
             | QueryResult::UnknownAccount(_)
             | QueryResult::Unavailable
             | QueryResult::BadToken => {}

@@ -1,10 +1,15 @@
 //! Opening an account, and the sweep of what waited in suspense for it.
 
+use super::document_rows::{AccountMonth, EffectiveInvoiceRow};
 use super::fold::{Booking, denied};
-use super::rows::{AccountRow, OperationRow, Place, ServicePointRow, SuspenseRow};
+use super::rows::{
+    AccountRow, MeterDay, MeterReadRow, OperationRow, Place, ServicePointRow, SuspenseRow,
+};
 use super::store::StoreError;
 use crate::sometimes;
-use billing_wire::{AccountId, Date, DenyReason, Disposition, LedgerCode, OpId, ServicePointId};
+use billing_wire::{
+    AccountId, Date, DenyReason, Disposition, LedgerCode, MeterId, OpId, ServicePointId,
+};
 
 impl Booking<'_> {
     pub(super) fn open_account(
@@ -22,11 +27,58 @@ impl Booking<'_> {
             return Ok(denied(DenyReason::ServicePointTaken));
         }
         self.state.put(service_point, ServicePointRow { account });
-        let mut row = AccountRow { balance: 0, items: 0, service_point, opened };
+        let (closed, documents) = (None, 0);
+        let mut row = AccountRow { balance: 0, items: 0, service_point, opened, closed, documents };
         let opening = self.change_balance(account, &mut row, 0, self.op_id);
         assert!(opening.is_ok(), "0 fits into a balance");
         self.sweep_suspense(account, &mut row)?;
         Ok(Disposition::Applied)
+    }
+
+    /// Closes an account whose consumption is billed. Its service point is free again, its number
+    /// is not.
+    pub(super) fn close_account(
+        &mut self,
+        account: AccountId,
+        closed: Date,
+    ) -> Result<Disposition, StoreError> {
+        let Some(mut row) = self.state.get::<AccountRow>(&account)? else {
+            return Ok(denied(DenyReason::UnknownAccount));
+        };
+        if row.closed.is_some() {
+            sometimes!("close-after-closing");
+            return Ok(denied(DenyReason::AccountClosed));
+        }
+        if self.has_unbilled_reading(account, &row)? {
+            sometimes!("final-bill-missing");
+            return Ok(denied(DenyReason::FinalBillMissing));
+        }
+        sometimes!("account-closed");
+        row.closed = Some(closed);
+        let item = self.change_balance(account, &mut row, 0, self.op_id);
+        assert!(item.is_ok(), "0 fits into a balance");
+        if self.state.get::<ServicePointRow>(&row.service_point)?.is_some() {
+            self.state.remove::<ServicePointRow>(row.service_point);
+        }
+        Ok(Disposition::Applied)
+    }
+
+    /// Whether the meter was read after the month of the newest invoice; the meter at a service
+    /// point has its number.
+    fn has_unbilled_reading(
+        &self,
+        account: AccountId,
+        row: &AccountRow,
+    ) -> Result<bool, StoreError> {
+        let meter = MeterId(row.service_point.0);
+        let (latest, first) =
+            (MeterDay::new(meter, Date(u32::MAX)), MeterDay::new(meter, row.opened));
+        let Some((read, _)) = self.state.first::<MeterReadRow>(latest, first)? else {
+            return Ok(false);
+        };
+        let (newest, oldest) = AccountMonth::all_of(account);
+        let invoice = self.state.first::<EffectiveInvoiceRow>(newest, oldest)?;
+        Ok(invoice.is_none_or(|(month, _)| read.date() > month.period().last_day()))
     }
 
     /// Books every payment that waits for the account, in merged order. One that would overflow
@@ -51,6 +103,7 @@ impl Booking<'_> {
             payment.place = Place::Account;
             self.state.put(op_id, operation);
             self.state.remove::<SuspenseRow>(key);
+            self.settle_in_suspense(key.1)?;
         }
         Ok(())
     }

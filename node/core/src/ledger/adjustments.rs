@@ -16,6 +16,10 @@ impl Booking<'_> {
     ) -> Result<Disposition, StoreError> {
         let denial = match self.state.get::<AccountRow>(&account)? {
             None => DenyReason::UnknownAccount,
+            Some(row) if row.closed.is_some() => {
+                sometimes!("adjustment-after-closing");
+                DenyReason::AccountClosed
+            }
             Some(_) if amount > limit(reason) => DenyReason::OverLimit,
             Some(mut row) => {
                 let (debit, credit, change) = match reason {

@@ -3,7 +3,7 @@
 
 use crate::limits::{AMOUNT_MAX, DATE_MAX, DATE_MIN, REGISTER_MAX};
 use billing_wire::limits::{READS_PER_COMMAND_MAX, TEXT_BYTES_MAX};
-use billing_wire::{Command, CommandView, Date, MeterRead, Refusal};
+use billing_wire::{BillingPeriod, Command, CommandView, Date, MeterRead, Refusal};
 
 /// Checks a command before it is logged.
 ///
@@ -11,7 +11,9 @@ use billing_wire::{Command, CommandView, Date, MeterRead, Refusal};
 /// The first field outside its range, with what was expected.
 pub fn check(command: &Command) -> Result<(), Refusal> {
     match command {
-        Command::OpenAccount { date, .. } => date_in_range("date", *date),
+        Command::OpenAccount { date, .. } | Command::CloseAccount { date, .. } => {
+            date_in_range("date", *date)
+        }
         Command::RecordPayment { amount, date, provider, external_ref, .. } => {
             amount_in_range(*amount)?;
             date_in_range("date", *date)?;
@@ -20,15 +22,15 @@ pub fn check(command: &Command) -> Result<(), Refusal> {
         }
         Command::RecordRead { reads } => reads_in_range(reads),
         Command::PostAdjustment { amount, date, .. }
-        | Command::ReversePayment { amount, date, .. } => {
+        | Command::ReversePayment { amount, date, .. }
+        | Command::RequestRefund { amount, date, .. }
+        | Command::ConfirmPayout { amount, date, .. } => {
             amount_in_range(*amount)?;
             date_in_range("date", *date)
         }
-        Command::CloseAccount { .. }
-        | Command::RequestRefund { .. }
-        | Command::IssueInvoice { .. }
-        | Command::ConfirmPayout { .. } => {
-            refusal("command", format!("{} is not served by this release", command.name()))
+        Command::IssueInvoice { period, date, .. } => {
+            period_in_range(*period)?;
+            date_in_range("date", *date)
         }
     }
 }
@@ -36,17 +38,18 @@ pub fn check(command: &Command) -> Result<(), Refusal> {
 /// Whether every value is one that can be booked. Texts are bounded by the codec.
 pub(super) fn in_range(command: &CommandView<'_>) -> bool {
     match *command {
-        CommandView::OpenAccount { date, .. } => is_date(date),
+        CommandView::OpenAccount { date, .. } | CommandView::CloseAccount { date, .. } => {
+            is_date(date)
+        }
         CommandView::RecordPayment { amount, date, .. }
         | CommandView::PostAdjustment { amount, date, .. }
-        | CommandView::ReversePayment { amount, date, .. } => is_amount(amount) && is_date(date),
+        | CommandView::ReversePayment { amount, date, .. }
+        | CommandView::RequestRefund { amount, date, .. }
+        | CommandView::ConfirmPayout { amount, date, .. } => is_amount(amount) && is_date(date),
         CommandView::RecordRead { reads } => {
             !reads.is_empty() && reads.iter().all(|read| is_date(read.date) && is_register(&read))
         }
-        CommandView::CloseAccount { .. }
-        | CommandView::RequestRefund { .. }
-        | CommandView::IssueInvoice { .. }
-        | CommandView::ConfirmPayout { .. } => false,
+        CommandView::IssueInvoice { period, date, .. } => is_period(period) && is_date(date),
     }
 }
 
@@ -57,6 +60,10 @@ pub(super) fn is_amount(amount: i64) -> bool {
 
 fn is_date(date: Date) -> bool {
     (DATE_MIN..=DATE_MAX).contains(&date.0)
+}
+
+fn is_period(period: BillingPeriod) -> bool {
+    (BillingPeriod::of(Date(DATE_MIN))..=BillingPeriod::of(Date(DATE_MAX))).contains(&period)
 }
 
 fn is_register(read: &MeterRead) -> bool {
@@ -84,6 +91,13 @@ fn date_in_range(field: &str, date: Date) -> Result<(), Refusal> {
         field,
         format!("day {days} since 1970-01-01, {DATE_MIN} to {DATE_MAX} ({expected}) expected"),
     )
+}
+
+fn period_in_range(period: BillingPeriod) -> Result<(), Refusal> {
+    if is_period(period) {
+        return Ok(());
+    }
+    refusal("period", format!("month {period}, 1990-01 to 2199-12 expected"))
 }
 
 fn text_in_range(field: &str, text: &str) -> Result<(), Refusal> {
@@ -128,6 +142,11 @@ mod tests {
         }
     }
 
+    fn invoice(month: u16) -> Command {
+        let (account, period) = (AccountId(1), BillingPeriod(month));
+        Command::IssueInvoice { account, period, date: Date(DATE_MIN) }
+    }
+
     fn read(day: u32, register: u64) -> MeterRead {
         let (meter, quality) = (MeterId(1), ReadQuality::Actual);
         MeterRead { meter, date: Date(day), register, quality }
@@ -149,6 +168,10 @@ mod tests {
             (payment(1, DATE_MIN - 1, ""), Some("date")),
             (payment(1, DATE_MAX + 1, ""), Some("date")),
             (payment(1, DATE_MIN, &long), Some("provider")),
+            (invoice(239), Some("period")),
+            (invoice(240), None),
+            (invoice(2_759), None),
+            (invoice(2_760), Some("period")),
             (Command::RecordRead { reads: vec![] }, Some("reads")),
             (Command::RecordRead { reads: vec![read(DATE_MIN, 0); 101] }, Some("reads")),
             (Command::RecordRead { reads: vec![read(DATE_MIN, REGISTER_MAX); 100] }, None),
@@ -179,6 +202,10 @@ mod tests {
                 reason: ReversalReason::Bounced,
                 date,
             },
+            Command::CloseAccount { account, date },
+            Command::RequestRefund { payment: OpId(1), amount: 1, date },
+            Command::IssueInvoice { account, period: BillingPeriod(240), date },
+            Command::ConfirmPayout { refund: OpId(1), amount: 1, date },
         ];
         for command in commands {
             let refusal = check(&command).unwrap_err();

@@ -5,11 +5,14 @@
 //! committed, and *clean* afterwards. Only clean rows may be dropped, so that what is not in the
 //! database yet can always be read here.
 
+use super::document_rows::{AccountDocumentRow, DocumentRow, EffectiveInvoiceRow, SeriesRow};
 use super::rows::{
     AccountRow, HistoryRow, MeterReadRow, OperationRow, ParkedRow, Row, ServicePointRow,
     SuspenseRow,
 };
+use super::state::ABOVE_ALL_KEYS;
 use super::store::{LedgerStore, RowChange, StoreError, Table};
+use super::waiting_rows::{OutboxRow, RefundRow, SuspenseItemRow};
 use crate::{canary, sometimes};
 use billing_wire::DecodeError;
 use billing_wire::codec::Reader;
@@ -55,6 +58,13 @@ pub(super) struct Tables {
     pub(super) suspense: TableCache<SuspenseRow>,
     pub(super) parked: TableCache<ParkedRow>,
     pub(super) meter_reads: TableCache<MeterReadRow>,
+    pub(super) suspense_items: TableCache<SuspenseItemRow>,
+    pub(super) refunds: TableCache<RefundRow>,
+    pub(super) outbox: TableCache<OutboxRow>,
+    pub(super) series: TableCache<SeriesRow>,
+    pub(super) documents: TableCache<DocumentRow>,
+    pub(super) account_documents: TableCache<AccountDocumentRow>,
+    pub(super) effective_invoices: TableCache<EffectiveInvoiceRow>,
 }
 
 impl<R: Row> Default for TableCache<R> {
@@ -186,6 +196,61 @@ impl<R: Row> TableCache<R> {
             (Some(a), Some(b)) => Some(if b.0 < a.0 { b } else { a }),
             (a, b) => a.or(b),
         })
+    }
+
+    /// The last row with `from <= key <= to`. Only for kinds whose rows are never removed; reads
+    /// every row of the database between the two.
+    pub(super) fn last(
+        &self,
+        from: R::Key,
+        to: R::Key,
+        store: &dyn LedgerStore,
+    ) -> Result<Option<(R::Key, R)>, StoreError> {
+        let mut here = self.slots.range(from..=to).rev();
+        let here = here.find_map(|(key, slot)| Some((*key, slot.row?)));
+        if self.complete || here.is_some_and(|(key, _)| key == to) {
+            return Ok(here);
+        }
+        let mut there = None;
+        let (low, high) = (key_bytes::<R>(&from), just_above::<R>(&to));
+        store.scan(R::TABLE, &low, &high, &mut |key, value| {
+            there = Some(decode_row::<R>(key, value));
+            matches!(there, Some(Ok(_)))
+        })?;
+        let there = there.transpose()?;
+        Ok(match (here, there) {
+            (Some(a), Some(b)) => Some(if b.0 > a.0 { b } else { a }),
+            (a, b) => a.or(b),
+        })
+    }
+
+    /// The first `limit` rows with `from < key`, ascending. What is read does not stay.
+    pub(super) fn page(
+        &self,
+        from: R::Key,
+        limit: usize,
+        store: &dyn LedgerStore,
+    ) -> Result<Vec<(R::Key, R)>, StoreError> {
+        let here = self.slots.range((Bound::Excluded(from), Bound::Unbounded));
+        let mut rows: Vec<_> =
+            here.filter_map(|(key, slot)| Some((*key, slot.row?))).take(limit).collect();
+        if self.complete {
+            return Ok(rows);
+        }
+        let (mut there, mut failed) = (Vec::new(), None);
+        store.scan(R::TABLE, &just_above::<R>(&from), &ABOVE_ALL_KEYS, &mut |key, value| {
+            match decode_row::<R>(key, value) {
+                // What is here is newer, or removed.
+                Ok((key, row)) if !self.slots.contains_key(&key) => there.push((key, row)),
+                Ok(_) => {}
+                Err(error) => failed = Some(error),
+            }
+            failed.is_none() && there.len() < limit
+        })?;
+        rows.append(&mut there);
+        rows.sort_unstable_by_key(|(key, _)| *key);
+        rows.truncate(limit);
+        failed.map_or(Ok(rows), Err)
     }
 
     /// Appends the dirty rows in order of their keys; they are in flight then.

@@ -8,8 +8,9 @@ use super::state::State;
 use super::store::StoreError;
 use crate::{canary, sometimes};
 use billing_wire::{
-    AccountId, CommandClass, CommandView, DenyReason, Disposition, JournalLine, LedgerCode, OpId,
-    Position, RedirectReason, SubmissionView,
+    AccountId, CommandClass, CommandView, Date, DenyReason, Disposition, DocumentKind,
+    DocumentNumber, Frontier, Incarnation, JournalLine, LedgerCode, OpId, Position, RecordHeader,
+    RedirectReason, SubmissionView,
 };
 
 /// A redirected fact.
@@ -28,6 +29,12 @@ pub(super) struct Booking<'a> {
     pub(super) lines: &'a mut Vec<JournalLine>,
     pub(super) position: Position,
     pub(super) op_id: OpId,
+    /// Of the region whose log holds the submission.
+    pub(super) incarnation: Incarnation,
+    /// Entries per region that come before this one.
+    pub(super) before: Frontier,
+    /// The date that the command gives; what it books is of that day.
+    pub(super) date: Date,
 }
 
 /// A change of a balance does not fit into its integer; nothing was booked.
@@ -38,13 +45,20 @@ impl Ledger {
     /// Folds one submission: decides, books, and adds the outcome to the chain.
     pub(super) fn fold(
         &mut self,
-        position: Position,
+        header: &RecordHeader,
         submission: &SubmissionView<'_>,
     ) -> Result<(), StoreError> {
         self.lines.clear();
-        let op_id = submission.op_id;
-        let mut booking =
-            Booking { state: &mut self.state, lines: &mut self.lines, position, op_id };
+        let (op_id, position) = (submission.op_id, header.position(submission.offset));
+        let mut booking = Booking {
+            state: &mut self.state,
+            lines: &mut self.lines,
+            position,
+            op_id,
+            incarnation: header.incarnation,
+            before: self.frontier,
+            date: Date::default(),
+        };
         let disposition = booking.book(submission)?;
         self.state.totals.add(&self.lines);
         self.chain.add(&position, op_id, &disposition, &self.lines);
@@ -55,6 +69,25 @@ impl Ledger {
 impl Booking<'_> {
     fn book(&mut self, submission: &SubmissionView<'_>) -> Result<Disposition, StoreError> {
         let command = CommandView::decode(submission.body).ok();
+        if let Some(CommandView::IssueInvoice { account, period, date }) = command {
+            let number = self.take_number(DocumentKind::Invoice)?;
+            let disposition = self.decide(submission, command.as_ref(), Some(number))?;
+            if matches!(disposition, Disposition::Denied { .. } | Disposition::Duplicate { .. }) {
+                self.void(number, (account, period, date), disposition)?;
+            }
+            return Ok(disposition);
+        }
+        self.decide(submission, command.as_ref(), None)
+    }
+
+    /// Whether the operation was here before, whether it can be booked at all, and its booking.
+    /// An invoice has its `number`.
+    fn decide(
+        &mut self,
+        submission: &SubmissionView<'_>,
+        command: Option<&CommandView<'_>>,
+        number: Option<DocumentNumber>,
+    ) -> Result<Disposition, StoreError> {
         if let Some(first) = self.state.get::<OperationRow>(&self.op_id)? {
             if first.fingerprint == submission.fingerprint {
                 sometimes!("duplicate-in-log");
@@ -68,12 +101,12 @@ impl Booking<'_> {
                 return Ok(Disposition::Duplicate { of: first.position });
             }
             sometimes!("fingerprint-mismatch-in-log");
-            return Ok(self.book_mismatch(command.as_ref()));
+            return Ok(self.book_mismatch(command));
         }
-        let (disposition, payment) = match &command {
+        let (disposition, payment) = match command {
             None => (redirected(RedirectReason::Malformed), None),
             Some(command) if !admission::in_range(command) => (out_of_range(command), None),
-            Some(command) => self.book_command(command)?,
+            Some(command) => self.book_command(command, number)?,
         };
         let fingerprint = submission.fingerprint;
         let row = OperationRow { fingerprint, position: self.position, disposition, payment };
@@ -88,8 +121,11 @@ impl Booking<'_> {
             Some(command) if command.class() == CommandClass::Intent => {
                 return denied(DenyReason::FingerprintMismatch);
             }
-            Some(CommandView::RecordPayment { amount, .. }) if admission::is_amount(*amount) => {
-                self.line_pair(LedgerCode::CASH, LedgerCode::SUSPENSE, *amount, None);
+            Some(&CommandView::RecordPayment { account, amount, .. })
+                if admission::is_amount(amount) =>
+            {
+                let reason = RedirectReason::FingerprintMismatch;
+                self.keep_in_suspense(Some(account), amount, reason);
             }
             _ => {}
         }
@@ -99,7 +135,9 @@ impl Booking<'_> {
     fn book_command(
         &mut self,
         command: &CommandView<'_>,
+        number: Option<DocumentNumber>,
     ) -> Result<(Disposition, Option<PaymentEffect>), StoreError> {
+        self.date = date_of(command);
         let disposition = match *command {
             CommandView::RecordPayment { account, amount, .. } => {
                 return self.record_payment(account, amount);
@@ -114,10 +152,17 @@ impl Booking<'_> {
             CommandView::ReversePayment { payment, amount, .. } => {
                 self.reverse_payment(payment, amount)?
             }
-            CommandView::CloseAccount { .. }
-            | CommandView::RequestRefund { .. }
-            | CommandView::IssueInvoice { .. }
-            | CommandView::ConfirmPayout { .. } => out_of_range(command),
+            CommandView::CloseAccount { account, date } => self.close_account(account, date)?,
+            CommandView::RequestRefund { payment, amount, .. } => {
+                self.request_refund(payment, amount)?
+            }
+            CommandView::IssueInvoice { account, period, date } => {
+                let number = number.expect("every submission of an invoice has a number");
+                self.issue_invoice(number, (account, period, date))?
+            }
+            CommandView::ConfirmPayout { refund, amount, .. } => {
+                self.confirm_payout(refund, amount)?
+            }
         };
         Ok((disposition, None))
     }
@@ -146,10 +191,26 @@ impl Booking<'_> {
     ) -> Result<(), BalanceOverflow> {
         row.balance = row.balance.checked_add(amount).ok_or(BalanceOverflow)?;
         row.items += 1;
-        let item = HistoryRow { position: self.position, op_id, amount, balance: row.balance };
+        let (position, date) = (self.position, self.date);
+        let item = HistoryRow { position, op_id, date, amount, balance: row.balance };
         self.state.put((account, row.items), item);
         self.state.put(account, *row);
         Ok(())
+    }
+}
+
+fn date_of(command: &CommandView<'_>) -> Date {
+    match *command {
+        CommandView::OpenAccount { date, .. }
+        | CommandView::RecordPayment { date, .. }
+        | CommandView::PostAdjustment { date, .. }
+        | CommandView::ReversePayment { date, .. }
+        | CommandView::CloseAccount { date, .. }
+        | CommandView::RequestRefund { date, .. }
+        | CommandView::IssueInvoice { date, .. }
+        | CommandView::ConfirmPayout { date, .. } => date,
+        // Readings have dates of their own and no item of a history.
+        CommandView::RecordRead { .. } => Date::default(),
     }
 }
 

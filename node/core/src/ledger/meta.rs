@@ -6,7 +6,7 @@ use billing_wire::codec::Reader;
 use billing_wire::{DecodeError, Frontier, Hlc, OutcomeChain};
 
 /// Format of every row; a database of another one is rebuilt.
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
 
 /// Where the fold stands, and two integers to check it by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

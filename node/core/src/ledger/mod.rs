@@ -10,21 +10,28 @@ mod accounts;
 mod adjustments;
 pub mod admission;
 mod cache;
+mod document_rows;
 mod fold;
+mod invoices;
 mod meta;
 mod meter_reads;
 mod payments;
 mod provisional;
 mod queries;
+mod refunds;
 mod row_codec;
+#[cfg(test)]
+mod row_round_trips;
 mod rows;
 mod state;
 pub mod store;
+mod suspense;
 mod totals;
+mod waiting_rows;
 
 use crate::canary;
 use billing_wire::{
-    Disposition, Frontier, Hash, Hlc, JournalLine, OpId, OutcomeChain, Position, Query,
+    Disposition, Frontier, Hash, Hlc, JournalLine, OpId, OutboxPage, OutcomeChain, Position, Query,
     QueryResult, RecordKind, RecordView,
 };
 use meta::Meta;
@@ -105,7 +112,7 @@ impl Ledger {
         if header.kind == RecordKind::Submissions {
             for submission in record.submissions() {
                 let submission = submission.expect("a view is decoded as a whole before");
-                self.fold(header.position(submission.offset), &submission)?;
+                self.fold(header, &submission)?;
             }
             self.dirty_submissions += usize::from(record.count);
         }
@@ -161,6 +168,16 @@ impl Ledger {
     /// When the database cannot be believed.
     pub fn query(&self, query: &Query) -> Result<QueryResult, StoreError> {
         queries::answer(&self.state, self.watermark, query)
+    }
+
+    /// Refunds that were granted behind a position and whose payout is not confirmed, at most
+    /// `limit`. One is final when its position is at or below [`Self::watermark`]: no payout may
+    /// leave before (billing.md §4).
+    ///
+    /// # Errors
+    /// When the database cannot be believed.
+    pub fn outbox(&self, after: Position, limit: u16) -> Result<OutboxPage, StoreError> {
+        queries::outbox(&self.state, after, limit)
     }
 
     /// Submissions folded since the last [`Self::take_batch`].

@@ -18,6 +18,10 @@ impl Booking<'_> {
     ) -> Result<(Disposition, Option<PaymentEffect>), StoreError> {
         let mut row = self.state.get::<AccountRow>(&account)?;
         let (disposition, place) = match &mut row {
+            Some(row) if row.closed.is_some() => {
+                sometimes!("payment-after-closing");
+                (redirected(RedirectReason::ClosedAccount), Place::Suspense)
+            }
             Some(row) => match self.change_balance(account, row, -amount, self.op_id) {
                 Ok(()) => (Disposition::Applied, Place::Account),
                 Err(_) => (redirected(RedirectReason::Overflow), Place::Suspense),
@@ -30,8 +34,13 @@ impl Booking<'_> {
             sometimes!("payment-redirected");
             self.line_pair(LedgerCode::CASH, LedgerCode::SUSPENSE, amount, None);
         }
-        let mut payment = PaymentEffect { account, amount, place, reversed_by: None };
+        let mut payment = PaymentEffect { account, amount, place, reversed_by: None, granted: 0 };
         self.settle_parked_reversal(&mut payment, row.as_mut())?;
+        if let Disposition::Redirected { reason } = disposition
+            && payment.reversed_by.is_none()
+        {
+            self.note_in_suspense(Some(account), amount, reason);
+        }
         if payment.place == Place::SuspenseWaiting {
             self.state.put((account, self.position), SuspenseRow { op_id: self.op_id });
         }
@@ -62,7 +71,7 @@ impl Booking<'_> {
         }
         payment.reversed_by = Some(parked.position);
         self.state.remove::<ParkedRow>(self.op_id);
-        Ok(())
+        self.settle_in_suspense(parked.position)
     }
 
     pub(super) fn reverse_payment(
@@ -78,13 +87,13 @@ impl Booking<'_> {
                 return Ok(Disposition::Duplicate { of: parked.position });
             }
             sometimes!("reversal-parked");
-            self.line_pair(LedgerCode::SUSPENSE, LedgerCode::CASH, amount, None);
+            self.keep_in_suspense(None, -amount, RedirectReason::PaymentNotSeen);
             let row = ParkedRow { op_id: self.op_id, position: self.position, amount };
             self.state.put(payment, row);
             return Ok(redirected(RedirectReason::PaymentNotSeen));
         };
         let Some(effect) = operation.payment.filter(|effect| effect.amount == amount) else {
-            self.line_pair(LedgerCode::SUSPENSE, LedgerCode::CASH, amount, None);
+            self.keep_in_suspense(None, -amount, RedirectReason::NotThatPayment);
             return Ok(redirected(RedirectReason::NotThatPayment));
         };
         if let Some(of) = effect.reversed_by.or(parked.map(|parked| parked.position)) {
@@ -109,6 +118,7 @@ impl Booking<'_> {
             if self.state.get::<SuspenseRow>(&key)?.is_some() {
                 self.state.remove::<SuspenseRow>(key);
             }
+            self.settle_in_suspense(operation.position)?;
             effect.place = Place::Suspense;
             self.line_pair(LedgerCode::SUSPENSE, LedgerCode::CASH, effect.amount, None);
             Disposition::Applied
@@ -130,7 +140,7 @@ impl Booking<'_> {
             return Err(StoreError(format!("a payment lies on account {account} without a row")));
         };
         if self.change_balance(account, &mut row, amount, self.op_id).is_err() {
-            self.line_pair(LedgerCode::SUSPENSE, LedgerCode::CASH, amount, None);
+            self.keep_in_suspense(Some(account), -amount, RedirectReason::Overflow);
             return Ok(redirected(RedirectReason::Overflow));
         }
         sometimes!("reversal-applied");

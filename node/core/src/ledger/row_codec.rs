@@ -13,7 +13,12 @@ use billing_wire::{
     AccountId, Date, DecodeError, Disposition, MeterId, OpId, Position, ReadQuality, ServicePointId,
 };
 
-fn out_of_range(what: &'static str, field: &'static str, found: u8, limit: u8) -> DecodeError {
+pub(super) fn out_of_range(
+    what: &'static str,
+    field: &'static str,
+    found: u8,
+    limit: u8,
+) -> DecodeError {
     DecodeError::OutOfRange { what, field, found: found.into(), limit: limit.into() }
 }
 
@@ -27,6 +32,8 @@ macro_rules! cached_in {
         }
     };
 }
+
+pub(super) use cached_in;
 
 impl Row for AccountRow {
     type Key = AccountId;
@@ -44,6 +51,11 @@ impl Row for AccountRow {
         out.extend_from_slice(&self.items.to_le_bytes());
         out.extend_from_slice(&self.service_point.0.to_le_bytes());
         out.extend_from_slice(&self.opened.0.to_le_bytes());
+        out.push(self.closed.is_some().into());
+        if let Some(closed) = self.closed {
+            out.extend_from_slice(&closed.0.to_le_bytes());
+        }
+        out.extend_from_slice(&self.documents.to_le_bytes());
     }
     fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         Ok(Self {
@@ -51,6 +63,8 @@ impl Row for AccountRow {
             items: r.u64()?,
             service_point: ServicePointId(r.u64()?),
             opened: Date(r.u32()?),
+            closed: option(r, "closing", |r| Ok(Date(r.u32()?)))?,
+            documents: r.u64()?,
         })
     }
 }
@@ -94,6 +108,7 @@ impl PaymentEffect {
         if let Some(position) = self.reversed_by {
             position.encode(out);
         }
+        out.extend_from_slice(&self.granted.to_le_bytes());
     }
     fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         Ok(Self {
@@ -101,6 +116,7 @@ impl PaymentEffect {
             amount: r.i64()?,
             place: Place::decode(r)?,
             reversed_by: option(r, "reversal", Position::decode)?,
+            granted: r.i64()?,
         })
     }
 }
@@ -154,6 +170,7 @@ impl Row for HistoryRow {
     fn encode(&self, out: &mut Vec<u8>) {
         self.position.encode(out);
         out.extend_from_slice(&self.op_id.0.to_le_bytes());
+        out.extend_from_slice(&self.date.0.to_le_bytes());
         out.extend_from_slice(&self.amount.to_le_bytes());
         out.extend_from_slice(&self.balance.to_le_bytes());
     }
@@ -161,6 +178,7 @@ impl Row for HistoryRow {
         Ok(Self {
             position: Position::decode(r)?,
             op_id: OpId(r.u128()?),
+            date: Date(r.u32()?),
             amount: r.i64()?,
             balance: r.i64()?,
         })
@@ -241,11 +259,11 @@ impl Row for MeterReadRow {
     }
 }
 
-fn big_endian(r: &mut Reader<'_>) -> Result<u64, DecodeError> {
+pub(super) fn big_endian(r: &mut Reader<'_>) -> Result<u64, DecodeError> {
     Ok(r.u64()?.swap_bytes())
 }
 
-fn flag(r: &mut Reader<'_>, field: &'static str) -> Result<bool, DecodeError> {
+pub(super) fn flag(r: &mut Reader<'_>, field: &'static str) -> Result<bool, DecodeError> {
     match r.u8()? {
         0 => Ok(false),
         1 => Ok(true),
@@ -253,7 +271,7 @@ fn flag(r: &mut Reader<'_>, field: &'static str) -> Result<bool, DecodeError> {
     }
 }
 
-fn option<T>(
+pub(super) fn option<T>(
     r: &mut Reader<'_>,
     field: &'static str,
     decode: impl FnOnce(&mut Reader<'_>) -> Result<T, DecodeError>,
@@ -263,53 +281,10 @@ fn option<T>(
 
 #[cfg(test)]
 mod tests {
-    use super::super::cache::decode_row;
+    use super::super::row_round_trips::{keys_order_as_bytes, position, survives};
     use super::*;
-    use billing_wire::{Hlc, RedirectReason, RegionId};
+    use billing_wire::RedirectReason;
     use proptest::prelude::*;
-    use std::fmt::Debug;
-
-    fn position() -> impl Strategy<Value = Position> {
-        (any::<u64>(), 0..5_u8, any::<u64>(), any::<u16>()).prop_map(
-            |(hlc, region, index, offset)| Position {
-                hlc: Hlc(hlc),
-                region: RegionId(region),
-                index,
-                offset,
-            },
-        )
-    }
-
-    fn bytes<R: Row>(key: &R::Key, row: &R) -> (Vec<u8>, Vec<u8>) {
-        let (mut key_bytes, mut value) = (Vec::new(), Vec::new());
-        R::encode_key(key, &mut key_bytes);
-        row.encode(&mut value);
-        (key_bytes, value)
-    }
-
-    /// What is written is read back; a cut or an extra byte is an error.
-    fn survives<R: Row + Debug>(key: R::Key, row: R)
-    where
-        R::Key: Debug,
-    {
-        let (key_bytes, mut value) = bytes(&key, &row);
-        assert_eq!(decode_row::<R>(&key_bytes, &value).unwrap(), (key, row));
-        for end in 0..value.len() {
-            assert!(decode_row::<R>(&key_bytes, &value[..end]).is_err());
-        }
-        for end in 0..key_bytes.len() {
-            assert!(decode_row::<R>(&key_bytes[..end], &value).is_err());
-        }
-        value.push(0);
-        assert!(decode_row::<R>(&key_bytes, &value).is_err());
-    }
-
-    fn keys_order_as_bytes<R: Row>(a: R::Key, b: R::Key) {
-        let (mut a_bytes, mut b_bytes) = (Vec::new(), Vec::new());
-        R::encode_key(&a, &mut a_bytes);
-        R::encode_key(&b, &mut b_bytes);
-        assert_eq!(a.cmp(&b), a_bytes.cmp(&b_bytes));
-    }
 
     fn payment() -> impl Strategy<Value = Option<PaymentEffect>> {
         let place =
@@ -320,6 +295,7 @@ mod tests {
                 amount,
                 place,
                 reversed_by,
+                granted: amount / 3,
             },
         );
         prop::option::of(effect)
@@ -334,6 +310,7 @@ mod tests {
             let opened = Date(day);
             survives(account, AccountRow {
                 balance, items: b, service_point: ServicePointId(b), opened,
+                closed: flagged.then_some(Date(day / 2)), documents: a,
             });
             survives(ServicePointId(a), ServicePointRow { account });
             for disposition in [
@@ -344,7 +321,9 @@ mod tests {
                 let fingerprint = [a as u8; 32];
                 survives(op_id, OperationRow { fingerprint, position: p, disposition, payment });
             }
-            survives((account, b), HistoryRow { position: p, op_id, amount, balance });
+            survives((account, b), HistoryRow {
+                position: p, op_id, date: opened, amount, balance,
+            });
             survives((account, p), SuspenseRow { op_id });
             survives(op_id, ParkedRow { op_id, position: p, amount });
             let quality = ReadQuality::Customer;

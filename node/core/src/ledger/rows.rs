@@ -40,6 +40,10 @@ pub(super) struct AccountRow {
     pub(super) service_point: ServicePointId,
     /// Since when.
     pub(super) opened: Date,
+    /// From when on it is closed.
+    pub(super) closed: Option<Date>,
+    /// How many documents there are.
+    pub(super) documents: u64,
 }
 
 /// Which account a service point supplies.
@@ -71,6 +75,15 @@ pub(super) struct PaymentEffect {
     pub(super) place: Place,
     /// The reversal that took it back.
     pub(super) reversed_by: Option<Position>,
+    /// Refunds of it that were granted, in minor units.
+    pub(super) granted: i64,
+}
+
+impl PaymentEffect {
+    /// What a reversal has left of it, in minor units.
+    pub(super) fn left(&self) -> i64 {
+        if self.reversed_by.is_some() { 0 } else { self.amount }
+    }
 }
 
 /// The first submission of an operation, by `op_id`.
@@ -93,6 +106,8 @@ pub(super) struct HistoryRow {
     pub(super) position: Position,
     /// Its operation.
     pub(super) op_id: OpId,
+    /// The date of the command that booked it.
+    pub(super) date: Date,
     /// Change of the balance in minor units.
     pub(super) amount: i64,
     /// Balance afterwards in minor units.
@@ -143,6 +158,11 @@ impl MeterDay {
     /// The key of a meter's reading of a day.
     pub(super) fn new(meter: MeterId, date: Date) -> Self {
         Self { meter, days_left: u32::MAX - date.0 }
+    }
+
+    /// The day.
+    pub(super) fn date(self) -> Date {
+        Date(u32::MAX - self.days_left)
     }
 
     /// The key of the day before; `None` on the first day of all.

@@ -11,40 +11,24 @@ use billing_wire::codec::Reader;
 use xxhash_rust::xxh3::xxh3_128;
 
 /// Above every key of every table.
-const ABOVE_ALL_KEYS: [u8; 32] = [0xff; 32];
+pub(super) const ABOVE_ALL_KEYS: [u8; 32] = [0xff; 32];
 
 /// Does the same to the cache of every kind.
 macro_rules! every_cache {
-    ($tables:expr, $cache:ident => $does:expr) => {{
+    ($tables:expr, $cache:ident => $does:expr) => {
+        every_cache!(
+            $tables, $cache => $does;
+            accounts, service_points, operations, history, suspense, parked, meter_reads,
+            suspense_items, refunds, outbox, series, documents, account_documents,
+            effective_invoices,
+        )
+    };
+    ($tables:expr, $cache:ident => $does:expr; $($name:ident),+ $(,)?) => {{
         let tables = $tables;
-        {
-            let $cache = &mut tables.accounts;
+        $({
+            let $cache = &mut tables.$name;
             $does;
-        }
-        {
-            let $cache = &mut tables.service_points;
-            $does;
-        }
-        {
-            let $cache = &mut tables.operations;
-            $does;
-        }
-        {
-            let $cache = &mut tables.history;
-            $does;
-        }
-        {
-            let $cache = &mut tables.suspense;
-            $does;
-        }
-        {
-            let $cache = &mut tables.parked;
-            $does;
-        }
-        {
-            let $cache = &mut tables.meter_reads;
-            $does;
-        }
+        })+
     }};
 }
 
@@ -133,6 +117,24 @@ impl State {
         to: R::Key,
     ) -> Result<Option<(R::Key, R)>, StoreError> {
         R::cache(&self.tables).first(from, to, &*self.store)
+    }
+
+    /// The last row with `from <= key <= to`; only for kinds whose rows are never removed.
+    pub(super) fn last<R: Row>(
+        &self,
+        from: R::Key,
+        to: R::Key,
+    ) -> Result<Option<(R::Key, R)>, StoreError> {
+        R::cache(&self.tables).last(from, to, &*self.store)
+    }
+
+    /// The first `limit` rows with `from < key`, ascending, without keeping them in memory.
+    pub(super) fn page<R: Row>(
+        &self,
+        from: R::Key,
+        limit: usize,
+    ) -> Result<Vec<(R::Key, R)>, StoreError> {
+        R::cache(&self.tables).page(from, limit, &*self.store)
     }
 
     /// Sets a row. If there was one, it was read before in the same fold step.

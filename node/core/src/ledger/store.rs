@@ -24,11 +24,25 @@ pub enum Table {
     MeterRead = 7,
     /// Sums of the general ledger by code.
     Total = 8,
+    /// Money in suspense with its reason, by position.
+    SuspenseItem = 9,
+    /// Refunds that were granted, by `op_id`.
+    Refund = 10,
+    /// Refunds that wait for their payout, by the position of the grant.
+    Outbox = 11,
+    /// How far each series of documents is counted, by (region, incarnation, kind).
+    Series = 12,
+    /// Invoices and voids by number.
+    Document = 13,
+    /// Numbers of an account's documents by (account, sequence).
+    AccountDocument = 14,
+    /// Invoices that are not negated, by (account, month), the latest month first.
+    EffectiveInvoice = 15,
 }
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 16] = [
         Self::Meta,
         Self::Account,
         Self::ServicePoint,
@@ -38,6 +52,13 @@ impl Table {
         Self::Parked,
         Self::MeterRead,
         Self::Total,
+        Self::SuspenseItem,
+        Self::Refund,
+        Self::Outbox,
+        Self::Series,
+        Self::Document,
+        Self::AccountDocument,
+        Self::EffectiveInvoice,
     ];
 }
 

@@ -1,7 +1,7 @@
 //! Civil dates in the API: `2026-11-21`. Inside the cluster a date is a number of days.
 
 use billing_wire::Date;
-use jiff::civil;
+use jiff::{ToSpan as _, civil};
 use serde::de::{Deserialize, Deserializer, Error};
 
 const EPOCH: civil::Date = civil::date(1970, 1, 1);
@@ -20,6 +20,11 @@ impl<'de> Deserialize<'de> for CivilDate {
     }
 }
 
+/// A date of the cluster as text.
+pub(super) fn text_of(date: Date) -> String {
+    EPOCH.saturating_add(i64::from(date.0).days()).to_string()
+}
+
 fn parse(text: &str) -> Option<Date> {
     let date: civil::Date = text.parse().ok()?;
     // The parser also takes what ISO 8601 allows beside it (`20261121`, a time of day): one
@@ -33,7 +38,7 @@ fn parse(text: &str) -> Option<Date> {
 
 #[cfg(test)]
 mod tests {
-    use super::parse;
+    use super::{parse, text_of};
     use billing_wire::Date;
 
     #[test]
@@ -46,6 +51,7 @@ mod tests {
             ("2199-12-31", 84_005),
         ] {
             assert_eq!(parse(text), Some(Date(days)), "{text}");
+            assert_eq!(text_of(Date(days)), text);
         }
     }
 

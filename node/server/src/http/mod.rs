@@ -4,6 +4,7 @@
 mod accept;
 mod body;
 mod civil_date;
+mod documents;
 mod health;
 mod metrics;
 mod options;
@@ -51,6 +52,12 @@ fn router(api: Api) -> Router {
         .route("/v1/payouts", post(writes::confirm_payout))
         .route("/v1/accounts/{account}/balance", get(reads::balance))
         .route("/v1/accounts/{account}/history", get(reads::history))
+        .route("/v1/accounts/{account}/statement", get(documents::statement))
+        .route("/v1/accounts/{account}/invoices", get(documents::invoices))
+        .route("/v1/accounts/{account}/invoices/{period}", get(documents::invoice_of_month))
+        .route("/v1/invoices/{number}", get(documents::invoice))
+        .route("/v1/suspense", get(documents::suspense))
+        .route("/v1/outbox", get(documents::outbox))
         .route("/v1/operations/{op_id}", get(reads::operation))
         .route("/v1/trial-balance", get(reads::trial_balance))
         .route("/livez", get(health::livez))

@@ -1,15 +1,15 @@
 //! `GET /v1/...`: a query becomes JSON with the frame of reference that the answer claims.
 
-use super::Api;
-use super::options::{HistoryParameters, Parameters, ReadParameters};
+use super::civil_date::text_of;
+use super::options::{PageParameters, Parameters, ReadParameters};
 use super::problem::Problem;
 use super::session::{self, SessionToken};
 use super::writes::OutcomeView;
+use super::{Api, documents};
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
-use billing_wire::limits::HISTORY_PAGE_MAX;
 use billing_wire::query::{HistoryItem, OperationState};
 use billing_wire::{AccountId, OpId, Query, QueryResult, Read, ReadAnswer, ReadLevel};
 use serde::Serialize;
@@ -30,15 +30,12 @@ pub(super) async fn balance(
 pub(super) async fn history(
     State(api): State<Api>,
     Path(account): Path<String>,
-    Parameters(parameters): Parameters<HistoryParameters>,
+    Parameters(parameters): Parameters<PageParameters>,
     session: SessionToken,
 ) -> Result<Response, Problem> {
     let account = account_of(&account)?;
-    let HistoryParameters { after, limit, level } = parameters;
-    let Some(limit) = u16::try_from(limit).ok().filter(|n| (1..=HISTORY_PAGE_MAX).contains(n))
-    else {
-        return Err(Problem::invalid("limit", format!("1 to {HISTORY_PAGE_MAX} expected")));
-    };
+    let PageParameters { after, limit, level } = parameters;
+    let limit = limit.checked()?;
     read(&api, Query::History { account, after, limit }, level, session).await
 }
 
@@ -60,13 +57,13 @@ pub(super) async fn trial_balance(
     read(&api, Query::TrialBalance, parameters.level, session).await
 }
 
-fn account_of(text: &str) -> Result<AccountId, Problem> {
+pub(super) fn account_of(text: &str) -> Result<AccountId, Problem> {
     text.parse()
         .map(AccountId)
         .map_err(|_| Problem::invalid("account", format!("'{text}' is no account number")))
 }
 
-async fn read(
+pub(super) async fn read(
     api: &Api,
     query: Query,
     level: Option<ReadLevel>,
@@ -98,6 +95,12 @@ async fn read(
             let sums = found.sums.iter().map(sum).collect();
             Json(TrialBalanceJson { sums, as_of }).into_response()
         }
+        QueryResult::Statement(page) => documents::statement_page(page, as_of),
+        QueryResult::Document(found) => documents::document(&api.genesis, found, as_of),
+        QueryResult::Documents(page) => documents::documents(&api.genesis, page, as_of),
+        QueryResult::Suspense(page) => documents::suspense_page(page, as_of),
+        QueryResult::Outbox(page) => documents::outbox_page(page, as_of),
+        QueryResult::NoSuchDocument => documents::no_such_document(as_of),
         QueryResult::UnknownAccount(account) => {
             let detail = format!("no account {account} as of what this node has folded");
             let (kind, title) = ("unknown-account", "no such account");
@@ -158,20 +161,22 @@ struct HistoryJson {
 }
 
 #[derive(Debug, Serialize)]
-struct ItemJson {
+pub(super) struct ItemJson {
     sequence: u64,
     position: String,
     op_id: String,
+    date: String,
     amount: i64,
     balance: i64,
 }
 
 impl ItemJson {
-    fn of(item: &HistoryItem) -> Self {
+    pub(super) fn of(item: &HistoryItem) -> Self {
         Self {
             sequence: item.sequence,
             position: item.position.to_string(),
             op_id: item.op_id.to_string(),
+            date: text_of(item.date),
             amount: item.amount,
             balance: item.balance,
         }

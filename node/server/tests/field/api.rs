@@ -1,6 +1,7 @@
 //! Submissions and reads as HTTP requests, and HTTP answers as what they mean: the API as seen
 //! by a client, written independently of the server's side of it.
 
+use crate::books;
 use crate::http_client::{NoReply, Reply};
 use billing_wire::answer::Unavailable;
 use billing_wire::codec::Reader;
@@ -99,6 +100,30 @@ pub(crate) fn path_of(read: &Read) -> String {
         }
         Query::Operation { op_id } => format!("/v1/operations/{op_id}?level={level}"),
         Query::TrialBalance => format!("/v1/trial-balance?level={level}"),
+        Query::Statement { account, from, to, after, limit } => {
+            let (from, to) = (text_of(from), text_of(to));
+            format!(
+                "/v1/accounts/{account}/statement?from={from}&to={to}&after={after}\
+                 &limit={limit}&level={level}"
+            )
+        }
+        Query::Document { number } => {
+            format!("/v1/invoices/{}?level={level}", books::path_of(&number))
+        }
+        Query::Invoice { account, period } => {
+            format!("/v1/accounts/{account}/invoices/{period}?level={level}")
+        }
+        Query::Documents { account, after, limit } => {
+            format!("/v1/accounts/{account}/invoices?after={after}&limit={limit}&level={level}")
+        }
+        Query::Suspense { after, limit } => {
+            let after = books::cursor(&after);
+            format!("/v1/suspense?after={after}&limit={limit}&level={level}")
+        }
+        Query::Outbox { after, limit } => {
+            let after = books::cursor(&after);
+            format!("/v1/outbox?after={after}&limit={limit}&level={level}")
+        }
     }
 }
 
@@ -174,9 +199,22 @@ pub(crate) fn read_answer(read: &Read, reply: Result<Reply, NoReply>) -> Answer 
             let sums = body["sums"].as_array().expect("sums").iter().map(sum).collect();
             QueryResult::TrialBalance(TrialBalanceView { sums })
         }
-        (404, Query::Balance { account } | Query::History { account, .. }) => {
-            QueryResult::UnknownAccount(*account)
+        (200, Query::Statement { .. }) => books::statement(&body),
+        (200, Query::Document { .. } | Query::Invoice { .. }) => books::document(&body),
+        (200, Query::Documents { .. }) => books::documents(&body),
+        (200, Query::Suspense { .. }) => books::suspense(&body),
+        (200, Query::Outbox { .. }) => books::outbox(&body),
+        (404, _) if body["type"] == "urn:billing:problem:no-such-invoice" => {
+            QueryResult::NoSuchDocument
         }
+        (
+            404,
+            Query::Balance { account }
+            | Query::History { account, .. }
+            | Query::Statement { account, .. }
+            | Query::Invoice { account, .. }
+            | Query::Documents { account, .. },
+        ) => QueryResult::UnknownAccount(*account),
         // The node cannot read its ledger now: as if nobody had answered.
         (503, _) => return Answer::Refused,
         (status, query) => panic!("{status} is no answer to {query:?}: {body}"),
@@ -193,11 +231,12 @@ pub(crate) fn read_answer(read: &Read, reply: Result<Reply, NoReply>) -> Answer 
     }))
 }
 
-fn item(item: &Value) -> HistoryItem {
+pub(crate) fn item(item: &Value) -> HistoryItem {
     HistoryItem {
         sequence: parsed(&item["sequence"]),
         position: position(&item["position"]),
         op_id: op_id(&item["op_id"]),
+        date: books::date(&item["date"]),
         amount: parsed(&item["amount"]),
         balance: parsed(&item["balance"]),
     }
@@ -219,7 +258,7 @@ fn operation_state(body: &Value) -> OperationState {
     }
 }
 
-fn disposition(body: &Value) -> Disposition {
+pub(crate) fn disposition(body: &Value) -> Disposition {
     match body["disposition"].as_str() {
         Some("applied") => Disposition::Applied,
         Some("duplicate") => Disposition::Duplicate { of: position(&body["of"]) },
@@ -231,7 +270,7 @@ fn disposition(body: &Value) -> Disposition {
 }
 
 /// `ms.counter/region/index+offset`
-fn position(value: &Value) -> Position {
+pub(crate) fn position(value: &Value) -> Position {
     let text = value.as_str().expect("a position");
     let parts: Vec<_> = text.split(['/', '+']).collect();
     let [stamp, region, index, offset] = parts[..] else { panic!("'{text}' is no position") };
@@ -251,7 +290,7 @@ fn hlc(text: &str) -> Hlc {
     Hlc(ms << 16 | counter)
 }
 
-fn op_id(value: &Value) -> OpId {
+pub(crate) fn op_id(value: &Value) -> OpId {
     value.as_str().expect("a UUID").parse().expect("a UUID")
 }
 
@@ -273,7 +312,7 @@ fn text(value: &Value) -> String {
     value.as_str().expect("a text").to_owned()
 }
 
-fn parsed<T: DeserializeOwned>(value: &Value) -> T {
+pub(crate) fn parsed<T: DeserializeOwned>(value: &Value) -> T {
     T::deserialize(value).expect("a value of the API")
 }
 

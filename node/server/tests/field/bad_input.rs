@@ -142,7 +142,7 @@ fn requests_that_are_wrong() {
         ("a page that is too long", "/v1/accounts/7/history?limit=100000"),
         ("a parameter that is unknown", "/v1/accounts/7/balance?levl=final"),
         ("an operation that is no UUID", "/v1/operations/payment-1"),
-        ("a path that is unknown", "/v1/invoices"),
+        ("a path that is unknown", "/v1/cheques"),
         ("a method that is wrong", "/v1/payments"),
     ];
     for (title, path) in looks {

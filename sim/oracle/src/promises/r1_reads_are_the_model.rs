@@ -10,7 +10,7 @@ pub(crate) const WORDS: &str = "every read shows exactly the books of the moment
 fn operation_of(query: &Query) -> Option<OpId> {
     match query {
         Query::Operation { op_id } => Some(*op_id),
-        Query::Balance { .. } | Query::History { .. } | Query::TrialBalance => None,
+        _ => None,
     }
 }
 
@@ -20,6 +20,11 @@ fn name_of(query: &Query) -> &'static str {
         Query::History { .. } => "history",
         Query::Operation { .. } => "operation",
         Query::TrialBalance => "trial balance",
+        Query::Statement { .. } => "statement",
+        Query::Document { .. } | Query::Invoice { .. } => "invoice",
+        Query::Documents { .. } => "list of invoices",
+        Query::Suspense { .. } => "suspense",
+        Query::Outbox { .. } => "outbox",
     }
 }
 
