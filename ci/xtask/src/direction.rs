@@ -16,6 +16,7 @@ struct Room {
 const ROOMS: &[Room] = &[
     Room { name: "billing-wire", normal: &[], tests: &[] },
     Room { name: "billing-core", normal: &["billing-wire"], tests: &[] },
+    Room { name: "billing-edge", normal: &["billing-core", "billing-wire"], tests: &[] },
     Room { name: "billing-shell", normal: &["billing-core", "billing-wire"], tests: &[] },
     Room {
         name: "billing-node",

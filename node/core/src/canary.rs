@@ -60,6 +60,7 @@ mod planted {
         ("region-acknowledged-as-geo", "an answer says geo when only its own region holds it"),
         ("final-without-geo", "what is committed counts as geo-durable"),
         ("hlc-not-advanced-on-receive", "stamps follow the own log and the own clock alone"),
+        ("retry-with-new-op-id", "the edge draws a new op_id for each sending"),
         ("probe-proves-nothing", "a probe is answered by the process, whatever its log does"),
         ("refund-guard-forgets-granted", "a refund is compared with the whole payment every time"),
         ("loser-dropped", "the second invoice for a month gets no document"),
