@@ -20,7 +20,7 @@ const ROOMS: &[Room] = &[
     Room { name: "billing-shell", normal: &["billing-core", "billing-wire"], tests: &[] },
     Room {
         name: "billing-node",
-        normal: &["billing-shell", "billing-core", "billing-wire"],
+        normal: &["billing-edge", "billing-shell", "billing-core", "billing-wire"],
         // Real processes are judged by the oracles that judge simulated ones.
         tests: &["billsim-oracle"],
     },

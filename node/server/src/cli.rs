@@ -1,7 +1,7 @@
 //! The command line: what there is, and how an error ends the process (exit code 1; wrong usage
 //! is 2).
 
-use crate::{dev, init, serve, status, verify};
+use crate::{dev, edge, init, serve, status, verify};
 use clap::{Parser, Subcommand};
 use std::error::Error;
 use std::process::ExitCode;
@@ -23,6 +23,8 @@ enum Command {
     Init(init::Init),
     /// Run one node until ctrl-C or SIGTERM
     Serve(serve::Serve),
+    /// Run an edge: clients call it, it calls the nearest region that can commit
+    Edge(edge::EdgeCommand),
     /// Ask a running node how it is
     Status(status::Status),
     /// Read a stopped node's directory, change nothing, say what is wrong (exit 1)
@@ -38,6 +40,7 @@ impl Cli {
         let result = match self.command {
             Command::Init(init) => init.run().map_err(boxed),
             Command::Serve(serve) => serve.run().map_err(boxed),
+            Command::Edge(edge) => edge.run().map_err(boxed),
             Command::Status(status) => status.run().map_err(boxed),
             Command::Verify(verify) => verify.run().map_err(boxed),
             Command::Dev(dev) => dev.run().map_err(boxed),

@@ -1,6 +1,7 @@
 //! `dev`: a whole cluster on this machine in one command. Each node is a process of its own, the
 //! same program with generated settings, so that a node can be killed and started again by hand.
 
+use crate::edge;
 use crate::init::{self, Currency, InitError, RegionArgument};
 use crate::settings::{INTER_REGION_DELAY_MS_MAX, PeerSetting, Settings};
 use billing_wire::{Genesis, NodeId};
@@ -101,9 +102,14 @@ pub(crate) enum DevError {
     AllEnded(PathBuf),
 }
 
-/// A node's process.
+/// A process of the cluster.
 struct Running {
-    node: u16,
+    /// For people.
+    name: String,
+    dir: PathBuf,
+    /// How it is started, and the name of its settings and its log.
+    what: &'static str,
+    command: &'static str,
     child: Child,
     has_ended: bool,
 }
@@ -113,7 +119,11 @@ impl Dev {
         let genesis = self.prepare()?;
         let mut running = Vec::new();
         for node in self.every_node() {
-            running.push(Running { node, child: self.start(node)?, has_ended: false });
+            let (name, dir) = (format!("node {node}"), self.node_dir(node));
+            running.push(start(name, dir, "node", "serve")?);
+        }
+        if self.has_edge() {
+            running.push(start("the edge".to_owned(), self.dir.join("edge"), "edge", "edge")?);
         }
         self.greet(&genesis);
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -148,7 +158,35 @@ impl Dev {
             fs::write(&path, self.settings(node))
                 .map_err(|source| DevError::Io { path, source })?;
         }
+        if self.has_edge() {
+            self.prepare_edge(&genesis)?;
+        }
         Ok(genesis)
+    }
+
+    /// With one region there is nowhere else to go.
+    fn has_edge(&self) -> bool {
+        self.regions > 1
+    }
+
+    fn prepare_edge(&self, genesis: &Genesis) -> Result<(), DevError> {
+        let node =
+            |node: &NodeId| edge::NodeSetting { node: node.0, http: self.address(0, node.0) };
+        let regions = genesis.regions.iter().map(|region| edge::RegionSetting {
+            name: region.name.clone(),
+            nodes: region.nodes.iter().map(node).collect(),
+        });
+        let settings = edge::Settings {
+            http: self.address(0, 0),
+            nearest: Default::default(),
+            regions: regions.collect(),
+            limits: Default::default(),
+        };
+        let (dir, settings) = (self.dir.join("edge"), toml::to_string(&settings));
+        let path = dir.join("edge.toml");
+        fs::create_dir_all(&dir)
+            .and_then(|()| fs::write(&path, settings.expect("settings are made of plain values")))
+            .map_err(|source| DevError::Io { path, source })
     }
 
     /// The regions of a new cluster, their nodes numbered through.
@@ -195,26 +233,6 @@ impl Dev {
         self.region_delay.unwrap_or(default)
     }
 
-    fn start(&self, node: u16) -> Result<Child, DevError> {
-        let dir = self.node_dir(node);
-        let path = dir.join("node.log");
-        let log = fs::File::options().create(true).append(true).open(&path);
-        let log = log.map_err(|source| DevError::Io { path, source })?;
-        let program = std::env::current_exe()
-            .map_err(|source| DevError::Process { what: "cannot find this program", source })?;
-        Command::new(program)
-            .args(["serve", "--exit-with-parent", "--config"])
-            .arg(dir.join("node.toml"))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log)
-            // Ctrl-C reaches every process of the terminal's group. A node must get only the
-            // one signal of `stop`: its second one would end it at once.
-            .process_group(0)
-            .spawn()
-            .map_err(|source| DevError::Process { what: "cannot start a node", source })
-    }
-
     #[expect(clippy::print_stdout, reason = "the command line talks to people")]
     fn greet(&self, genesis: &Genesis) {
         println!(
@@ -230,10 +248,11 @@ impl Dev {
                 println!("  node {node}: http://{}", self.address(0, node.0));
             }
         }
-        if self.regions > 1 {
+        if self.has_edge() {
+            println!("edge: http://{} (goes to another region when one is away)", self.edge());
             println!("Between regions a message takes {} ms each way.", self.region_delay_ms());
         }
-        let at = self.address(0, 1);
+        let at = if self.has_edge() { self.edge() } else { self.address(0, 1) };
         println!("\nTry, with a new UUID for each operation:");
         println!(
             "  curl -i http://{at}/v1/accounts -H 'Idempotency-Key: '$(uuidgen) \\\n    \
@@ -249,6 +268,10 @@ impl Dev {
             self.address(0, self.regions * self.nodes)
         );
         println!("  curl http://{at}/v1/trial-balance");
+    }
+
+    fn edge(&self) -> SocketAddr {
+        self.address(0, 0)
     }
 
     /// Until ctrl-C or SIGTERM; says so when a node ends by itself.
@@ -267,36 +290,58 @@ impl Dev {
                 _ = terminate.recv() => return Ok(()),
                 _ = ticks.tick() => {}
             }
-            for node in running.iter_mut().filter(|node| !node.has_ended) {
-                if let Ok(Some(status)) = node.child.try_wait() {
-                    node.has_ended = true;
-                    let dir = self.node_dir(node.node);
-                    println!(
-                        "node {} has ended ({status}), see {}/node.log",
-                        node.node,
-                        show(&dir)
-                    );
-                    println!("  again: billing-node serve --config {}/node.toml", show(&dir));
+            for process in running.iter_mut().filter(|process| !process.has_ended) {
+                if let Ok(Some(status)) = process.child.try_wait() {
+                    process.has_ended = true;
+                    let Running { name, what, command, .. } = process;
+                    let dir = show(&process.dir);
+                    println!("{name} has ended ({status}), see {dir}/{what}.log");
+                    println!("  again: billing-node {command} --config {dir}/{what}.toml");
                 }
             }
-            if running.iter().all(|node| node.has_ended) {
+            if running.iter().all(|process| process.has_ended) {
                 return Err(DevError::AllEnded(self.dir.clone()));
             }
         }
     }
 }
 
-/// Tells every node to stop, then waits for all.
+fn start(
+    name: String,
+    dir: PathBuf,
+    what: &'static str,
+    command: &'static str,
+) -> Result<Running, DevError> {
+    let path = dir.join(what).with_extension("log");
+    let log = fs::File::options().create(true).append(true).open(&path);
+    let log = log.map_err(|source| DevError::Io { path, source })?;
+    let program = std::env::current_exe()
+        .map_err(|source| DevError::Process { what: "cannot find this program", source })?;
+    let child = Command::new(program)
+        .args([command, "--exit-with-parent", "--config"])
+        .arg(dir.join(what).with_extension("toml"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log)
+        // Ctrl-C reaches every process of the terminal's group. A node must get only the one
+        // signal of `stop`: its second one would end it at once.
+        .process_group(0)
+        .spawn()
+        .map_err(|source| DevError::Process { what: "cannot start a process", source })?;
+    Ok(Running { name, dir, what, command, child, has_ended: false })
+}
+
+/// Tells every process to stop, then waits for all.
 fn stop(running: &mut [Running]) {
-    for node in running.iter().filter(|node| !node.has_ended) {
-        if let Some(pid) = i32::try_from(node.child.id()).ok().and_then(Pid::from_raw) {
+    for process in running.iter().filter(|process| !process.has_ended) {
+        if let Some(pid) = i32::try_from(process.child.id()).ok().and_then(Pid::from_raw) {
             // It may have ended just now; waiting says the same.
             let _ = kill_process(pid, Signal::TERM);
         }
     }
-    for node in running.iter_mut() {
-        if let Err(error) = node.child.wait() {
-            tracing::warn!(node = node.node, %error, "cannot wait for a node");
+    for process in running.iter_mut() {
+        if let Err(error) = process.child.wait() {
+            tracing::warn!(process = process.name, %error, "cannot wait for it");
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod cli;
 mod dev;
+mod edge;
 mod http;
 mod init;
 mod logging;

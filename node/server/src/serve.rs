@@ -4,9 +4,7 @@ use crate::http;
 use crate::init::{InitError, read_genesis};
 use crate::logging::{self, FilterError, LogFormat};
 use crate::settings::{Settings, SettingsError};
-use billing_shell::tokio_host::{
-    DirectoryLock, DiskDirectory, Handle, LockError, RunError, Setup, run,
-};
+use billing_shell::tokio_host::{DirectoryLock, DiskDirectory, LockError, RunError, Setup, run};
 use clap::Args;
 use std::fs;
 use std::io;
@@ -104,7 +102,8 @@ async fn serve(path: &Path, settings: &Settings) -> Result<(), ServeError> {
         drain: Duration::from_millis(settings.drain_ms),
     };
     let (handle, running) = run(setup);
-    tokio::spawn(stop_on_signal(handle.clone()));
+    let stopped = handle.clone();
+    tokio::spawn(stop_on_signal(move || stopped.stop()));
     let serving = tokio::spawn(http::serve(http, handle, genesis));
     let ended = running.await;
     // Answers that are on their way still leave; the accept loop ends with the node.
@@ -115,12 +114,15 @@ async fn serve(path: &Path, settings: &Settings) -> Result<(), ServeError> {
     Ok(ended?)
 }
 
-async fn listen(what: &'static str, address: SocketAddr) -> Result<TcpListener, ServeError> {
+pub(crate) async fn listen(
+    what: &'static str,
+    address: SocketAddr,
+) -> Result<TcpListener, ServeError> {
     TcpListener::bind(address).await.map_err(|source| ServeError::Listen { what, address, source })
 }
 
 /// Election jitter differs between nodes and starts.
-fn seed() -> Result<u64, ServeError> {
+pub(crate) fn seed() -> Result<u64, ServeError> {
     let mut seed = [0; 8];
     getrandom::fill(&mut seed).map_err(ServeError::Entropy)?;
     Ok(u64::from_le_bytes(seed))
@@ -135,11 +137,11 @@ fn publish_addresses(dir: &Path, http: &TcpListener, peer: &TcpListener) -> io::
 }
 
 /// Ctrl-C and SIGTERM stop gracefully; a second one ends the process at once.
-async fn stop_on_signal(handle: Handle) {
+pub(crate) async fn stop_on_signal(stop: impl Fn()) {
     let (Ok(mut interrupt), Ok(mut terminate)) =
         (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
     else {
-        tracing::error!("signals cannot be received: the node stops only by kill -9");
+        tracing::error!("signals cannot be received: it stops only by kill -9");
         return;
     };
     for is_first in [true, false] {
@@ -149,7 +151,7 @@ async fn stop_on_signal(handle: Handle) {
         }
         if is_first {
             tracing::info!("stopping: finishing what is in flight");
-            handle.stop();
+            stop();
         } else {
             tracing::warn!("stopping at once");
             std::process::abort();
@@ -158,14 +160,14 @@ async fn stop_on_signal(handle: Handle) {
 }
 
 #[cfg(target_os = "linux")]
-fn exit_with_parent() -> Result<(), ServeError> {
+pub(crate) fn exit_with_parent() -> Result<(), ServeError> {
     use rustix::process::{Signal, set_parent_process_death_signal};
     set_parent_process_death_signal(Some(Signal::TERM))
         .map_err(|errno| ServeError::Io { what: "--exit-with-parent", source: errno.into() })
 }
 
 #[cfg(not(target_os = "linux"))]
-fn exit_with_parent() -> Result<(), ServeError> {
+pub(crate) fn exit_with_parent() -> Result<(), ServeError> {
     Err(ServeError::Io {
         what: "--exit-with-parent",
         source: io::Error::new(io::ErrorKind::Unsupported, "only Linux can do that"),

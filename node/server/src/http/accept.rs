@@ -1,11 +1,11 @@
 //! Accepts clients. Connections are bounded in number, heads in time; on stop no more are
 //! accepted and open ones finish the request that they are at.
 
-use axum::Router;
-use billing_shell::tokio_host::Handle;
+use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,8 +20,31 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// After a failed accept (no file handles left): do not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves connections until the node is told to stop and the last one has ended.
-pub(super) async fn accept_clients(listener: TcpListener, router: Router, node: Handle) {
+/// Tells when no more clients are to be served.
+pub(crate) trait Stopping: Clone + Send + Sync + 'static {
+    /// Ends when that is so.
+    fn stopping(&self) -> impl Future<Output = ()> + Send;
+}
+
+impl Stopping for billing_shell::tokio_host::Handle {
+    fn stopping(&self) -> impl Future<Output = ()> + Send {
+        Self::stopping(self)
+    }
+}
+
+impl Stopping for tokio::sync::watch::Receiver<bool> {
+    async fn stopping(&self) {
+        // Nobody left who could say so is as good as being told.
+        let _ = self.clone().wait_for(|stop| *stop).await;
+    }
+}
+
+/// Where a request comes from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Caller(pub(crate) SocketAddr);
+
+/// Serves connections until it is told to stop and the last one has ended.
+pub(crate) async fn accept_clients<S: Stopping>(listener: TcpListener, router: Router, node: S) {
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut connections = JoinSet::new();
     loop {
@@ -60,7 +83,11 @@ async fn next_stream(
     Ok((stream, place))
 }
 
-async fn serve_connection(stream: TcpStream, router: Router, node: Handle) {
+async fn serve_connection<S: Stopping>(stream: TcpStream, router: Router, node: S) {
+    let router = match stream.peer_addr() {
+        Ok(address) => router.layer(Extension(Caller(address))),
+        Err(_) => return,
+    };
     let service = TowerToHyperService::new(router);
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -22,18 +22,23 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _state: &S) -> Result<Self, Problem> {
-        let bytes = match timeout(BODY_TIMEOUT, read(request.into_body())).await {
-            Ok(bytes) => bytes?,
-            Err(_) => {
-                let detail = "the body did not arrive within 10 s";
-                let (kind, title) = ("request-timeout", "the request took too long");
-                return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, kind, title, detail));
-            }
-        };
+        let bytes = whole(request.into_body()).await?;
         serde_json::from_slice(&bytes).map(Self).map_err(|error| {
             let (kind, title) = ("malformed-body", "the body is not the JSON that is expected");
             Problem::new(StatusCode::BAD_REQUEST, kind, title, error.to_string())
         })
+    }
+}
+
+/// A whole body.
+pub(crate) async fn whole(body: Body) -> Result<Bytes, Problem> {
+    match timeout(BODY_TIMEOUT, read(body)).await {
+        Ok(bytes) => bytes,
+        Err(_) => {
+            let detail = "the body did not arrive within 10 s";
+            let (kind, title) = ("request-timeout", "the request took too long");
+            Err(Problem::new(StatusCode::REQUEST_TIMEOUT, kind, title, detail))
+        }
     }
 }
 

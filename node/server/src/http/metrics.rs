@@ -94,11 +94,11 @@ fn node(status: &Status, out: &mut String) {
     }
 }
 
-fn describe(out: &mut String, name: &str, kind: &str, help: &str) {
+pub(crate) fn describe(out: &mut String, name: &str, kind: &str, help: &str) {
     writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}").expect(INFALLIBLE);
 }
 
-fn gauge(out: &mut String, name: &str, help: &str, value: u64) {
+pub(crate) fn gauge(out: &mut String, name: &str, help: &str, value: u64) {
     describe(out, name, "gauge", help);
     writeln!(out, "{name} {value}").expect(INFALLIBLE);
 }

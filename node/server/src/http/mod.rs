@@ -1,14 +1,14 @@
 //! The HTTP API: JSON in and out, money as integers of minor units, every error a
 //! `application/problem+json`. It translates; what an answer means is decided by the core.
 
-mod accept;
-mod body;
+pub(crate) mod accept;
+pub(crate) mod body;
 mod civil_date;
 mod documents;
 mod health;
-mod metrics;
+pub(crate) mod metrics;
 mod options;
-mod problem;
+pub(crate) mod problem;
 mod reads;
 mod session;
 mod traffic;

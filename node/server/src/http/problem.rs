@@ -7,7 +7,7 @@ use serde::Serialize;
 
 /// An error answer.
 #[derive(Debug, Clone, Serialize)]
-pub(super) struct Problem {
+pub(crate) struct Problem {
     /// Names the kind of problem; stable.
     #[serde(rename = "type")]
     kind: String,
@@ -26,7 +26,7 @@ pub(super) struct Problem {
 }
 
 impl Problem {
-    pub(super) fn new(
+    pub(crate) fn new(
         status: StatusCode,
         kind: &'static str,
         title: &'static str,
@@ -38,22 +38,30 @@ impl Problem {
     }
 
     /// 400: a field, header or parameter is wrong.
-    pub(super) fn invalid(field: impl Into<String>, detail: impl Into<String>) -> Self {
+    pub(crate) fn invalid(field: impl Into<String>, detail: impl Into<String>) -> Self {
         let (kind, title) = ("invalid-request", "the request is invalid");
         Self::new(StatusCode::BAD_REQUEST, kind, title, detail).at(field)
     }
 
     /// 503: nothing was logged, a retry is safe.
-    pub(super) fn unavailable(kind: &'static str, detail: &str, retry_after_ms: u32) -> Self {
+    pub(crate) fn unavailable(kind: &'static str, detail: &str, retry_after_ms: u32) -> Self {
         let status = StatusCode::SERVICE_UNAVAILABLE;
         let mut problem = Self::new(status, kind, "not now; nothing was logged", detail);
         problem.retry_after_ms = Some(retry_after_ms);
         problem
     }
 
+    /// 429: nothing was logged, this client must slow down.
+    pub(crate) fn too_often(detail: &str, retry_after_ms: u32) -> Self {
+        let status = StatusCode::TOO_MANY_REQUESTS;
+        let mut problem = Self::new(status, "too-often", "too often; nothing was logged", detail);
+        problem.retry_after_ms = Some(retry_after_ms);
+        problem
+    }
+
     /// Names what is wrong.
     #[must_use]
-    pub(super) fn at(mut self, field: impl Into<String>) -> Self {
+    pub(crate) fn at(mut self, field: impl Into<String>) -> Self {
         self.field = Some(field.into());
         self
     }
