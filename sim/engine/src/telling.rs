@@ -69,37 +69,29 @@ fn of_operation(history: &[Event], wanted: OpId) -> Option<String> {
     for event in history {
         match event {
             Event::Invoke {
-                at,
-                call,
-                session,
-                node,
-                request: Request::Write(submission, _),
-                ..
+                at, call, session, to, request: Request::Write(submission, _), ..
             } if submission.op_id == wanted => {
-                first.get_or_insert((*at, *session, *node, &submission.command));
-                sendings.push((*call, *node));
+                first.get_or_insert((*at, *session, *to, &submission.command));
+                sendings.push((*call, *to));
             }
             Event::Return { at, call, answer: Answer::Write(WriteAnswer::Done(_)) } => {
                 let sending = sendings.iter().find(|(sent, _)| sent == call);
-                if let (None, Some((_, node))) = (receipt, sending) {
-                    receipt = Some((*at, *node));
+                if let (None, Some((_, to))) = (receipt, sending) {
+                    receipt = Some((*at, *to));
                 }
             }
             _ => {}
         }
     }
-    let (at, session, node, command) = first?;
-    let asked = format!(
-        "client {session} sent a {} ({wanted}) to node {node} at {}",
-        words(command),
-        seconds(at)
-    );
+    let (at, session, to, command) = first?;
+    let asked =
+        format!("client {session} sent a {} ({wanted}) to {to} at {}", words(command), seconds(at));
     let more = match sendings.len() {
         1 => String::new(),
         times => format!(", {times} times in all"),
     };
     let end = match receipt {
-        Some((at, node)) => format!("node {node} acknowledged it at {}", seconds(at)),
+        Some((at, to)) => format!("{to} acknowledged it at {}", seconds(at)),
         None => "no acknowledgement had reached the client".to_owned(),
     };
     Some(format!("{asked}{more}; {end}."))
@@ -114,14 +106,12 @@ fn last_read(history: &[Event], at_ns: u64) -> Option<String> {
         return None;
     }
     history.iter().rev().find_map(|event| match event {
-        Event::Invoke {
-            at: asked_at, call, session, node, request: Request::Read(read), ..
-        } if call == wanted => {
+        Event::Invoke { at: asked_at, call, session, to, request: Request::Read(read), .. }
+            if call == wanted =>
+        {
             let (asked, told) = (seconds(*asked_at), seconds(*at));
             let what = of_read(read);
-            Some(format!(
-                "Client {session} asked node {node} for {what} at {asked}, told at {told}."
-            ))
+            Some(format!("Client {session} asked {to} for {what} at {asked}, told at {told}."))
         }
         _ => None,
     })
@@ -205,7 +195,7 @@ mod tests {
         QueryResult, Read, ReadAnswer, ReadLevel, Receipt, RegionId, Submission, Token,
         WriteAnswer,
     };
-    use billsim_oracle::history::{Answer, CallId, Event, Request};
+    use billsim_oracle::history::{Answer, CallId, Endpoint, Event, Request};
     use billsim_record::Failure;
 
     fn failure(transaction: Option<OpId>) -> Failure {
@@ -223,8 +213,8 @@ mod tests {
     }
 
     fn invoke(at: u64, call: u64, node: u16, request: Request) -> Event {
-        let node = NodeId(node);
-        Event::Invoke { at, call: CallId(call), session: 4, node, request, retry: false }
+        let to = Endpoint::Node(NodeId(node));
+        Event::Invoke { at, call: CallId(call), session: 4, to, request, retry: false }
     }
 
     fn pay(op_id: OpId) -> Request {

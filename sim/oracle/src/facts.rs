@@ -1,7 +1,7 @@
 //! What the oracles share: which records are committed, what clients sent and were told, and the
 //! reference fold. Facts are collected here once per event; promises are judged elsewhere.
 
-use crate::history::{CallId, Request};
+use crate::history::{CallId, Endpoint, Request};
 use crate::merge::MergeQueue;
 use crate::region_loss::{Acknowledgement, Destruction};
 use billing_wire::limits::REGIONS_MAX;
@@ -12,6 +12,9 @@ use billing_wire::{
 };
 use billsim_model::Model;
 use std::collections::BTreeMap;
+
+/// A stamp per region; `ZERO` for none.
+pub(crate) type Stamps = [Hlc; REGIONS_MAX];
 
 /// Position and disposition as told to a client.
 pub(crate) type End = (Position, Disposition);
@@ -31,12 +34,10 @@ pub(crate) struct Operation {
     pub(crate) other_bodies: Vec<Body>,
     /// Whether a call with it was invoked; a real run's bodies are noted before.
     pub(crate) invoked: bool,
-    /// Region of the node of the first call.
-    pub(crate) region: RegionId,
-    /// Highest position acknowledged in that region before the first call.
-    pub(crate) region_floor: Option<Position>,
-    /// Highest position acknowledged in that region to the session before the first call.
-    pub(crate) session_floor: Option<Position>,
+    /// Per region the highest stamp acknowledged there before the first call.
+    pub(crate) region_floors: Stamps,
+    /// Per region the highest stamp acknowledged there to the session before the first call.
+    pub(crate) session_floors: Stamps,
     /// Highest position acknowledged anywhere to the session of a call that its token covers; the
     /// lowest of the calls'.
     pub(crate) token_floor: Option<Position>,
@@ -65,9 +66,8 @@ impl Operation {
             body,
             other_bodies: Vec::new(),
             invoked: false,
-            region: RegionId(0),
-            region_floor: None,
-            session_floor: None,
+            region_floors: Stamps::default(),
+            session_floors: Stamps::default(),
             token_floor: None,
             seen: Hlc::ZERO,
             calls: 0,
@@ -105,7 +105,8 @@ pub(crate) enum Ask {
 pub(crate) struct Call {
     pub(crate) at: u64,
     pub(crate) session: u32,
-    pub(crate) region: RegionId,
+    /// The node's region; an edge may send it anywhere.
+    pub(crate) region: Option<RegionId>,
     pub(crate) ask: Ask,
 }
 
@@ -155,11 +156,11 @@ pub(crate) struct Facts {
     committed: BTreeMap<NodeId, Frontier>,
     pub(crate) operations: BTreeMap<OpId, Operation>,
     pub(crate) calls: BTreeMap<CallId, Call>,
-    acknowledged: [Option<Position>; REGIONS_MAX],
+    acknowledged: Stamps,
     /// Provisional answers so far.
     pub(crate) provisional_answers: u64,
     /// Per session and region.
-    acknowledged_to: BTreeMap<(u32, RegionId), Position>,
+    acknowledged_to: BTreeMap<u32, [Option<Position>; REGIONS_MAX]>,
     /// Regions that are gone for good.
     pub(crate) destructions: Vec<Destruction>,
 }
@@ -174,7 +175,7 @@ impl Facts {
             committed: BTreeMap::new(),
             operations: BTreeMap::new(),
             calls: BTreeMap::new(),
-            acknowledged: [None; REGIONS_MAX],
+            acknowledged: Stamps::default(),
             provisional_answers: 0,
             acknowledged_to: BTreeMap::new(),
             destructions: Vec::new(),
@@ -271,16 +272,19 @@ impl Facts {
         at: u64,
         call: CallId,
         session: u32,
-        node: NodeId,
+        to: Endpoint,
         request: &Request,
     ) {
-        let region = self.genesis.region_of(node).unwrap_or_default();
+        let region = match to {
+            Endpoint::Node(node) => self.genesis.region_of(node),
+            Endpoint::Edge(_) => None,
+        };
         let ask = match request {
             Request::Read(read) => Ask::Read(*read),
             Request::Write(submission, token) => {
                 let fingerprint = self.note_body(submission).fingerprint;
                 let token = token.filter(|token| token.verify(&self.genesis.secret));
-                self.note_call(submission.op_id, session, region, &token.unwrap_or_default());
+                self.note_call(submission.op_id, session, &token.unwrap_or_default());
                 Ask::Write { op_id: submission.op_id, fingerprint }
             }
         };
@@ -288,25 +292,22 @@ impl Facts {
     }
 
     /// A call that shows nothing has the default token.
-    fn note_call(&mut self, op_id: OpId, session: u32, region: RegionId, token: &Token) {
-        let region_floor = self.acknowledged[usize::from(region.0)];
-        let session_floor = self.acknowledged_to.get(&(session, region)).copied();
+    fn note_call(&mut self, op_id: OpId, session: u32, token: &Token) {
+        let region_floors = self.acknowledged;
+        let to_session = self.acknowledged_to.get(&session).copied().unwrap_or_default();
+        let session_floors = to_session.map(|floor| floor.map_or(Hlc::ZERO, |floor| floor.hlc));
         let regions = || (0_u8..).map(RegionId).zip(token.frontier.0);
         let stamps = regions().map(|(region, index)| self.log(region).stamp(index));
         let seen = stamps.max().unwrap_or(Hlc::ZERO);
-        let token_floor = regions()
-            .filter_map(|(region, seen)| {
-                let floor = self.acknowledged_to.get(&(session, region))?;
-                (floor.index <= seen).then_some(*floor)
-            })
-            .max();
+        let floors = to_session.into_iter().zip(token.frontier.0);
+        let token_floor =
+            floors.filter_map(|(floor, seen)| floor.filter(|floor| floor.index <= seen)).max();
         let Some(known) = self.operations.get_mut(&op_id) else { return };
         known.calls += 1;
         if !known.invoked {
             known.invoked = true;
-            known.region = region;
-            known.region_floor = region_floor;
-            known.session_floor = session_floor;
+            known.region_floors = region_floors;
+            known.session_floors = session_floors;
             (known.token_floor, known.seen) = (token_floor, seen);
         }
         known.token_floor = known.token_floor.min(token_floor);
@@ -346,9 +347,10 @@ impl Facts {
 
     /// A client has a receipt for this position.
     pub(crate) fn note_acknowledged(&mut self, session: u32, position: Position) {
-        let Some(last) = self.acknowledged.get_mut(usize::from(position.region.0)) else { return };
+        let region = usize::from(position.region.0);
+        let Some(last) = self.acknowledged.get_mut(region) else { return };
+        *last = (*last).max(position.hlc);
+        let last = &mut self.acknowledged_to.entry(session).or_default()[region];
         *last = (*last).max(Some(position));
-        let last = self.acknowledged_to.entry((session, position.region)).or_insert(position);
-        *last = (*last).max(position);
     }
 }

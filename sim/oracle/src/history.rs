@@ -1,11 +1,36 @@
 //! What clients did and were told, with times: the one thing that simulated and real runs have
 //! in common. Times are nanoseconds of one clock; events are in order.
 
-use billing_wire::{NodeId, Read, ReadAnswer, Submission, Token, WriteAnswer};
+use billing_wire::{NodeId, Read, ReadAnswer, RegionId, Submission, Token, WriteAnswer};
+use std::fmt;
 
 /// One sending of a request, unique in a history. A retry is a new call of the same operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CallId(pub u64);
+
+/// Whom a client talks to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Endpoint {
+    /// A node, which serves it or hands it to its region's leader.
+    Node(NodeId),
+    /// An edge, by the region that is its nearest; it may send the request anywhere.
+    Edge(RegionId),
+}
+
+impl From<NodeId> for Endpoint {
+    fn from(node: NodeId) -> Self {
+        Self::Node(node)
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Node(node) => write!(f, "node {node}"),
+            Self::Edge(region) => write!(f, "the edge of region {region}"),
+        }
+    }
+}
 
 /// What is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,8 +66,8 @@ pub enum Event {
         call: CallId,
         /// The client's session; one operation at a time within a session.
         session: u32,
-        /// The node that it is sent to.
-        node: NodeId,
+        /// Whom it is sent to.
+        to: Endpoint,
         /// What is asked.
         request: Request,
         /// Whether it repeats an operation that was sent before.

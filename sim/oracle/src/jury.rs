@@ -131,8 +131,8 @@ impl Jury {
     /// committed, an answer comes after the commits that it rests on.
     pub fn client(&mut self, event: &Event) {
         match event {
-            Event::Invoke { at, call, session, node, request, retry: _ } => {
-                self.facts.note_invoke(*at, *call, *session, *node, request);
+            Event::Invoke { at, call, session, to, request, retry: _ } => {
+                self.facts.note_invoke(*at, *call, *session, *to, request);
             }
             Event::Return { at, call, answer } => self.returned(*at, *call, answer),
         }

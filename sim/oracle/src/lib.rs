@@ -14,7 +14,7 @@ mod real_run;
 mod verdicts;
 
 pub use catalogue::CATALOGUE;
-pub use history::{Answer, CallId, Event, History, Request};
+pub use history::{Answer, CallId, Endpoint, Event, History, Request};
 pub use jury::{Books, DurableLogs, Judgement, Jury, LedgerView, NodeView, Tail, Violation};
 pub use promises::l1_writes_continue::WITHOUT_WRITES_MAX;
 pub use real_run::judge_real_run;

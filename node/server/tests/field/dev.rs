@@ -149,12 +149,17 @@ fn two_regions_in_one_command() {
         assert!(metrics.contains("\nbilling_region_mode 0\n"), "{metrics}");
         assert!(metrics.contains("\nbilling_exposure_entries "), "{metrics}");
     }
+    let (status, receipt) = dev.post(0, "/v1/payments", 2, PAY);
+    assert_eq!(status, 200, "the edge takes it to a node: {receipt}");
+    let metrics = dev.client(0).get("/metrics").expect("the edge answers");
+    assert!(metrics.text().contains("\nbilling_edge_requests_total 1\n"), "{}", metrics.text());
     let at = [dev.address(1), dev.address(2)];
+    let edge = format!("edge: http://{} (goes to another region when one is away)", dev.address(0));
     dev.process.signal(Signal::TERM);
     let words = dev.finish();
     let east = format!("node 1: http://{}", at[0]);
     let west = format!("node 2: http://{}", at[1]);
-    assert_eq!(addresses_said(&words), ["region east:", &east, "region west:", &west]);
+    assert_eq!(addresses_said(&words), ["region east:", &east, "region west:", &west, &edge]);
 }
 
 #[test]

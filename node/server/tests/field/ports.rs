@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 
 const FIRST: u16 = 12_000;
 const LAST: u16 = 31_000;
-/// `dev` takes node n's two ports at base + n and base + 100 + n.
+/// `dev` takes node n's two ports at base + n and base + 100 + n; an edge has the base.
 const DEV_SPAN: u16 = 140;
 
 static NEXT: AtomicU16 = AtomicU16::new(0);
@@ -26,7 +26,7 @@ pub(crate) fn free_address() -> SocketAddr {
 pub(crate) fn free_dev_base(nodes: u16) -> u16 {
     loop {
         let base = draw(DEV_SPAN);
-        if (1..=nodes).all(|node| is_free(base + node) && is_free(base + 100 + node)) {
+        if (0..=nodes).all(|node| is_free(base + node) && is_free(base + 100 + node)) {
             return base;
         }
     }

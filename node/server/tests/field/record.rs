@@ -3,8 +3,8 @@
 //! what truly happened lies between the two.
 
 use crate::stopwatch::Stopwatch;
-use billing_wire::{LogIndex, NodeId, WriteAnswer};
-use billsim_oracle::{Answer, CallId, Event, History, Request};
+use billing_wire::{LogIndex, WriteAnswer};
+use billsim_oracle::{Answer, CallId, Endpoint, Event, History, Request};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -42,7 +42,7 @@ impl Recorder {
     pub(crate) fn invoke(
         &self,
         session: u32,
-        node: NodeId,
+        to: Endpoint,
         request: Request,
         retry: bool,
     ) -> CallId {
@@ -50,7 +50,7 @@ impl Recorder {
         let (at, call) = (self.now(), CallId(notes.next_call));
         notes.next_call += 1;
         notes.open.insert(call, at);
-        notes.history.push(Event::Invoke { at, call, session, node, request, retry });
+        notes.history.push(Event::Invoke { at, call, session, to, request, retry });
         call
     }
 

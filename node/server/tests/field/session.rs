@@ -7,10 +7,9 @@ use crate::http_client::HttpClient;
 use crate::record::Recorder;
 use crate::stopwatch::wait_for;
 use billing_wire::{
-    NodeId, Query, QueryResult, Read, ReadAnswer, ReadLevel, Receipt, Submission, Token,
-    WriteAnswer,
+    Query, QueryResult, Read, ReadAnswer, ReadLevel, Receipt, Submission, Token, WriteAnswer,
 };
-use billsim_oracle::{Answer, Request};
+use billsim_oracle::{Answer, Endpoint, Request};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -20,7 +19,7 @@ use std::time::Duration;
 pub(crate) struct Session<'a> {
     number: u32,
     recorder: &'a Recorder,
-    nodes: BTreeMap<NodeId, HttpClient>,
+    nodes: BTreeMap<Endpoint, HttpClient>,
     token: Option<Token>,
     last_status: Option<u16>,
 }
@@ -30,25 +29,33 @@ impl<'a> Session<'a> {
     pub(crate) fn new(
         number: u32,
         recorder: &'a Recorder,
-        nodes: impl IntoIterator<Item = (NodeId, SocketAddr)>,
+        nodes: impl IntoIterator<Item = (impl Into<Endpoint>, SocketAddr)>,
         timeout: Duration,
     ) -> Self {
-        let client = |(node, address)| (node, HttpClient::new(address, timeout));
-        let nodes = nodes.into_iter().map(client).collect();
-        Self { number, recorder, nodes, token: None, last_status: None }
+        let mut clients = BTreeMap::new();
+        for (to, address) in nodes {
+            clients.insert(to.into(), HttpClient::new(address, timeout));
+        }
+        Self { number, recorder, nodes: clients, token: None, last_status: None }
     }
 
     /// Sends a submission once.
-    pub(crate) fn write(&mut self, node: NodeId, submission: &Submission, retry: bool) -> Answer {
+    pub(crate) fn write(
+        &mut self,
+        to: impl Into<Endpoint>,
+        submission: &Submission,
+        retry: bool,
+    ) -> Answer {
+        let to = to.into();
         let request = Request::Write(submission.clone(), self.token);
-        let call = self.recorder.invoke(self.number, node, request, retry);
+        let call = self.recorder.invoke(self.number, to, request, retry);
         let key = submission.op_id.to_string();
         let token = self.token.as_ref().map(header_of);
         let mut headers = vec![("idempotency-key", key.as_str())];
         headers.extend(token.as_deref().map(|token| ("session-token", token)));
         let (path, body) = request_of(&submission.command);
         let body = body.to_string();
-        let client = self.nodes.get_mut(&node).expect("a node of the cluster");
+        let client = self.nodes.get_mut(&to).expect("it knows its address");
         let reply = client.send("POST", path, &headers, body.as_bytes());
         self.last_status = reply.as_ref().ok().map(|reply| reply.status);
         let answer = write_answer(submission, reply);
@@ -68,10 +75,10 @@ impl<'a> Session<'a> {
     ///
     /// # Panics
     /// When a healthy cluster would long have given one.
-    pub(crate) fn insist(&mut self, node: NodeId, submission: &Submission) -> Receipt {
-        let mut retry = false;
+    pub(crate) fn insist(&mut self, to: impl Into<Endpoint>, submission: &Submission) -> Receipt {
+        let (to, mut retry) = (to.into(), false);
         wait_for(&format!("a receipt for {submission:?}"), PATIENCE, || {
-            let answer = self.write(node, submission, retry);
+            let answer = self.write(to, submission, retry);
             retry = true;
             match answer {
                 Answer::Write(WriteAnswer::Done(receipt)) => Some(receipt),
@@ -83,17 +90,17 @@ impl<'a> Session<'a> {
     /// Reads; at the levels above `local` with what the session has seen.
     pub(crate) fn read(
         &mut self,
-        node: NodeId,
+        to: impl Into<Endpoint>,
         query: Query,
         level: ReadLevel,
     ) -> Option<ReadAnswer> {
         let token = self.token.filter(|_| level != ReadLevel::Local);
-        let read = Read { query, level, token };
-        let call = self.recorder.invoke(self.number, node, Request::Read(read), false);
+        let (to, read) = (to.into(), Read { query, level, token });
+        let call = self.recorder.invoke(self.number, to, Request::Read(read), false);
         let header = token.as_ref().map(header_of);
         let headers: Vec<_> =
             header.as_deref().map(|token| ("session-token", token)).into_iter().collect();
-        let client = self.nodes.get_mut(&node).expect("a node of the cluster");
+        let client = self.nodes.get_mut(&to).expect("it knows its address");
         let answer = read_answer(&read, client.send("GET", &path_of(&read), &headers, &[]));
         let found = match &answer {
             Answer::Read(found) => Some((**found).clone()),
@@ -110,7 +117,7 @@ impl<'a> Session<'a> {
     ///
     /// # Panics
     /// When it does not answer.
-    pub(crate) fn look(&mut self, node: NodeId, query: Query) -> QueryResult {
-        self.read(node, query, ReadLevel::Local).expect("a healthy node answers").result
+    pub(crate) fn look(&mut self, to: impl Into<Endpoint>, query: Query) -> QueryResult {
+        self.read(to, query, ReadLevel::Local).expect("a healthy node answers").result
     }
 }

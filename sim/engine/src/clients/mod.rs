@@ -13,7 +13,7 @@ mod traffic;
 use crate::scenario::{Between, Scenario};
 use crate::seed::{Purpose, Stream};
 use billing_wire::{NodeId, QueryResult, ReadAnswer, Token, WriteAnswer};
-use billsim_oracle::history::{Answer, CallId, Request};
+use billsim_oracle::history::{Answer, CallId, Endpoint, Request};
 use billsim_record::PlannedLoad;
 use generator::{Draft, Generator};
 use operation::{Heard, Operation};
@@ -42,8 +42,8 @@ pub enum Action {
         call: CallId,
         /// The session.
         session: u32,
-        /// The node.
-        node: NodeId,
+        /// Whom to.
+        to: Endpoint,
         /// What is asked.
         request: Request,
         /// Whether the same operation with the same body was sent before, by any session.
@@ -56,8 +56,8 @@ pub enum Action {
 /// A session: one operation at a time.
 #[derive(Debug, Default)]
 struct Session {
-    /// The node that it talks to, by its place.
-    node: usize,
+    /// Whom it talks to, by its place.
+    endpoint: usize,
     /// What it has seen.
     token: Option<Token>,
     /// What it is busy with.
@@ -71,7 +71,7 @@ struct Session {
 /// All clients of a run.
 #[derive(Debug)]
 pub struct Population {
-    nodes: Vec<NodeId>,
+    endpoints: Vec<Endpoint>,
     sessions: Vec<Session>,
     /// Sessions that have nothing to do.
     free: Vec<u32>,
@@ -109,13 +109,13 @@ impl Population {
     /// The clients of a seed, before they do anything; simulated time starts at 0.
     ///
     /// # Panics
-    /// If there is no node.
-    pub fn new(scenario: &Scenario, seed: u64, nodes: Vec<NodeId>) -> Self {
-        assert!(!nodes.is_empty(), "clients need a node to talk to");
+    /// If there is nobody to talk to.
+    pub fn new(scenario: &Scenario, seed: u64, endpoints: Vec<Endpoint>) -> Self {
+        assert!(!endpoints.is_empty(), "clients need somebody to talk to");
         let clients = scenario.load.clients;
         let mut choices = Stream::indexed(seed, Purpose::Load, 0);
         let sessions = (0..clients).map(|_| Session {
-            node: choices.below(nodes.len() as u64) as usize,
+            endpoint: choices.below(endpoints.len() as u64) as usize,
             ..Session::default()
         });
         Self {
@@ -129,7 +129,7 @@ impl Population {
             ),
             generator: Generator::new(&scenario.load, Stream::indexed(seed, Purpose::Load, 2)),
             choices,
-            nodes,
+            endpoints,
             backlog: 0,
             given_up: VecDeque::new(),
             request_ns: scenario.timeouts.request_ms * MILLISECOND_NS,
@@ -207,9 +207,9 @@ impl Population {
         if gone.is_empty() {
             return;
         }
-        self.nodes.retain(|node| !gone.contains(node));
+        self.endpoints.retain(|to| !matches!(to, Endpoint::Node(node) if gone.contains(node)));
         for session in &mut self.sessions {
-            session.node %= self.nodes.len();
+            session.endpoint %= self.endpoints.len();
         }
     }
 
@@ -330,7 +330,7 @@ impl Population {
         let session = &mut self.sessions[number as usize];
         // A new connection now and then, so that no node is without clients for long.
         if self.choices.below(8) == 0 {
-            session.node = self.choices.below(self.nodes.len() as u64) as usize;
+            session.endpoint = self.choices.below(self.endpoints.len() as u64) as usize;
         }
         number
     }
@@ -347,7 +347,7 @@ impl Population {
         out.push(Action::Send {
             call,
             session: number,
-            node: self.nodes[session.node],
+            to: self.endpoints[session.endpoint],
             request: operation.request(session.token),
             retry,
             deadline_ns: now + patience,
@@ -435,10 +435,11 @@ impl Population {
     }
 
     fn turn_elsewhere(&mut self, number: u32) {
-        let n = self.nodes.len();
+        let n = self.endpoints.len();
         if n > 1 {
             let session = &mut self.sessions[number as usize];
-            session.node = (session.node + 1 + self.choices.below(n as u64 - 1) as usize) % n;
+            session.endpoint =
+                (session.endpoint + 1 + self.choices.below(n as u64 - 1) as usize) % n;
         }
     }
 

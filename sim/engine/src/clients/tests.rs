@@ -9,7 +9,7 @@ use billing_wire::{
     AccountId, Command, Disposition, Frontier, Grade, Hlc, NodeId, OpId, Position, QueryResult,
     ReadAnswer, Receipt, Refusal, RegionId, Token, WriteAnswer,
 };
-use billsim_oracle::history::{Answer, CallId, Request};
+use billsim_oracle::history::{Answer, CallId, Endpoint, Request};
 use std::collections::{BTreeMap, BTreeSet};
 
 mod masking;
@@ -24,7 +24,7 @@ struct Sent {
     until: u64,
     call: CallId,
     session: u32,
-    node: NodeId,
+    to: Endpoint,
     request: Request,
     retry: bool,
 }
@@ -60,8 +60,8 @@ fn everything() -> Scenario {
     Scenario::parse("smoke/everything", &text).expect("it parses")
 }
 
-fn nodes() -> Vec<NodeId> {
-    vec![NodeId(1), NodeId(2), NodeId(3)]
+fn nodes() -> Vec<Endpoint> {
+    vec![NodeId(1).into(), NodeId(2).into(), NodeId(3).into()]
 }
 
 impl World {
@@ -106,7 +106,7 @@ impl World {
 
     fn take_actions(&mut self) {
         for action in std::mem::take(&mut self.out) {
-            let Action::Send { call, session, node, request, retry, deadline_ns } = action;
+            let Action::Send { call, session, to, request, retry, deadline_ns } = action;
             assert!(deadline_ns > self.now);
             let verdict = (self.cluster)(&mut self.stream, self.now);
             let (after, answer) = self.answer(verdict, &request);
@@ -114,7 +114,7 @@ impl World {
             let until = if timely { self.now + after } else { deadline_ns };
             let answer = if timely { answer } else { Answer::TimedOut };
             self.pending.insert((until, call), answer);
-            self.sent.push(Sent { at: self.now, until, call, session, node, request, retry });
+            self.sent.push(Sent { at: self.now, until, call, session, to, request, retry });
         }
     }
 
@@ -249,7 +249,7 @@ fn a_session_does_one_thing_at_a_time_and_calls_are_unique() {
 fn a_retry_repeats_operation_and_body_at_another_node() {
     let mut world = World::new(4, sick);
     world.run(30 * SECOND);
-    let mut last: BTreeMap<u32, (OpId, NodeId)> = BTreeMap::new();
+    let mut last: BTreeMap<u32, (OpId, Endpoint)> = BTreeMap::new();
     let mut bodies: BTreeSet<(OpId, Vec<u8>)> = BTreeSet::new();
     let (mut retries, mut elsewhere) = (0, 0);
     for (sent, op_id, command) in world.writes() {
@@ -262,9 +262,9 @@ fn a_retry_repeats_operation_and_body_at_another_node() {
             && sent.retry
         {
             elsewhere += 1;
-            assert_ne!(*node, sent.node, "{sent:?}");
+            assert_ne!(*node, sent.to, "{sent:?}");
         }
-        last.insert(sent.session, (op_id, sent.node));
+        last.insert(sent.session, (op_id, sent.to));
     }
     assert!(retries > 100 && elsewhere > 100, "{retries} retries, {elsewhere} elsewhere");
 }

@@ -24,7 +24,7 @@ use crate::trace::{Trace, Traced};
 use billing_core::{Config, DiskFault, Input, RequestId};
 use billing_shell::Replica;
 use billing_wire::{Genesis, NodeId, RegionId, WriteOptions};
-use billsim_oracle::{CallId, Jury, Violation};
+use billsim_oracle::{CallId, Endpoint, Jury, Violation};
 use billsim_record::FaultPlan;
 use bytes::Bytes;
 use event::{Event, NodeEvent};
@@ -176,7 +176,11 @@ impl World {
             network,
             process: own_stream(seed, Purpose::Process, 0),
             client_latency_ns: latency_ns,
-            clients: Population::new(scenario, seed, nodes),
+            clients: Population::new(
+                scenario,
+                seed,
+                nodes.into_iter().map(Endpoint::Node).collect(),
+            ),
             actions: Vec::new(),
             clients_wake_at: u64::MAX,
             calls: BTreeMap::new(),

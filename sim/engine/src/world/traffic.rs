@@ -9,7 +9,7 @@ use crate::trace::Traced;
 use billing_core::sometimes;
 use billing_wire::{NodeId, WriteAnswer};
 use billsim_oracle::jury::DurableLogs;
-use billsim_oracle::{Answer, CallId, Event as HistoryEvent, Request};
+use billsim_oracle::{Answer, CallId, Endpoint, Event as HistoryEvent, Request};
 use bytes::Bytes;
 
 /// The disks of all machines as the oracles see them.
@@ -129,7 +129,8 @@ impl World {
     }
 
     fn send_request(&mut self, action: Action) {
-        let Action::Send { call, session, node, request, retry, deadline_ns } = action;
+        let Action::Send { call, session, to, request, retry, deadline_ns } = action;
+        let Endpoint::Node(node) = to else { unreachable!("no edge stands here") };
         let slot = self.machines.iter().position(|machine| machine.node == node);
         let slot = slot.expect("clients know the cluster's nodes");
         self.trace.add(self.now, Traced::Request, slot as u8, &call.0.to_le_bytes());
@@ -142,7 +143,7 @@ impl World {
             Request::Read(read) => NodeEvent::Read(call, Box::new(*read)),
         };
         let (at, invoke) =
-            (self.now, HistoryEvent::Invoke { at: self.now, call, session, node, request, retry });
+            (self.now, HistoryEvent::Invoke { at: self.now, call, session, to, request, retry });
         self.note_history(&invoke);
         if !self.is_cut_from_clients(slot) {
             let at = at + self.client_latency();

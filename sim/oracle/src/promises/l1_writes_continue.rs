@@ -31,7 +31,8 @@ pub(crate) struct Writes {
 impl Writes {
     /// A write returned.
     pub(crate) fn returned(&mut self, at: u64, call: &Call, answer: &Answer) {
-        let Some(region) = self.regions.get_mut(usize::from(call.region.0)) else { return };
+        let Some(region) = call.region else { return };
+        let Some(region) = self.regions.get_mut(usize::from(region.0)) else { return };
         match answer {
             Answer::Write(WriteAnswer::Done(_)) => {
                 region.wanted.push(call.at);
@@ -59,7 +60,7 @@ impl Writes {
         times.wanted.retain(|at| *at >= from);
         times.succeeded.retain(|at| *at >= from);
         let waiting = pending
-            .filter(|call| call.region == region && matches!(call.ask, Ask::Write { .. }))
+            .filter(|call| call.region == Some(region) && matches!(call.ask, Ask::Write { .. }))
             .map(|call| call.at)
             .filter(|at| *at >= from);
         for began in times.wanted.iter().copied().chain(waiting) {

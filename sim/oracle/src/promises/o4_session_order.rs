@@ -4,7 +4,7 @@
 use crate::catalogue::Promise;
 use crate::facts::Operation;
 use crate::verdicts::Verdicts;
-use billing_wire::{OpId, Position};
+use billing_wire::{Hlc, OpId, Position};
 
 pub(crate) const WORDS: &str = "a client's transactions are booked in the order it made them";
 
@@ -21,10 +21,11 @@ pub(crate) fn placed(
             (shape, format!("at {position}; every sending of it showed an answer for {floor}"))
         });
     }
-    let Some(floor) = known.session_floor.filter(|_| position.region == known.region) else {
+    let floor = known.session_floors[usize::from(position.region.0)];
+    if floor == Hlc::ZERO {
         return;
-    };
-    verdicts.check(Promise::O4, at, Some(op_id), position > floor, || {
+    }
+    verdicts.check(Promise::O4, at, Some(op_id), position.hlc > floor, || {
         let shape = "booked before what its session had done earlier".to_owned();
         (shape, format!("at {position}; the session had an answer for {floor} before it began"))
     });

@@ -3,7 +3,7 @@
 use crate::catalogue::Promise;
 use crate::facts::Operation;
 use crate::verdicts::Verdicts;
-use billing_wire::{OpId, Position};
+use billing_wire::{Hlc, OpId, Position};
 
 pub(crate) const WORDS: &str =
     "in a region, what was acknowledged before a transaction began is booked before it";
@@ -15,11 +15,11 @@ pub(crate) fn placed(
     known: &Operation,
     position: Position,
 ) {
-    let Some(floor) = known.region_floor else { return };
-    if position.region != known.region {
+    let floor = known.region_floors[usize::from(position.region.0)];
+    if floor == Hlc::ZERO {
         return;
     }
-    verdicts.check(Promise::O6, at, Some(op_id), position > floor, || {
+    verdicts.check(Promise::O6, at, Some(op_id), position.hlc > floor, || {
         let shape = "booked before what the region had acknowledged earlier".to_owned();
         (shape, format!("at {position}; {floor} was acknowledged before it began"))
     });

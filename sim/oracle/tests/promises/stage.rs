@@ -9,7 +9,8 @@ use billing_wire::{
 };
 use billsim_model::Model;
 use billsim_oracle::{
-    Answer, Books, CallId, DurableLogs, Event, History, Jury, LedgerView, NodeView, Request,
+    Answer, Books, CallId, DurableLogs, Endpoint, Event, History, Jury, LedgerView, NodeView,
+    Request,
 };
 use std::collections::BTreeMap;
 
@@ -89,8 +90,8 @@ impl Stage {
 
     pub(crate) fn invoke(&mut self, session: u32, request: Request) -> CallId {
         self.calls += 1;
-        let (at, call, node) = (self.now, CallId(self.calls), NODES[0]);
-        self.client(Event::Invoke { at, call, session, node, request, retry: false });
+        let (at, call, to) = (self.now, CallId(self.calls), Endpoint::Node(NODES[0]));
+        self.client(Event::Invoke { at, call, session, to, request, retry: false });
         call
     }
 
