@@ -17,6 +17,7 @@ mod waiting;
 
 pub use identity::Operation;
 pub use meter_reads::BestRead;
+pub use refunds::RefundedPayment;
 
 use billing_wire::{
     AccountId, BillingPeriod, CommandClass, Date, Disposition, DocumentKind, DocumentNumber,

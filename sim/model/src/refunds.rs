@@ -5,17 +5,39 @@ use crate::Model;
 use crate::booking::{denied, redirected};
 use crate::subledger::Case;
 use billing_wire::{
-    DenyReason, Disposition, LedgerCode, OpId, OutboxItem, RedirectReason, derived_op_id,
+    DenyReason, Disposition, LedgerCode, OpId, OutboxItem, Position, RedirectReason, derived_op_id,
 };
 
 /// A refund that was granted.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Refund {
     item: OutboxItem,
+    /// The payment as this grant left it.
+    payment: RefundedPayment,
     is_paid: bool,
 }
 
+/// A payment, as the grant of a refund left it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RefundedPayment {
+    /// Sum of the refunds that were granted, in minor units.
+    pub granted: i64,
+    /// The payment, less what was taken back, in minor units.
+    pub left: i64,
+}
+
 impl Model {
+    /// What a payment that was booked brought, in minor units.
+    pub fn payment_amount(&self, op_id: OpId) -> Option<i64> {
+        self.payments.get(&op_id).map(|payment| payment.amount)
+    }
+
+    /// The payment of a refund as the grant at that position left it.
+    pub fn refunded_payment(&self, refund: OpId, at: Position) -> Option<RefundedPayment> {
+        let granted = self.refunds.get(&refund).filter(|refund| refund.item.position == at)?;
+        Some(granted.payment)
+    }
+
     pub(crate) fn refund(&mut self, of: OpId, amount: i64, case: &mut Case) -> Disposition {
         let Some(payment) = self.payments.get(&of).copied().filter(|p| p.on_account) else {
             return denied(DenyReason::NoSuchPayment);
@@ -33,11 +55,13 @@ impl Model {
         self.post(case, LedgerCode::REFUNDS, -amount);
         let (refund, position) = (case.op_id, case.position);
         let item = OutboxItem { position, refund, payment: of, account, amount };
-        self.refunds.insert(refund, Refund { item, is_paid: false });
         self.outbox.put(case.step, position, item);
+        let granted = payment.granted + amount;
         if let Some(payment) = self.payments.get_mut(&of) {
-            payment.granted += amount;
+            payment.granted = granted;
         }
+        let payment = RefundedPayment { granted, left: payment.amount - reversed };
+        self.refunds.insert(refund, Refund { item, payment, is_paid: false });
         Disposition::Applied
     }
 

@@ -103,6 +103,8 @@ pub struct Jury {
     writes: l1_writes_continue::Writes,
     progress: l5_progress_resumes::Progress,
     owed: l8_every_call_ends::Owed,
+    issued: a7_documents_stand::Issued,
+    series: a8_numbers_without_gap::Series,
 }
 
 impl Jury {
@@ -118,6 +120,8 @@ impl Jury {
             writes: l1_writes_continue::Writes::default(),
             progress: l5_progress_resumes::Progress::default(),
             owed: l8_every_call_ends::Owed::default(),
+            issued: a7_documents_stand::Issued::default(),
+            series: a8_numbers_without_gap::Series::default(),
         }
     }
 
@@ -224,13 +228,24 @@ impl Jury {
                     d5_told_ends_stand::told_final(facts, verdicts, at, op_id, end);
                 }
             }
+            QueryResult::Outbox(page) => {
+                a4_refunds_within_payment::answered(&facts.model, verdicts, at, page);
+            }
+            QueryResult::Document(document) => {
+                self.issued.shown(verdicts, at, document, answer.watermark);
+                self.series.shown(verdicts, at, document);
+            }
+            QueryResult::Documents(page) => {
+                a6_one_invoice_a_month::answered(verdicts, at, page);
+                for document in &page.documents {
+                    self.issued.shown(verdicts, at, document, answer.watermark);
+                    self.series.shown(verdicts, at, document);
+                }
+            }
             QueryResult::Operation(_)
             | QueryResult::Balance(_)
             | QueryResult::Statement(_)
-            | QueryResult::Document(_)
-            | QueryResult::Documents(_)
             | QueryResult::Suspense(_)
-            | QueryResult::Outbox(_)
             | QueryResult::NoSuchDocument
             | QueryResult::UnknownAccount(_)
             | QueryResult::Unavailable
@@ -259,10 +274,12 @@ impl Jury {
         d4_traces_to_a_client::committed(facts, verdicts, at, &record);
         d5_told_ends_stand::committed(facts, verdicts, at, &record);
         facts.append(&record);
+        self.series.committed(&record);
         let model = &mut facts.model;
         facts.merge.push(&record, |record| {
             for outcome in model.apply(record) {
                 a1_journals_balance::booked(verdicts, at, &outcome);
+                a4_refunds_within_payment::booked(model, verdicts, at, &outcome);
                 a9_one_disposition::booked(verdicts, at, &outcome);
                 i1_effect_once::booked(model, verdicts, at, &outcome);
                 i3_foreign_body_never_posts::booked(verdicts, at, &outcome);
@@ -382,6 +399,9 @@ impl Jury {
         // One node is asked for all of its books; C1 says that the others have the same.
         if let Some(node) = nodes.first() {
             i1_effect_once::asked(facts, verdicts, at, node, books);
+            a4_refunds_within_payment::asked(&facts.model, verdicts, at, node, books);
+            a6_one_invoice_a_month::asked(facts, verdicts, at, node, books);
+            self.series.asked(verdicts, at, node, books);
             a2_fold_is_the_model::asked(facts, verdicts, at, node, books);
         }
         c1_nodes_converge::settled(facts, verdicts, at, nodes);

@@ -72,7 +72,9 @@ impl Booking<'_> {
         if let Some(CommandView::IssueInvoice { account, period, date }) = command {
             let number = self.take_number(DocumentKind::Invoice)?;
             let disposition = self.decide(submission, command.as_ref(), Some(number))?;
-            if matches!(disposition, Disposition::Denied { .. } | Disposition::Duplicate { .. }) {
+            let is_void =
+                matches!(disposition, Disposition::Denied { .. } | Disposition::Duplicate { .. });
+            if is_void && !canary!("loser-dropped") {
                 self.void(number, (account, period, date), disposition)?;
             }
             return Ok(disposition);
@@ -88,7 +90,12 @@ impl Booking<'_> {
         command: Option<&CommandView<'_>>,
         number: Option<DocumentNumber>,
     ) -> Result<Disposition, StoreError> {
-        if let Some(first) = self.state.get::<OperationRow>(&self.op_id)? {
+        let first = self.state.get::<OperationRow>(&self.op_id)?;
+        let region = self.position.region;
+        let first = first.filter(|row| {
+            row.position.region == region || !canary!("duplicates-only-within-region")
+        });
+        if let Some(first) = first {
             if first.fingerprint == submission.fingerprint {
                 sometimes!("duplicate-in-log");
                 if canary!("retry-posted-to-the-account")

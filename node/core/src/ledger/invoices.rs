@@ -51,9 +51,9 @@ impl Booking<'_> {
         }
         let month = AccountMonth::new(account, period);
         let effective = self.state.get::<EffectiveInvoiceRow>(&month)?;
-        if effective.is_some() && canary!("loser-dropped") {
-            return Ok(Disposition::Duplicate { of: self.position });
-        }
+        let elsewhere = |row: &EffectiveInvoiceRow| row.number.region != self.position.region;
+        let effective =
+            effective.filter(|row| !(canary!("month-billed-elsewhere") && elsewhere(row)));
         let registers = self.billed_registers(&row, month)?;
         let Some(mut invoice) = self.invoice(number, (account, period, date), &registers) else {
             return Ok(denied(DenyReason::Overflow));

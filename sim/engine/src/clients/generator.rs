@@ -1,5 +1,6 @@
 //! What clients ask next: the scenario's mix, with the seed's own taste, and their mistakes.
 
+use super::billing::Billing;
 use super::memory::Memory;
 use crate::scenario::{Load, Misbehaviour};
 use crate::seed::Stream;
@@ -19,6 +20,10 @@ pub(super) struct Draft {
     pub(super) echo: bool,
     /// A second session sends it at once.
     pub(super) twin: bool,
+    /// A second session sends this at once.
+    pub(super) rival: Option<Box<Draft>>,
+    /// That session talks to another region.
+    pub(super) across: bool,
     /// First sendings with next to no patience.
     pub(super) hurried: u32,
     /// That patience, in milliseconds.
@@ -29,7 +34,14 @@ pub(super) struct Draft {
 
 impl Draft {
     pub(super) fn of(request: Request) -> Self {
-        Self { request, echo: false, twin: false, hurried: 0, hurried_ms: 0, more: 0 }
+        let (rival, across) = (None, false);
+        let (hurried, hurried_ms, more) = (0, 0, 0);
+        Self { request, echo: false, twin: false, rival, across, hurried, hurried_ms, more }
+    }
+
+    /// The two at once, in two regions.
+    pub(super) fn against(self, rival: Self) -> Self {
+        Self { rival: Some(Box::new(rival)), across: true, ..self }
     }
 }
 
@@ -38,6 +50,7 @@ impl Draft {
 pub(super) struct Generator {
     pub(super) stream: Stream,
     pub(super) memory: Memory,
+    pub(super) billing: Billing,
     /// Weights in the order of [`super::commands`] and [`super::queries`].
     mix: [u32; 9],
     /// Weights of mistakes, in parts per million, and of none.
@@ -51,7 +64,8 @@ pub(super) struct Generator {
 }
 
 impl Generator {
-    pub(super) fn new(load: &Load, mut stream: Stream) -> Self {
+    /// `billing` draws what is about bills, `stream` everything else.
+    pub(super) fn new(load: &Load, regions: u8, mut stream: Stream, billing: Stream) -> Self {
         let m = &load.mix;
         let mut mix = [
             m.payment,
@@ -64,6 +78,7 @@ impl Generator {
             m.operation,
             m.trial_balance,
         ];
+        let billing = Billing::new(m, mix.iter().sum(), regions, billing);
         // Swarm: a seed does without some operations and mistakes, never without payments and
         // accounts; what the others do to each other then shows more clearly.
         for weight in &mut mix[2..] {
@@ -74,7 +89,8 @@ impl Generator {
         let mistakes = mistakes(&load.misbehaviour, &mut stream);
         let to_open = load.accounts.into();
         let memory = Memory::default();
-        Self { stream, memory, mix, mistakes, to_open, serial: 0, date: Date(FIRST_DATE) }
+        let date = Date(FIRST_DATE);
+        Self { stream, memory, billing, mix, mistakes, to_open, serial: 0, date }
     }
 
     /// What a client asks now.
@@ -83,6 +99,9 @@ impl Generator {
         if self.memory.opened() < self.to_open && self.stream.below(4) != 0 {
             let command = self.new_account();
             return self.submit(command);
+        }
+        if let Some(draft) = self.billing() {
+            return draft;
         }
         let kind = self.stream.weighted(&self.mix);
         if kind >= 5 {

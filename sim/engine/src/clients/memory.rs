@@ -2,7 +2,7 @@
 //! reported, which of those they took back. Bounded, oldest forgotten first.
 
 use crate::seed::Stream;
-use billing_wire::{AccountId, OpId, Submission};
+use billing_wire::{AccountId, BillingPeriod, OpId, Submission};
 use std::collections::VecDeque;
 
 /// Payments, reversals and submissions that are remembered, of each.
@@ -18,6 +18,14 @@ pub(super) struct Payment {
     pub(super) amount: i64,
 }
 
+/// A refund that was asked for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Refund {
+    pub(super) op_id: OpId,
+    /// Minor units.
+    pub(super) amount: i64,
+}
+
 /// What clients remember.
 #[derive(Debug, Default)]
 pub(super) struct Memory {
@@ -28,6 +36,9 @@ pub(super) struct Memory {
     recent: VecDeque<Submission>,
     /// Payments that were reversed before they were reported.
     held: VecDeque<Submission>,
+    refunds: VecDeque<Refund>,
+    /// Accounts and months of which an invoice was asked for.
+    billed: VecDeque<(AccountId, BillingPeriod)>,
 }
 
 impl Memory {
@@ -67,6 +78,32 @@ impl Memory {
 
     pub(super) fn hold(&mut self, submission: Submission) {
         remember(&mut self.held, submission);
+    }
+
+    pub(super) fn remember_refund(&mut self, refund: Refund) {
+        remember(&mut self.refunds, refund);
+    }
+
+    /// A refund that was asked for.
+    pub(super) fn refund(&self, stream: &mut Stream) -> Option<Refund> {
+        place(&self.refunds, stream).map(|at| self.refunds[at])
+    }
+
+    pub(super) fn remember_billed(&mut self, account: AccountId, period: BillingPeriod) {
+        remember(&mut self.billed, (account, period));
+    }
+
+    /// An account of which an invoice for a month was asked for; forgotten then.
+    pub(super) fn billed(
+        &mut self,
+        period: BillingPeriod,
+        stream: &mut Stream,
+    ) -> Option<AccountId> {
+        let of_month = self.billed.iter().filter(|(_, month)| *month == period).count() as u64;
+        let nth = (of_month > 0).then(|| stream.below(of_month) as usize)?;
+        let mut places = (0..self.billed.len()).filter(|at| self.billed[*at].1 == period);
+        let place = places.nth(nth)?;
+        self.billed.remove(place).map(|(account, _)| account)
     }
 
     /// A held payment that is reported now.

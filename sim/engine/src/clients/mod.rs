@@ -2,12 +2,14 @@
 //! misbehaves, and retries until it knows. Sans-io: it says what to send and when it wants to
 //! be woken; the world carries, keeps the deadlines and writes the history.
 
+mod billing;
 mod commands;
 mod generator;
 mod memory;
 mod mistakes;
 mod operation;
 mod queries;
+mod rivals;
 mod traffic;
 
 use crate::scenario::{Between, Scenario};
@@ -17,6 +19,7 @@ use billsim_oracle::history::{Answer, CallId, Endpoint, Request};
 use billsim_record::PlannedLoad;
 use generator::{Draft, Generator};
 use operation::{Heard, Operation};
+use rivals::Rivals;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use traffic::Traffic;
@@ -25,8 +28,11 @@ const MILLISECOND_NS: u64 = 1_000_000;
 /// Bits of a call id that hold the session; a scenario has at most 4096 clients.
 const SESSION_BITS: u32 = 12;
 
-/// Streams of a spike, and of what arrives at once with each planned fault.
+/// Streams of a spike, of what is about bills, of where rivals turn to, and of what arrives at
+/// once with each planned fault.
 const SPIKE_STREAM: u64 = 20;
+const BILLING_STREAM: u64 = 30;
+const RIVAL_STREAM: u64 = 31;
 const SURGE_STREAMS: u64 = 10_000;
 
 /// New payments of the liveness phase.
@@ -81,6 +87,8 @@ pub struct Population {
     generator: Generator,
     /// Where sessions turn to and how long they pause.
     choices: Stream,
+    /// Where the second of two rivals turns to.
+    rivals: Rivals,
     /// Arrivals that wait for a free session.
     backlog: u64,
     /// Operations that were given up although they may have been logged.
@@ -113,7 +121,8 @@ impl Population {
     pub fn new(scenario: &Scenario, seed: u64, endpoints: Vec<Endpoint>) -> Self {
         assert!(!endpoints.is_empty(), "clients need somebody to talk to");
         let clients = scenario.load.clients;
-        let mut choices = Stream::indexed(seed, Purpose::Load, 0);
+        let stream = |index| Stream::indexed(seed, Purpose::Load, index);
+        let mut choices = stream(0);
         let sessions = (0..clients).map(|_| Session {
             endpoint: choices.below(endpoints.len() as u64) as usize,
             ..Session::default()
@@ -122,13 +131,15 @@ impl Population {
             sessions: sessions.collect(),
             free: (0..clients).rev().collect(),
             pauses: BinaryHeap::new(),
-            traffic: Traffic::new(
+            traffic: Traffic::new(&scenario.load, stream(1), stream(SPIKE_STREAM)),
+            generator: Generator::new(
                 &scenario.load,
-                Stream::indexed(seed, Purpose::Load, 1),
-                Stream::indexed(seed, Purpose::Load, SPIKE_STREAM),
+                scenario.cluster.regions,
+                stream(2),
+                stream(BILLING_STREAM),
             ),
-            generator: Generator::new(&scenario.load, Stream::indexed(seed, Purpose::Load, 2)),
             choices,
+            rivals: Rivals::new(scenario, &endpoints, stream(RIVAL_STREAM)),
             endpoints,
             backlog: 0,
             given_up: VecDeque::new(),
@@ -300,25 +311,38 @@ impl Population {
     /// possible; only its retries draw no more.
     fn pass_over(&mut self, draft: &Draft) {
         let first = self.allot();
-        let second = (draft.twin && !self.free.is_empty()).then(|| self.allot());
+        let has_second = draft.twin || draft.rival.is_some();
+        let second = (has_second && !self.free.is_empty()).then(|| self.allot());
         self.free.push(first);
         self.free.extend(second);
     }
 
-    fn start_draft(&mut self, draft: Draft, now: u64, out: &mut Vec<Action>) {
+    fn start_draft(&mut self, mut draft: Draft, now: u64, out: &mut Vec<Action>) {
         self.sent += 1;
+        let (rival, across) = (draft.rival.take(), draft.across);
         let operation = Operation::new(draft);
-        let twin = operation.twin();
-        self.start(operation, now, out);
-        if let Some(twin) = twin
+        let second = rival.map(|rival| Operation::new(*rival)).or_else(|| operation.twin());
+        let first = self.start(operation, now, out);
+        if let Some(second) = second
             && !self.free.is_empty()
         {
-            self.start(twin, now, out);
+            let number = self.allot();
+            if across {
+                let taken = self.sessions[first as usize].endpoint;
+                let session = &mut self.sessions[number as usize];
+                session.endpoint = self.rivals.turn(&self.endpoints, taken, session.endpoint);
+            }
+            self.begin(number, second, now, out);
         }
     }
 
-    fn start(&mut self, operation: Operation, now: u64, out: &mut Vec<Action>) {
+    fn start(&mut self, operation: Operation, now: u64, out: &mut Vec<Action>) -> u32 {
         let number = self.allot();
+        self.begin(number, operation, now, out);
+        number
+    }
+
+    fn begin(&mut self, number: u32, operation: Operation, now: u64, out: &mut Vec<Action>) {
         self.sessions[number as usize].operation = Some(operation);
         self.send(number, now, out);
     }

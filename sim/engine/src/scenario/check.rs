@@ -1,7 +1,7 @@
 //! Bounds of a scenario's values, and what must fit together.
 
 use super::error::Wrong;
-use super::{Between, FaultDraw, FaultKind, NodeOverrides, Scenario};
+use super::{Between, FaultDraw, FaultKind, Misbehaviour, Mix, NodeOverrides, Scenario};
 use billing_core::Config;
 use billing_wire::{ClusterId, Genesis, NodeId};
 use std::sync::Arc;
@@ -66,7 +66,11 @@ fn check_load(s: &Scenario) -> Checked {
             span(&["load", key], operations, 1, 100_000)?;
         }
     }
-    let mix = &load.mix;
+    check_mix(&load.mix)?;
+    check_misbehaviour(&load.misbehaviour)
+}
+
+fn check_mix(mix: &Mix) -> Checked {
     for (key, weight) in [
         ("open_account", mix.open_account),
         ("payment", mix.payment),
@@ -77,6 +81,18 @@ fn check_load(s: &Scenario) -> Checked {
         ("history", mix.history),
         ("operation", mix.operation),
         ("trial_balance", mix.trial_balance),
+        ("close_account", mix.close_account),
+        ("refund", mix.refund),
+        ("payout", mix.payout),
+        ("invoice", mix.invoice),
+        ("statement", mix.statement),
+        ("document", mix.document),
+        ("suspense", mix.suspense),
+        ("outbox", mix.outbox),
+        ("payment_race", mix.payment_race),
+        ("refund_race", mix.refund_race),
+        ("close_race", mix.close_race),
+        ("invoice_race", mix.invoice_race),
     ] {
         bound(&["load", "mix", key], weight.into(), 0, 1_000_000)?;
     }
@@ -86,7 +102,10 @@ fn check_load(s: &Scenario) -> Checked {
             "at least 1 expected: the other operations refer to payments".to_owned(),
         );
     }
-    let odd = &load.misbehaviour;
+    Ok(())
+}
+
+fn check_misbehaviour(odd: &Misbehaviour) -> Checked {
     let of_retries = odd.changed_retry_ppm.into();
     bound(&["load", "misbehaviour", "changed_retry_ppm"], of_retries, 0, 1_000_000)?;
     let mut sum = 0;

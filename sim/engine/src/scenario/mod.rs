@@ -195,6 +195,30 @@ pub struct Mix {
     pub operation: u32,
     /// Look up the trial balance.
     pub trial_balance: u32,
+    /// Close an account.
+    pub close_account: u32,
+    /// Ask for a refund of a payment.
+    pub refund: u32,
+    /// Report that a refund was paid out.
+    pub payout: u32,
+    /// Ask for an invoice.
+    pub invoice: u32,
+    /// Look up a statement.
+    pub statement: u32,
+    /// Look up an invoice, or those of an account.
+    pub document: u32,
+    /// Look up what lies in suspense.
+    pub suspense: u32,
+    /// Look up the refunds that are not paid out.
+    pub outbox: u32,
+    /// Report one payment to two regions at once.
+    pub payment_race: u32,
+    /// Ask two regions for refunds of one payment that are together more than it.
+    pub refund_race: u32,
+    /// Close an account in one region while another one books on it.
+    pub close_race: u32,
+    /// Ask two regions for the same invoice.
+    pub invoice_race: u32,
 }
 
 /// How often clients misbehave, in parts per million of the writes.

@@ -1,12 +1,12 @@
 //! A2: the chain over all outcomes of a node's fold equals the reference fold's at the same
-//! frontier, so every disposition and every journal line is the same. What is in no line, balances
-//! and histories, is asked for at the end.
+//! frontier, so every disposition and every journal line is the same. What is in no line, balances,
+//! histories, documents and what waits, is asked for at the end.
 
 use crate::catalogue::Promise;
 use crate::facts::Facts;
 use crate::jury::{Books, NodeView};
 use crate::verdicts::Verdicts;
-use billing_wire::{Frontier, NodeId, OutcomeChain, Query};
+use billing_wire::{Frontier, NodeId, OutcomeChain, Position, Query};
 
 pub(crate) const WORDS: &str =
     "every node books every transaction as the billing rules say, to the cent";
@@ -51,9 +51,17 @@ pub(crate) fn asked(
     // A fold that stands elsewhere was told of before.
     let Some(step) = model.step_at(frontier) else { return };
     let of_accounts = model.accounts().flat_map(|account| {
-        [Query::Balance { account }, Query::History { account, after: 0, limit: u16::MAX }]
+        let (after, limit) = (0, u16::MAX);
+        [
+            Query::Balance { account },
+            Query::History { account, after, limit },
+            Query::Documents { account, after, limit },
+        ]
     });
-    for query in of_accounts.chain([Query::TrialBalance]) {
+    let (after, limit) = (Position::default(), u16::MAX);
+    let whole =
+        [Query::TrialBalance, Query::Suspense { after, limit }, Query::Outbox { after, limit }];
+    for query in of_accounts.chain(whole) {
         let expected = model.answer(&query, step, node.ledger.watermark);
         let found = books.answer(node.node, &query);
         verdicts.check(Promise::A2, at, None, found.as_ref() == Some(&expected), || {

@@ -4,7 +4,7 @@ use crate::catalogue::Promise;
 use crate::facts::Facts;
 use crate::jury::{Books, NodeView};
 use crate::verdicts::Verdicts;
-use billing_wire::{Disposition, HistoryPage, Query, QueryResult, Receipt};
+use billing_wire::{Disposition, HistoryItem, HistoryPage, Query, QueryResult, Receipt};
 use billsim_model::{Model, Outcome};
 
 pub(crate) const WORDS: &str = "a transaction that is sent twice is booked once";
@@ -33,11 +33,22 @@ pub(crate) fn acknowledged(facts: &mut Facts, verdicts: &mut Verdicts, at: u64, 
     });
 }
 
-/// A page of an account's history: no operation is in it twice.
+/// A page of an account's history: no operation is in it twice, but for an invoice and the credit
+/// note that negates it at the same place.
 pub(crate) fn answered(verdicts: &mut Verdicts, at: u64, page: &HistoryPage) {
-    let mut seen: Vec<_> = page.items.iter().map(|item| item.op_id).collect();
-    seen.sort_unstable();
-    let twice = seen.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0]);
+    let mut seen: Vec<_> = page.items.iter().collect();
+    seen.sort_unstable_by_key(|item| (item.op_id, item.sequence));
+    let is_once = |same: &[&HistoryItem]| match same {
+        [_] => true,
+        [invoice, note] => {
+            invoice.position == note.position
+                && invoice.amount > 0
+                && note.amount == -invoice.amount
+        }
+        _ => false,
+    };
+    let mut operations = seen.chunk_by(|a, b| a.op_id == b.op_id);
+    let twice = operations.find(|same| !is_once(same)).map(|same| same[0].op_id);
     verdicts.check(Promise::I1, at, twice, twice.is_none(), || {
         let shape = "an operation is twice in a history".to_owned();
         (shape, format!("account {} shows it twice", page.account))

@@ -2,6 +2,10 @@
 
 pub(crate) mod a1_journals_balance;
 pub(crate) mod a2_fold_is_the_model;
+pub(crate) mod a4_refunds_within_payment;
+pub(crate) mod a6_one_invoice_a_month;
+pub(crate) mod a7_documents_stand;
+pub(crate) mod a8_numbers_without_gap;
 pub(crate) mod a9_one_disposition;
 pub(crate) mod c1_nodes_converge;
 pub(crate) mod d10_failed_sync_is_silent;

@@ -1,6 +1,7 @@
 //! The proof of each oracle: a history that keeps the promise passes without a word, and the same
 //! history with one thing broken is called by its name.
 
+mod bills;
 mod books;
 mod durability;
 mod liveness;
@@ -17,7 +18,7 @@ use std::collections::BTreeSet;
 type Case = (&'static str, &'static str, fn(&mut Stage, bool));
 
 fn cases() -> impl Iterator<Item = &'static Case> {
-    [durability::CASES, order::CASES, books::CASES, reads::CASES, liveness::CASES]
+    [durability::CASES, order::CASES, books::CASES, bills::CASES, reads::CASES, liveness::CASES]
         .into_iter()
         .flatten()
 }
