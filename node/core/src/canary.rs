@@ -69,6 +69,9 @@ mod planted {
         ("numbering-from-a-counter", "numbers come from one counter for all regions"),
         ("invoice-reads-beyond-its-month", "an invoice bills what was read in the next month"),
         ("document-changed-after-its-hash", "what is filed is not what was hashed"),
+        ("exposure-forgets-in-flight", "exposure leaves out what still waits for its grade"),
+        ("geo-without-own-term", "a new leader counts entries of other terms as geo-durable"),
+        ("arrival-order-fold", "what arrives late from another region is folded where it arrives"),
         ("watermark-max", "the watermark is the highest of the regions' stamps"),
     ];
 

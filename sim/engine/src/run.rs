@@ -155,6 +155,7 @@ async fn course<C: Crew>(
         }
         if next >= ask_at {
             let statuses = crew.statuses().await;
+            world.judge_exposure_at_rest(&statuses);
             let unfinished = world.unfinished(&statuses);
             ask_at += ASK_EVERY_NS;
             if unfinished.is_empty() && world.phase == Phase::Recovery {

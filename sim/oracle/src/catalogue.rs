@@ -18,6 +18,7 @@ macro_rules! catalogue {
 catalogue! {
     D1 => d1_durable_on_quorum,
     D2 => d2_acknowledged_is_kept,
+    D3 => d3_exposure_is_exact,
     D4 => d4_traces_to_a_client,
     D5 => d5_told_ends_stand,
     D7 => d7_log_is_the_truth,
@@ -30,6 +31,7 @@ catalogue! {
     O4 => o4_session_order,
     O5 => o5_watermark_rises,
     O6 => o6_real_time_order,
+    O8 => o8_final_is_geo,
     C1 => c1_nodes_converge,
     A1 => a1_journals_balance,
     A2 => a2_fold_is_the_model,

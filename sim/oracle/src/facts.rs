@@ -7,7 +7,7 @@ use crate::region_loss::{Acknowledgement, Destruction};
 use billing_wire::limits::REGIONS_MAX;
 use billing_wire::{
     CommandClass, Disposition, Frontier, Genesis, Hash, Hlc, LogIndex, NodeId, OpId, Position,
-    Read, Receipt, RecordHeader, RecordKind, RecordView, RegionId, RegionMembers, Submission,
+    Read, Receipt, RecordHeader, RecordKind, RecordView, RegionId, RegionMembers, Submission, Term,
     Token,
 };
 use billsim_model::Model;
@@ -117,6 +117,10 @@ pub(crate) struct Log {
     stamps: Vec<Hlc>,
     /// The records themselves, in a cluster of several regions.
     records: Vec<Vec<u8>>,
+    /// The newest logged geo index up to each entry, in a cluster of several regions.
+    geo_indexes: Vec<LogIndex>,
+    /// The term of each entry, likewise.
+    terms: Vec<Term>,
     pub(crate) last_hlc: Hlc,
     /// Stamp of the last entry with submissions.
     pub(crate) last_submissions: Hlc,
@@ -126,6 +130,17 @@ impl Log {
     /// The committed records from index 1 on; none in a cluster of one region.
     pub(crate) fn records(&self) -> &[Vec<u8>] {
         &self.records
+    }
+
+    /// How far the log is geo-durable as it says itself up to an index.
+    pub(crate) fn logged_geo(&self, index: LogIndex) -> LogIndex {
+        let place = usize::try_from(index).ok().and_then(|index| index.checked_sub(1));
+        place.and_then(|place| self.geo_indexes.get(place)).copied().unwrap_or(0)
+    }
+
+    /// Term of the committed entry at an index, in a cluster of several regions.
+    pub(crate) fn term(&self, index: LogIndex) -> Option<Term> {
+        self.terms.get(usize::try_from(index.checked_sub(1)?).ok()?).copied()
     }
 
     /// Hash of the committed entry at an index.
@@ -237,6 +252,9 @@ impl Facts {
         log.last_hlc = header.hlc;
         if keeps {
             log.records.push(record.bytes().to_vec());
+            let newest = log.geo_indexes.last().copied().unwrap_or(0);
+            log.geo_indexes.push(newest.max(header.geo_index));
+            log.terms.push(header.term);
         }
         if header.kind == RecordKind::Submissions {
             log.last_submissions = header.hlc;

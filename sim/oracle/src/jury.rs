@@ -4,6 +4,7 @@
 use crate::catalogue::Promise;
 use crate::facts::{Ask, Call, Facts};
 use crate::history::{Answer, CallId, Event};
+use crate::promises::d3_exposure_is_exact::Exposed;
 use crate::promises::*;
 use crate::region_loss::{self, Destruction, LossReport};
 use crate::verdicts::Verdicts;
@@ -99,6 +100,7 @@ pub struct Jury {
     votes: d8_votes_are_durable::Votes,
     failed_syncs: d10_failed_sync_is_silent::FailedSyncs,
     watermarks: o5_watermark_rises::Watermarks,
+    finals: o8_final_is_geo::Finals,
     sessions: r2_reads_never_go_back::Sessions,
     writes: l1_writes_continue::Writes,
     progress: l5_progress_resumes::Progress,
@@ -116,6 +118,7 @@ impl Jury {
             votes: d8_votes_are_durable::Votes::default(),
             failed_syncs: d10_failed_sync_is_silent::FailedSyncs::default(),
             watermarks: o5_watermark_rises::Watermarks::default(),
+            finals: o8_final_is_geo::Finals::default(),
             sessions: r2_reads_never_go_back::Sessions::default(),
             writes: l1_writes_continue::Writes::default(),
             progress: l5_progress_resumes::Progress::default(),
@@ -369,9 +372,37 @@ impl Jury {
         self.writes.window(&mut self.verdicts, region, (from, to), pending);
     }
 
-    /// A region goes for good, with its disks; `disks` are those before that.
-    pub fn region_destroyed(&mut self, at: u64, region: RegionId, disks: &dyn DurableLogs) {
-        let destruction = Destruction::note(&self.facts, region, at, disks);
+    /// A node has folded up to here for good (O8), and says this of its region (D3). After
+    /// [`Self::folded`]; a cluster of one region has nothing of the sort.
+    pub fn beyond_its_region(
+        &mut self,
+        at: u64,
+        node: NodeId,
+        frontier: &Frontier,
+        word: &Exposed,
+        disks: &dyn DurableLogs,
+    ) {
+        let (facts, verdicts) = (&self.facts, &mut self.verdicts);
+        self.finals.folded(facts, verdicts, at, node, frontier, disks);
+        d3_exposure_is_exact::said(facts, verdicts, at, node, word, disks);
+    }
+
+    /// A leader says this of its region, which has committed nothing for a second while the
+    /// others could hear it (D3).
+    pub fn exposed_at_rest(&mut self, at: u64, node: NodeId, exposure: u64) {
+        d3_exposure_is_exact::at_rest(&mut self.verdicts, at, node, exposure);
+    }
+
+    /// A region goes for good, with its disks; `disks` are those before that, `announced` is what
+    /// it said that it would lose.
+    pub fn region_destroyed(
+        &mut self,
+        at: u64,
+        region: RegionId,
+        announced: Option<Exposed>,
+        disks: &dyn DurableLogs,
+    ) {
+        let destruction = Destruction::note(&self.facts, (region, at), announced, disks);
         self.facts.destructions.push(destruction);
     }
 

@@ -16,6 +16,7 @@ mod verdicts;
 pub use catalogue::CATALOGUE;
 pub use history::{Answer, CallId, Endpoint, Event, History, Request};
 pub use jury::{Books, DurableLogs, Judgement, Jury, LedgerView, NodeView, Tail, Violation};
+pub use promises::d3_exposure_is_exact::Exposed;
 pub use promises::l1_writes_continue::WITHOUT_WRITES_MAX;
 pub use real_run::judge_real_run;
 pub use region_loss::{Acknowledgement, Destruction, Fate, Fated, LossReport};

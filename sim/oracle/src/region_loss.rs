@@ -9,6 +9,7 @@
 use crate::catalogue::Promise;
 use crate::facts::Facts;
 use crate::jury::DurableLogs;
+use crate::promises::d3_exposure_is_exact::Exposed;
 use crate::verdicts::Verdicts;
 use billing_wire::{
     Frontier, Grade, Hash, LogIndex, NodeId, OpId, Position, RecordView, RegionId, RegionMembers,
@@ -67,6 +68,9 @@ pub struct Destruction {
     pub geo_index: LogIndex,
     /// Up to here each log lay synced on a majority of its own nodes.
     pub held: Frontier,
+    /// What its leader said at that instant of what it would lose; of its other nodes the one
+    /// that knew most, where none led.
+    pub announced: Option<Exposed>,
 }
 
 /// All that was destroyed, and the fate of every acknowledged transaction of the run.
@@ -80,7 +84,12 @@ pub struct LossReport {
 
 impl Destruction {
     /// Looks at the disks at that instant, while the region's own are still there.
-    pub(crate) fn note(facts: &Facts, region: RegionId, at: u64, disks: &dyn DurableLogs) -> Self {
+    pub(crate) fn note(
+        facts: &Facts,
+        (region, at): (RegionId, u64),
+        announced: Option<Exposed>,
+        disks: &dyn DurableLogs,
+    ) -> Self {
         let others = || facts.standing().filter(|members| members.region != region);
         let geo = others().map(|members| held_by(facts, region, members, disks)).max();
         let mut held = Frontier::default();
@@ -90,8 +99,26 @@ impl Destruction {
             }
         }
         let committed = facts.log(region).last_index();
-        Self { region, at, committed, geo_index: geo.unwrap_or(0), held }
+        Self { region, at, committed, geo_index: geo.unwrap_or(0), held, announced }
     }
+}
+
+/// Whether the committed entry at an index lies on a majority of the nodes of another region than
+/// its own, or did when that region was destroyed.
+pub(crate) fn lies_elsewhere(
+    facts: &Facts,
+    region: RegionId,
+    index: LogIndex,
+    disks: &dyn DurableLogs,
+) -> bool {
+    let Some(hash) = facts.log(region).hash(index) else { return false };
+    let holds = |node: &&NodeId| disks.record_hash(**node, region, index) == Some(*hash);
+    let is_majority = |members: &RegionMembers| {
+        2 * members.nodes.iter().filter(holds).count() > members.nodes.len()
+    };
+    let mut others = facts.standing().filter(|members| members.region != region);
+    let was_held = |gone: &Destruction| gone.region != region && gone.held.of(region) >= index;
+    others.any(is_majority) || facts.destructions.iter().any(was_held)
 }
 
 /// Up to here a region log lies synced on a majority of a region's nodes.
@@ -141,9 +168,31 @@ pub(crate) fn fates(
             let shape = format!("{grade:?} transaction lost with its region");
             (shape, format!("acknowledged at {position}; no disk that is left has it"))
         });
+        if fate == Fate::LostAsGraded {
+            was_announced(facts, verdicts, at, *op_id, &acknowledged);
+        }
         fates.push(Fated { op_id: *op_id, acknowledged, fate });
     }
     fates
+}
+
+/// What is lost with a region was announced by its exposure (D3).
+fn was_announced(
+    facts: &Facts,
+    verdicts: &mut Verdicts,
+    at: u64,
+    op_id: OpId,
+    lost: &Acknowledgement,
+) {
+    let of_region = |gone: &&Destruction| gone.region == lost.position.region;
+    let words = facts.destructions.iter().find(of_region).and_then(|gone| gone.announced);
+    let Some(word) = words else { return };
+    let holds = lost.position.index > word.geo_index();
+    verdicts.check(Promise::D3, at, Some(op_id), holds, || {
+        let shape = "lost with its region and not in its exposure".to_owned();
+        let (said, of) = (word.exposure, word.committed);
+        (shape, format!("{}: the region announced {said} of {of} entries", lost.position))
+    });
 }
 
 /// Every submission of which a committed copy is left: in the log of a region that stands, or on

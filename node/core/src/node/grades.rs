@@ -121,7 +121,15 @@ impl Node {
     pub(super) fn exposure(&self) -> u64 {
         match self.logs.len() {
             1 => 0,
-            _ => self.own_log().committed().saturating_sub(self.reach().geo),
+            _ => {
+                let exposed = self.own_log().committed().saturating_sub(self.reach().geo);
+                let in_flight = if canary!("exposure-forgets-in-flight") {
+                    self.sessions.waiting_for_grade()
+                } else {
+                    0
+                };
+                exposed.saturating_sub(in_flight)
+            }
         }
     }
 

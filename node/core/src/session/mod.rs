@@ -177,6 +177,11 @@ impl Sessions {
         self.has_new_places
     }
 
+    /// How many operations wait for their grade.
+    pub fn waiting_for_grade(&self) -> u64 {
+        self.placed.len() as u64
+    }
+
     /// Operations that wait for their grade.
     pub fn placed(&mut self) -> Vec<OpId> {
         self.has_new_places = false;

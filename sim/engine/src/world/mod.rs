@@ -123,6 +123,8 @@ pub struct World {
     in_force: Vec<bool>,
     /// Flapping cuts that are open just now, by their number in the plan.
     open_flaps: BTreeSet<usize>,
+    /// When a region last committed something, or could not be heard, in nanoseconds.
+    unrest: Vec<u64>,
     /// Regions that are gone for good, in the order in which they went.
     destroyed: Vec<RegionId>,
     /// Broken for the whole liveness phase.
@@ -190,6 +192,7 @@ impl World {
             plan,
             genesis,
             open_flaps: BTreeSet::new(),
+            unrest: vec![0; usize::from(scenario.cluster.regions)],
             destroyed: Vec::new(),
             broken_slots: Vec::new(),
             rebuilt_slot: None,
@@ -366,8 +369,9 @@ impl World {
                 status.watermark,
                 status.outcome_chain,
             );
+            self.beyond_its_region(&status);
         }
-        let halted = machine.halted.is_some();
+        let halted = self.machines[slot].halted.is_some();
         if !self.leaving.is_empty() {
             self.answers_leave(slot);
         }

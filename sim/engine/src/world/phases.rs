@@ -89,6 +89,7 @@ impl World {
         self.broken_slots = broken;
         assert!(self.is_healed(), "every source of faults is off in the liveness phase");
         self.jury.healed(self.now);
+        self.unrest.fill(self.now);
         let machines = self.machines.iter().filter(|machine| machine.is_destroyed);
         let gone: Vec<NodeId> = machines.map(|machine| machine.node).collect();
         self.clients.forget(&gone);
@@ -103,6 +104,7 @@ impl World {
     /// The third node comes back, in half of the runs without its ledger database.
     pub fn enter_recovery(&mut self) {
         self.phase = Phase::Recovery;
+        self.unrest.fill(self.now);
         for slot in 0..self.machines.len() {
             let machine = &self.machines[slot];
             if machine.power == Power::Down && !machine.is_destroyed {

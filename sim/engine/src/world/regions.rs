@@ -5,15 +5,17 @@ use super::event::Event;
 use super::{Phase, Todo, World};
 use crate::seed::{Purpose, Stream};
 use crate::trace::Traced;
-use billing_core::Status;
+use billing_core::{Role, Status};
 use billing_wire::RegionId;
-use billsim_oracle::LossReport;
+use billsim_oracle::{Exposed, LossReport};
 use billsim_record::Fault;
 use std::ops::Range;
 
 const MS: u64 = 1_000_000;
 /// Machines that lost their power together come back one by one, within this, in nanoseconds.
 const BACK_WITHIN_NS: u64 = 2_000 * MS;
+/// A region that has committed nothing for so long is at rest, in nanoseconds.
+const AT_REST_NS: u64 = 1_000 * MS;
 /// Streams of planned faults that draw while they are in force, one per fault.
 const STREAM_OF_FAULTS: u64 = 2_000;
 
@@ -57,7 +59,7 @@ impl World {
 
     /// All nodes of a region are gone for good, with what their disks hold. `statuses` is what
     /// each node said of itself at this instant. Returns whose nodes must be dropped.
-    pub fn destroy(&mut self, number: usize, _statuses: &[Option<Status>]) -> Vec<usize> {
+    pub fn destroy(&mut self, number: usize, statuses: &[Option<Status>]) -> Vec<usize> {
         let planned = self.plan.faults[number];
         let Fault::RegionDestroyed { region } = planned.fault else { return Vec::new() };
         let kind = planned.fault.kind();
@@ -66,7 +68,10 @@ impl World {
         let slots = self.region_slots(region.into());
         let region = RegionId(region);
         if !self.destroyed.contains(&region) {
-            self.look_at_disks(|jury, now, disks| jury.region_destroyed(now, region, disks));
+            let announced = self.announced(region, statuses);
+            self.look_at_disks(|jury, now, disks| {
+                jury.region_destroyed(now, region, announced, disks);
+            });
             self.destroyed.push(region);
         }
         for slot in slots.clone() {
@@ -78,6 +83,48 @@ impl World {
         }
         self.surge(number, false);
         slots.collect()
+    }
+
+    /// What a region says of its exposure: its leader, or whoever knows most.
+    fn announced(&self, region: RegionId, statuses: &[Option<Status>]) -> Option<Exposed> {
+        let of_region = self.region_slots(region.0.into());
+        let statuses = statuses[of_region].iter().flatten();
+        let first =
+            statuses.max_by_key(|s| (s.role == Role::Leader, s.term, s.committed.of(region)));
+        first.map(|status| self.exposed(status))
+    }
+
+    fn exposed(&self, status: &Status) -> Exposed {
+        let region = self.genesis.region_of(status.node).unwrap_or_default();
+        let (committed, exposure) = (status.committed.of(region), status.exposure);
+        let leads = (status.role == Role::Leader).then_some(status.term);
+        Exposed { region, committed, exposure, leads }
+    }
+
+    /// A node folded something, and says what its region would lose.
+    pub(super) fn beyond_its_region(&mut self, status: &Status) {
+        if self.unrest.len() == 1 {
+            return;
+        }
+        let word = self.exposed(status);
+        self.unrest[usize::from(word.region.0)] = self.now;
+        self.look_at_disks(|jury, now, disks| {
+            jury.beyond_its_region(now, status.node, &status.folded, &word, disks);
+        });
+    }
+
+    /// Leaders of regions that have been quiet for a second must expose nothing. Asked after the
+    /// faults are over only.
+    pub fn judge_exposure_at_rest(&mut self, statuses: &[Option<Status>]) {
+        if self.unrest.len() == 1 || !self.destroyed.is_empty() {
+            return;
+        }
+        for status in statuses.iter().flatten().filter(|status| status.role == Role::Leader) {
+            let region = self.genesis.region_of(status.node).unwrap_or_default();
+            if self.now >= self.unrest[usize::from(region.0)] + AT_REST_NS {
+                self.jury.exposed_at_rest(self.now, status.node, status.exposure);
+            }
+        }
     }
 
     /// The fate of every acknowledged transaction, if a region was destroyed.

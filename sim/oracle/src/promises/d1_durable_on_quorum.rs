@@ -3,7 +3,7 @@
 use crate::catalogue::Promise;
 use crate::facts::Facts;
 use crate::jury::DurableLogs;
-use crate::region_loss::Destruction;
+use crate::region_loss::lies_elsewhere;
 use crate::verdicts::Verdicts;
 use billing_wire::{Grade, NodeId, Receipt, RegionMembers};
 
@@ -46,11 +46,7 @@ pub(crate) fn acknowledgement(
     if facts.genesis.regions.len() == 1 || receipt.grade == Grade::Region {
         return;
     }
-    let elsewhere = facts.genesis.regions.iter().filter(|members| members.region != region);
-    let is_geo = elsewhere.map(copies).any(|(found, majority)| found >= majority);
-    // A region that was destroyed since may have been the one that held it.
-    let was_geo = |gone: &Destruction| gone.region != region && gone.held.of(region) >= index;
-    let is_geo = is_geo || facts.destructions.iter().any(was_geo);
+    let is_geo = lies_elsewhere(facts, region, index, disks);
     verdicts.check(Promise::D1, at, operation, is_geo, || {
         let shape = format!("{:?} answer and no other region holds it", receipt.grade);
         (shape, format!("node {node} acknowledges {}", receipt.position))

@@ -1,0 +1,75 @@
+//! D3: what a node says that its region would lose if it went now is exactly that: the committed
+//! entries behind the last one that is known to be geo-durable. A follower knows that from its log
+//! alone; a leader may know more, and what it knows must be so on the disks.
+
+use crate::catalogue::Promise;
+use crate::facts::Facts;
+use crate::jury::DurableLogs;
+use crate::region_loss::lies_elsewhere;
+use crate::verdicts::Verdicts;
+use billing_wire::{LogIndex, NodeId, RegionId, Term};
+
+pub(crate) const WORDS: &str =
+    "a region says exactly how much it would lose, and nothing when the others have it all";
+
+/// What a node says of its own region.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exposed {
+    /// The region.
+    pub region: RegionId,
+    /// Entries that the node knows to be committed.
+    pub committed: LogIndex,
+    /// So many of them may be lost with the region.
+    pub exposure: u64,
+    /// The term in which the node leads the region's log; `None`: it does not.
+    pub leads: Option<Term>,
+}
+
+impl Exposed {
+    /// The node's word for how far its log is geo-durable.
+    pub(crate) fn geo_index(&self) -> LogIndex {
+        self.committed.saturating_sub(self.exposure)
+    }
+}
+
+pub(crate) fn said(
+    facts: &Facts,
+    verdicts: &mut Verdicts,
+    at: u64,
+    node: NodeId,
+    word: &Exposed,
+    disks: &dyn DurableLogs,
+) {
+    let said = word.geo_index();
+    let logged = facts.log(word.region).logged_geo(word.committed);
+    let told = || format!("node {node}: {} of {} exposed", word.exposure, word.committed);
+    let is_of_log = if word.leads.is_some() { said >= logged } else { said == logged };
+    verdicts.check(Promise::D3, at, None, is_of_log, || {
+        let shape = "exposure is not what the log says".to_owned();
+        (shape, format!("{}, the log has geo index {logged}", told()))
+    });
+    if let Some(term) = word.leads
+        && said > logged
+    {
+        // Raft's commit rule applied to learners (billing.md §3): an entry of an earlier term may
+        // lie on any number of disks and be replaced all the same.
+        let found = facts.log(word.region).term(said);
+        verdicts.check(Promise::D3, at, None, found == Some(term), || {
+            let shape = "geo-durable without an entry of the leader's own term".to_owned();
+            (shape, format!("{}, entry {said} is of {found:?}, not {term}", told()))
+        });
+        let holds = lies_elsewhere(facts, word.region, said, disks);
+        verdicts.check(Promise::D3, at, None, holds, || {
+            let shape = "exposure leaves out what no other region holds".to_owned();
+            (shape, format!("{}, but entry {said} lies on no other majority", told()))
+        });
+    }
+}
+
+/// A leader whose region has committed nothing for long, while the others could hear it.
+pub(crate) fn at_rest(verdicts: &mut Verdicts, at: u64, node: NodeId, exposure: u64) {
+    verdicts.check(Promise::D3, at, None, exposure == 0, || {
+        let shape = "exposure of a region that the others have caught up with".to_owned();
+        (shape, format!("node {node}: {exposure} entries exposed at rest"))
+    });
+}
