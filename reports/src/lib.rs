@@ -4,6 +4,7 @@
 pub mod epilogue;
 mod layout;
 pub mod outcomes;
+pub mod region_loss;
 pub mod shrunk;
 pub mod summary;
 pub mod tally;

@@ -166,6 +166,9 @@ pub(crate) struct Run {
     /// Writes the drawn fault plan to this file.
     #[arg(long, value_name = "FILE")]
     pub(crate) write_plan: Option<PathBuf>,
+    /// Where the verdict over the loss of a region goes; a new one under `target/runs` if absent.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
     /// Runs each node as a task of its own; the trace hash must not change.
     #[arg(long)]
     pub(crate) tasks: bool,

@@ -4,8 +4,9 @@
 use crate::corpus::Loaded;
 use crate::tool_error::ToolError;
 use billsim_engine::RunResult;
-use billsim_record::{FaultPlan, Manifest, Outcome, document};
+use billsim_record::{FaultPlan, LossVerdict, Manifest, Outcome, document};
 use billsim_reports::outcomes;
+use billsim_reports::region_loss::region_loss;
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Serializer, V2Serializer};
 use std::fs::{self, File, OpenOptions};
@@ -78,7 +79,23 @@ impl RunDirectory {
             document::pretty::<FaultPlan>(&result.plan).as_bytes(),
         )?;
         create(&directory.join("scenario.toml"), scenario.text.as_bytes())?;
+        if let Some(verdict) = &result.losses {
+            Self::keep_loss(&directory, verdict)?;
+        }
         Ok(directory)
+    }
+
+    /// Writes the verdict over a run in which a region was destroyed, whole, into a directory.
+    pub(crate) fn keep_loss(directory: &Path, verdict: &LossVerdict) -> Result<(), ToolError> {
+        fs::create_dir_all(directory).map_err(|error| ToolError::write(directory, &error))?;
+        create(&directory.join("verdict.json"), document::pretty(verdict).as_bytes())?;
+        let text = region_loss(verdict, usize::MAX);
+        create(&directory.join("verdict.txt"), text.as_bytes())
+    }
+
+    /// A directory for the files of a single run.
+    pub(crate) fn of_one_run() -> PathBuf {
+        PathBuf::from("target/runs").join(fresh_name())
     }
 
     /// Writes the latency of acknowledged writes, in simulated microseconds.

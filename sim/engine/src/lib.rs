@@ -18,6 +18,8 @@ pub mod crew;
 #[cfg(madsim)]
 pub mod disk;
 #[cfg(madsim)]
+mod loss;
+#[cfg(madsim)]
 pub mod marks;
 #[cfg(madsim)]
 pub mod panics;

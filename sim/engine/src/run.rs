@@ -4,11 +4,11 @@ use crate::clients::Population;
 use crate::crew::{Arm, Central, Crew, Tasks};
 use crate::scenario::Scenario;
 use crate::world::{Phase, Todo, World};
-use crate::{marks, panics, plan, telling};
+use crate::{loss, marks, panics, plan, telling};
 use billing_wire::OpId;
 use billsim_oracle::{LossReport, Violation};
 use billsim_record::outcome::OUTCOME_FORMAT;
-use billsim_record::{Failure, FaultPlan, Outcome, Verdict};
+use billsim_record::{Failure, FaultPlan, LossVerdict, Outcome, Verdict};
 use hdrhistogram::Histogram;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -74,7 +74,7 @@ pub struct RunResult {
     /// The transaction of a failure in a sentence, where the job asked for it.
     pub told: Option<String>,
     /// The fate of every acknowledged transaction, where a region was destroyed.
-    pub losses: Option<LossReport>,
+    pub losses: Option<LossVerdict>,
 }
 
 /// How much the clients did until the end of a run.
@@ -212,7 +212,9 @@ fn conclude(job: &Job, mut world: World, end: End, losses: Option<LossReport>) -
     let acknowledged = world.acknowledged();
     let (last_fault, excuses) = (world.last_fault.clone(), world.excuses());
     let (now, events, trace_hash) = (world.now, world.trace.events(), world.trace.digest());
+    let (outages, fates) = loss::measure(losses.as_ref(), world.measured_outages());
     let (broken, delivered, write_latency) = (world.broken, world.delivered, world.latency);
+    let geo_latency = world.geo_latency;
     let faults = world.tallies.into_map();
     let judgement = world.jury.finish();
     let mut violations: Vec<Violation> = broken.into_iter().collect();
@@ -230,7 +232,10 @@ fn conclude(job: &Job, mut world: World, end: End, losses: Option<LossReport>) -
         None => Verdict::Held,
     };
     let comparisons = judgement.comparisons.into_iter().map(|(id, n)| (id.to_owned(), n)).collect();
-    let quantile = |q| write_latency.value_at_quantile(q);
+    let quantiles = |histogram: &Histogram<u64>| {
+        let at = |q| histogram.value_at_quantile(q);
+        (!histogram.is_empty()).then(|| [at(0.5), at(0.99), at(0.999), histogram.max()])
+    };
     let outcome = Outcome {
         format: OUTCOME_FORMAT,
         scenario: job.scenario.name.clone(),
@@ -245,8 +250,10 @@ fn conclude(job: &Job, mut world: World, end: End, losses: Option<LossReport>) -
         faults,
         comparisons,
         marks: marks::take_all(),
-        write_latency_us: (!write_latency.is_empty())
-            .then(|| [quantile(0.5), quantile(0.99), quantile(0.999), write_latency.max()]),
+        write_latency_us: quantiles(&write_latency),
+        geo_latency_us: quantiles(&geo_latency),
+        outages,
+        fates,
         failure,
         stuck,
         excuses,
@@ -255,6 +262,7 @@ fn conclude(job: &Job, mut world: World, end: End, losses: Option<LossReport>) -
         let told = telling::tell(&history, failure, lost);
         told.unwrap_or_else(|| "No client had sent anything yet.".to_owned())
     });
+    let losses = loss::verdict(losses.as_ref(), &outcome);
     let is_planned = job.plan.is_some();
     RunResult { outcome, plan, write_latency, arm: job.arm, is_planned, load, told, losses }
 }

@@ -3,8 +3,7 @@
 
 use billsim_engine::sweep::run_one;
 use billsim_engine::{Arm, Job, RunResult, Scenario};
-use billsim_oracle::Fate;
-use billsim_record::Verdict;
+use billsim_record::{Fate, Verdict};
 use std::sync::Arc;
 
 fn scenario(name: &str) -> Arc<Scenario> {
@@ -28,10 +27,10 @@ fn a_destroyed_region_takes_only_what_it_may() {
             assert_eq!(result.outcome.verdict, Verdict::Held, "{name} {seed}");
             assert_eq!(result.outcome.excuses.len(), 1, "finality is excused");
             let report = result.losses.expect("a region was destroyed");
-            assert_eq!(report.destructions.len(), 1);
-            assert!(report.fates.len() > 500, "{name} {seed}: {} fates", report.fates.len());
-            assert!(report.fates.iter().all(|one| one.fate != Fate::LostOutsideItsGrade));
-            lost += report.fates.iter().filter(|one| one.fate == Fate::LostAsGraded).count();
+            assert_eq!(report.outages.len(), 1);
+            assert!(report.transactions.len() > 500);
+            assert!(report.transactions.iter().all(|one| one.fate != Fate::LostOutsideItsGrade));
+            lost += report.transactions.iter().filter(|one| one.fate == Fate::LostAsGraded).count();
         }
     }
     assert!(lost > 0, "a region that is cut off acknowledges what only it has");

@@ -6,9 +6,9 @@ use crate::merge::MergeQueue;
 use crate::region_loss::{Acknowledgement, Destruction};
 use billing_wire::limits::REGIONS_MAX;
 use billing_wire::{
-    CommandClass, Disposition, Frontier, Genesis, Hash, Hlc, LogIndex, NodeId, OpId, Position,
-    Read, Receipt, RecordHeader, RecordKind, RecordView, RegionId, RegionMembers, Submission, Term,
-    Token,
+    CommandClass, Disposition, Frontier, Genesis, Grade, Hash, Hlc, LogIndex, NodeId, OpId,
+    Position, Read, Receipt, RecordHeader, RecordKind, RecordView, RegionId, RegionMembers,
+    Submission, Term, Token,
 };
 use billsim_model::Model;
 use std::collections::BTreeMap;
@@ -332,10 +332,11 @@ impl Facts {
         known.seen = known.seen.min(seen);
     }
 
-    /// Whether a receipt that names a watermark is about something final. In a cluster of one
-    /// region everything that is folded is.
-    pub(crate) fn is_settled(&self, place: Hlc, watermark: Hlc) -> bool {
-        self.genesis.regions.len() == 1 || place <= watermark
+    /// Whether a receipt is about something final. In a cluster of one region everything that is
+    /// folded is. The token's watermark says nothing: it may be one that the session brought from a
+    /// node that is further.
+    pub(crate) fn is_settled(&self, receipt: &Receipt) -> bool {
+        self.genesis.regions.len() == 1 || receipt.grade == Grade::Final
     }
 
     /// A client was told that this body is logged; where it ends up is not final yet.

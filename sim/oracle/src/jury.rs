@@ -207,7 +207,7 @@ impl Jury {
             o6_real_time_order::placed(verdicts, at, op_id, known, receipt.position);
         }
         facts.note_acknowledged(session, receipt.position);
-        if !facts.is_settled(receipt.position.hlc, receipt.token.watermark) {
+        if !facts.is_settled(receipt) {
             // Provisional: the outcome may change until the watermark has passed it, and another
             // submission of the operation may turn out to be the one that has its effect.
             facts.note_provisional(op_id, *fingerprint);

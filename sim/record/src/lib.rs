@@ -7,6 +7,7 @@ pub mod manifest;
 pub mod outcome;
 pub mod plan;
 pub mod planned_load;
+pub mod region_loss;
 
 pub use document::{Document, ReadError};
 pub use exit_code::ExitCode;
@@ -14,3 +15,4 @@ pub use manifest::Manifest;
 pub use outcome::{Failure, FaultTally, Outcome, Verdict};
 pub use plan::{Fault, FaultPlan, NodeNumber, PlannedAction, PlannedFault, Target};
 pub use planned_load::PlannedLoad;
+pub use region_loss::{Fate, Fates, LossVerdict, Outage, RegionLoss, TransactionFate};

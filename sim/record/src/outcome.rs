@@ -2,6 +2,7 @@
 
 use crate::document::Document;
 use crate::exit_code::ExitCode;
+use crate::region_loss::{Fates, Outage};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -123,6 +124,16 @@ pub struct Outcome {
     pub marks: BTreeMap<String, u64>,
     /// Latency of acknowledged writes in simulated microseconds: p50, p99, p99.9, max.
     pub write_latency_us: Option<[u64; 4]>,
+    /// The same of those that reached another region before they were answered, while nothing was
+    /// wrong and nothing had been for a second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub geo_latency_us: Option<[u64; 4]>,
+    /// Regions that were dark or are gone, and what that cost.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outages: Vec<Outage>,
+    /// Fates of all acknowledged transactions per grade, where a region was destroyed.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub fates: BTreeMap<String, Fates>,
     /// The first promise that broke.
     pub failure: Option<Failure>,
     /// One sentence per thing that had not converged.

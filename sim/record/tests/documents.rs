@@ -7,6 +7,7 @@ use billsim_record::{
     Failure, Fault, FaultPlan, FaultTally, Manifest, NodeNumber, Outcome, PlannedAction,
     PlannedFault, Verdict,
 };
+use std::collections::BTreeMap;
 
 fn outcome() -> Outcome {
     let failure = Failure {
@@ -35,6 +36,9 @@ fn outcome() -> Outcome {
         comparisons: [("D2".to_owned(), 17)].into(),
         marks: [("leader-elected".to_owned(), 4)].into(),
         write_latency_us: Some([1, 2, 3, 4]),
+        geo_latency_us: Some([1, 2, 3, 4]),
+        outages: Vec::new(),
+        fates: BTreeMap::new(),
         failure: Some(failure),
         stuck: vec!["node 2 has not folded entry 9".to_owned()],
         excuses: [("finality".to_owned(), 1)].into(),

@@ -9,6 +9,7 @@
 use super::Ledger;
 use super::state::Undo;
 use super::store::StoreError;
+use crate::canary;
 use billing_wire::{Frontier, Hlc, OutcomeChain, RecordView, RegionId};
 use std::collections::VecDeque;
 
@@ -64,7 +65,8 @@ impl Ledger {
             self.provisional.settled = self.stand();
         }
         let place = (record.header.hlc, record.header.region);
-        assert!(self.last_provisional().is_none_or(|last| last < place), "in merged order");
+        let follows = self.last_provisional().is_none_or(|last| last < place);
+        assert!(follows || canary!("arrival-order-fold"), "in merged order");
         let dirty = self.dirty_submissions;
         self.state.start_undo();
         let folded = self.apply_record(record);

@@ -1,18 +1,23 @@
 //! `billsim run`: one seed, one outcome.
 
 use crate::arguments::{Format, Run};
-use crate::context::{invocation, say};
+use crate::context::{invocation, say, warn};
 use crate::corpus::{Corpus, read_plan};
 use crate::logs;
+use crate::run_directory::RunDirectory;
 use crate::tool_error::ToolError;
 use billsim_engine::sweep::run_one;
 use billsim_engine::{Arm, Job, RunResult, plan};
 use billsim_record::{ExitCode, document};
 use billsim_reports::Tally;
 use billsim_reports::epilogue::{Place, epilogue};
+use billsim_reports::region_loss;
 use billsim_reports::summary::{Circumstances, summary};
 use std::collections::BTreeMap;
 use std::fs;
+
+/// Fates of transactions that are listed on a terminal; the file has them all.
+const FATES_SHOWN_MAX: usize = 20;
 
 pub(crate) fn run(arguments: &Run, canary: Option<&str>) -> Result<ExitCode, ToolError> {
     let loaded = Corpus::find()?.scenario(&arguments.scenario)?;
@@ -36,7 +41,13 @@ pub(crate) fn run(arguments: &Run, canary: Option<&str>) -> Result<ExitCode, Too
     }
     let again =
         format!("{} run {} --seed {}", invocation(canary), arguments.scenario, arguments.seed);
-    Ok(show(&result, arguments.format, &again))
+    let code = show(&result, arguments.format, &again);
+    if let Some(verdict) = &result.losses {
+        let directory = arguments.out.clone().unwrap_or_else(RunDirectory::of_one_run);
+        RunDirectory::keep_loss(&directory, verdict)?;
+        warn(&format!("region-loss verdict: {}", directory.join("verdict.txt").display()));
+    }
+    Ok(code)
 }
 
 /// Prints the outcome of one run.
@@ -62,6 +73,15 @@ pub(crate) fn show(result: &RunResult, format: Format, again: &str) -> ExitCode 
         say(&format!(
             "write latency in simulated us: p50 {p50}, p99 {p99}, p99.9 {p999}, max {max}\n"
         ));
+    }
+    if let Some([p50, p99, p999, max]) = outcome.geo_latency_us {
+        say(&format!(
+            "geo latency outside fault windows: p50 {p50}, p99 {p99}, p99.9 {p999}, max {max}\n"
+        ));
+    }
+    match &result.losses {
+        Some(verdict) => say(&region_loss::region_loss(verdict, FATES_SHOWN_MAX)),
+        None => say(&region_loss::outages(&outcome.outages)),
     }
     if let Some((_, cause)) = tally.worst_cause() {
         let place = Place { replay: again, directory: None, others: &[] };

@@ -213,6 +213,19 @@ impl Population {
         self.serve(now, out);
     }
 
+    /// The session of a call.
+    pub fn session_of(call: CallId) -> u32 {
+        (call.0 & ((1 << SESSION_BITS) - 1)) as u32
+    }
+
+    /// Sessions that have sent something and talk to such a node, and whether they are busy.
+    pub fn talking_to(&self, is_one: impl Fn(NodeId) -> bool) -> impl Iterator<Item = (u32, bool)> {
+        let sessions = self.sessions.iter().zip(0_u32..);
+        sessions
+            .filter(move |(session, _)| session.took_part && is_one(self.nodes[session.node]))
+            .map(|(session, number)| (number, session.operation.is_some()))
+    }
+
     /// These nodes are gone for good, and every client knows.
     pub fn forget(&mut self, gone: &[NodeId]) {
         if gone.is_empty() {
@@ -226,7 +239,7 @@ impl Population {
 
     /// Takes what came back from a sending.
     pub fn answered(&mut self, now: u64, call: CallId, answer: Answer, out: &mut Vec<Action>) {
-        let number = (call.0 & ((1 << SESSION_BITS) - 1)) as u32;
+        let number = Self::session_of(call);
         let Some(session) = self.sessions.get_mut(number as usize) else { return };
         if session.call != Some(call) {
             return;

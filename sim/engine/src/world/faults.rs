@@ -19,6 +19,7 @@ impl World {
         let ends_at = self.now + planned.for_ms * MS;
         self.trace.add(self.now, Traced::Fault, number as u8, kind.as_bytes());
         self.last_fault = Some(planned.to_string());
+        self.disturbed_at = self.now;
         match fault {
             Fault::PowerCut { node } => return self.power_cut(node.slot(), kind, Some(ends_at)),
             Fault::Kill { node } => return self.kill(node.slot(), ends_at),
@@ -57,6 +58,7 @@ impl World {
     pub(super) fn end_fault(&mut self, number: usize) -> Option<Todo> {
         if std::mem::take(&mut self.in_force[number]) {
             self.trace.add(self.now, Traced::Fault, number as u8, b"over");
+            self.disturbed_at = self.now;
             let fault = self.plan.faults[number].fault;
             self.switch_flap(number, false);
             self.switch(&fault, false);

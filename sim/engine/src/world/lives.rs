@@ -36,6 +36,7 @@ impl World {
         let regions = self.genesis.regions.len();
         let machine = &mut self.machines[slot];
         machine.life += 1;
+        self.disturbed_at = now;
         let (node, life) = (machine.node, machine.life);
         self.trace.add(now, Traced::Life, slot as u8, &[1]);
         let before = durable_tails(machine, regions);

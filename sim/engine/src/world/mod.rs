@@ -8,6 +8,7 @@ mod faults;
 pub mod links;
 mod lives;
 pub mod machine;
+mod outages;
 mod phases;
 pub mod port;
 pub mod queue;
@@ -97,6 +98,8 @@ pub struct World {
     pub tallies: Tallies,
     /// Latency of acknowledged writes in microseconds.
     pub latency: Histogram<u64>,
+    /// The same of those that reached another region, outside of fault windows.
+    pub geo_latency: Histogram<u64>,
     /// Frames that reached a node.
     pub delivered: u64,
     /// Where the run stands.
@@ -123,6 +126,10 @@ pub struct World {
     in_force: Vec<bool>,
     /// Flapping cuts that are open just now, by their number in the plan.
     open_flaps: BTreeSet<usize>,
+    /// Regions that went dark or were destroyed, and whose clients wait.
+    outages: outages::Outages,
+    /// When something last went wrong or came right, in nanoseconds.
+    disturbed_at: u64,
     /// When a region last committed something, or could not be heard, in nanoseconds.
     unrest: Vec<u64>,
     /// Regions that are gone for good, in the order in which they went.
@@ -164,6 +171,7 @@ impl World {
             trace: Trace::default(),
             tallies: Tallies::default(),
             latency: Histogram::new_with_max(LATENCY_MAX_US, 3).expect("the bounds are legal"),
+            geo_latency: Histogram::new_with_max(LATENCY_MAX_US, 3).expect("the bounds are legal"),
             delivered: 0,
             phase: Phase::Safety,
             broken: None,
@@ -192,6 +200,8 @@ impl World {
             plan,
             genesis,
             open_flaps: BTreeSet::new(),
+            outages: outages::Outages::default(),
+            disturbed_at: 0,
             unrest: vec![0; usize::from(scenario.cluster.regions)],
             destroyed: Vec::new(),
             broken_slots: Vec::new(),

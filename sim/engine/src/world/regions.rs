@@ -8,7 +8,7 @@ use crate::trace::Traced;
 use billing_core::{Role, Status};
 use billing_wire::RegionId;
 use billsim_oracle::{Exposed, LossReport};
-use billsim_record::Fault;
+use billsim_record::{Fault, Outage};
 use std::ops::Range;
 
 const MS: u64 = 1_000_000;
@@ -39,6 +39,9 @@ impl World {
         let kind = fault.kind();
         let mut delays =
             Stream::indexed(self.plan.seed, Purpose::Process, STREAM_OF_FAULTS + number as u64);
+        if let Fault::RegionDark { region } = fault {
+            self.outage_begins(RegionId(region), kind);
+        }
         let mut stopped = Vec::new();
         for slot in self.struck_slots(&fault) {
             let back_at = ends_at + delays.range(0, BACK_WITHIN_NS);
@@ -74,6 +77,7 @@ impl World {
             });
             self.destroyed.push(region);
         }
+        self.outage_begins(region, kind);
         for slot in slots.clone() {
             // Whatever was to start it is of an earlier life.
             self.stop(slot);
@@ -83,6 +87,25 @@ impl World {
         }
         self.surge(number, false);
         slots.collect()
+    }
+
+    fn outage_begins(&mut self, region: RegionId, kind: &'static str) {
+        let genesis = &self.genesis;
+        let is_of_region = |node| genesis.region_of(node) == Some(region);
+        let clients = self.clients.talking_to(is_of_region);
+        self.outages.begins(self.now, region, kind, clients);
+    }
+
+    /// Every outage of a region so far.
+    pub fn measured_outages(&self) -> impl Iterator<Item = Outage> + '_ {
+        self.outages.measured()
+    }
+
+    /// Whether nothing was wrong from a second before that time until now.
+    pub(super) fn is_calm_since(&self, at: u64) -> bool {
+        self.disturbed_at + AT_REST_NS <= at
+            && !self.in_force.contains(&true)
+            && self.machines.iter().all(|machine| machine.is_running())
     }
 
     /// What a region says of its exposure: its leader, or whoever knows most.

@@ -7,7 +7,7 @@ use super::{OpenCall, Todo, World};
 use crate::clients::Action;
 use crate::trace::Traced;
 use billing_core::sometimes;
-use billing_wire::{NodeId, WriteAnswer};
+use billing_wire::{Grade, NodeId, WriteAnswer};
 use billsim_oracle::jury::DurableLogs;
 use billsim_oracle::{Answer, CallId, Endpoint, Event as HistoryEvent, Request};
 use bytes::Bytes;
@@ -205,7 +205,11 @@ impl World {
         let at = self.now;
         let (kind, position) = match &answer {
             Answer::Write(WriteAnswer::Done(receipt)) => {
-                self.latency.saturating_record((at - open.invoked_at) / 1_000);
+                let took_us = (at - open.invoked_at) / 1_000;
+                self.latency.saturating_record(took_us);
+                if receipt.grade >= Grade::Geo && self.is_calm_since(open.invoked_at) {
+                    self.geo_latency.saturating_record(took_us);
+                }
                 (1, receipt.position.index)
             }
             Answer::Write(_) => (2, 0),

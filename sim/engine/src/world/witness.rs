@@ -52,6 +52,7 @@ impl World {
     /// A client did something, or was told.
     pub(super) fn note_history(&mut self, event: &Event) {
         self.jury.client(event);
+        self.outages.note(event);
         if let Some(history) = &mut self.history {
             history.push(event.clone());
         }

@@ -7,6 +7,7 @@ mod durability;
 mod liveness;
 mod order;
 mod reads;
+mod regions;
 mod stage;
 
 use billing_wire::{AccountId, Query};
@@ -18,9 +19,8 @@ use std::collections::BTreeSet;
 type Case = (&'static str, &'static str, fn(&mut Stage, bool));
 
 fn cases() -> impl Iterator<Item = &'static Case> {
-    [durability::CASES, order::CASES, books::CASES, bills::CASES, reads::CASES, liveness::CASES]
-        .into_iter()
-        .flatten()
+    let all = [durability::CASES, order::CASES, books::CASES, bills::CASES, reads::CASES];
+    all.into_iter().chain([regions::CASES, liveness::CASES]).flatten()
 }
 
 #[test]
