@@ -250,6 +250,9 @@ pub struct Status {
     /// Committed entries of the own region that no other region is known to hold; 0 in a cluster
     /// of one region.
     pub exposure: u64,
+    /// The own region log is geo-durable up to here, as far as the node knows; may lie beyond
+    /// what it has committed itself.
+    pub geo_index: LogIndex,
     /// Folded for good per region.
     pub folded: Frontier,
     /// Term of the last folded entry of that log; 0 when none is. Equal to `term` when the node

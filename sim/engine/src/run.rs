@@ -180,7 +180,7 @@ async fn course<C: Crew>(
         world.judge_quiescence(&replicas);
     }
     let losses = world.losses();
-    conclude(job, *world, end, losses)
+    conclude(job, *world, end, losses.as_ref())
 }
 
 async fn carry_out<C: Crew>(world: Box<World>, crew: &mut C, todo: Todo) -> Box<World> {
@@ -205,14 +205,14 @@ async fn carry_out<C: Crew>(world: Box<World>, crew: &mut C, todo: Todo) -> Box<
     }
 }
 
-fn conclude(job: &Job, mut world: World, end: End, losses: Option<LossReport>) -> RunResult {
+fn conclude(job: &Job, mut world: World, end: End, losses: Option<&LossReport>) -> RunResult {
     let plan = world.plan().clone();
     let load = load_seen(world.clients());
     let (history, lost) = (world.take_history(), world.lost_entries());
     let acknowledged = world.acknowledged();
     let (last_fault, excuses) = (world.last_fault.clone(), world.excuses());
     let (now, events, trace_hash) = (world.now, world.trace.events(), world.trace.digest());
-    let (outages, fates) = loss::measure(losses.as_ref(), world.measured_outages());
+    let (outages, fates) = loss::measure(losses, world.measured_outages());
     let (broken, delivered, write_latency) = (world.broken, world.delivered, world.latency);
     let geo_latency = world.geo_latency;
     let faults = world.tallies.into_map();
@@ -262,7 +262,7 @@ fn conclude(job: &Job, mut world: World, end: End, losses: Option<LossReport>) -
         let told = telling::tell(&history, failure, lost);
         told.unwrap_or_else(|| "No client had sent anything yet.".to_owned())
     });
-    let losses = loss::verdict(losses.as_ref(), &outcome);
+    let losses = loss::verdict(losses, &outcome);
     let is_planned = job.plan.is_some();
     RunResult { outcome, plan, write_latency, arm: job.arm, is_planned, load, told, losses }
 }

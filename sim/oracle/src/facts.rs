@@ -56,8 +56,8 @@ pub(crate) struct Operation {
     pub(crate) told_final: Option<End>,
     /// The body that a client was told is logged, before that was final.
     pub(crate) told_logged: Option<Hash>,
-    /// What its clients were told, in a cluster of several regions.
-    pub(crate) acknowledged: Option<Acknowledgement>,
+    /// What its clients were told of each body, in a cluster of several regions.
+    pub(crate) acknowledged: Vec<Acknowledgement>,
 }
 
 impl Operation {
@@ -77,7 +77,7 @@ impl Operation {
             effect_at: None,
             told_final: None,
             told_logged: None,
-            acknowledged: None,
+            acknowledged: Vec::new(),
         }
     }
 
@@ -360,8 +360,11 @@ impl Facts {
         let Some(known) = self.operations.get_mut(&receipt.op_id) else { return };
         let Receipt { grade, position, .. } = *receipt;
         let first = Acknowledgement { session, grade, position, at, fingerprint };
-        let noted = known.acknowledged.get_or_insert(first);
-        noted.grade = noted.grade.max(grade);
+        // A region that is cut off may log another body under the same operation.
+        match known.acknowledged.iter_mut().find(|noted| noted.fingerprint == fingerprint) {
+            Some(noted) => noted.grade = noted.grade.max(grade),
+            None => known.acknowledged.push(first),
+        }
     }
 
     /// A client has a receipt for this position.

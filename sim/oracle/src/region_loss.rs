@@ -149,8 +149,10 @@ pub(crate) fn fates(
 ) -> Vec<Fated> {
     let kept = kept(facts, disks);
     let mut fates = Vec::new();
-    for (op_id, known) in &facts.operations {
-        let Some(acknowledged) = known.acknowledged else { continue };
+    let bodies = facts.operations.iter().flat_map(|(op_id, known)| {
+        known.acknowledged.iter().map(move |acknowledged| (op_id, *acknowledged))
+    });
+    for (op_id, acknowledged) in bodies {
         let is_kept = kept.contains(&(*op_id, acknowledged.fingerprint));
         let could_go = facts.destructions.iter().any(|gone| {
             gone.region == acknowledged.position.region
@@ -187,7 +189,7 @@ fn was_announced(
     let of_region = |gone: &&Destruction| gone.region == lost.position.region;
     let words = facts.destructions.iter().find(of_region).and_then(|gone| gone.announced);
     let Some(word) = words else { return };
-    let holds = lost.position.index > word.geo_index();
+    let holds = lost.position.index > word.safe_up_to();
     verdicts.check(Promise::D3, at, Some(op_id), holds, || {
         let shape = "lost with its region and not in its exposure".to_owned();
         let (said, of) = (word.exposure, word.committed);

@@ -117,6 +117,12 @@ impl Node {
         }
     }
 
+    /// The own region log is geo-durable up to here, as far as this node knows; 0 in a cluster of
+    /// one region.
+    pub(super) fn geo_index(&self) -> LogIndex {
+        if self.logs.len() == 1 { 0 } else { self.reach().geo }
+    }
+
     /// Committed entries of the own region that are not known to be geo-durable.
     pub(super) fn exposure(&self) -> u64 {
         match self.logs.len() {

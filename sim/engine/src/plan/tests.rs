@@ -12,7 +12,7 @@ fn shipped(name: &str) -> Scenario {
     Scenario::parse(name, &text).expect("it parses")
 }
 
-const SHIPPED: [&str; 13] = [
+const SHIPPED: [&str; 14] = [
     "smoke/steady",
     "smoke/crash",
     "smoke/partition",
@@ -26,6 +26,7 @@ const SHIPPED: [&str; 13] = [
     "region/destroyed-connected",
     "region/destroyed-partitioned",
     "region/three-regions",
+    "region/elections",
 ];
 
 #[test]

@@ -121,7 +121,7 @@ impl World {
         let region = self.genesis.region_of(status.node).unwrap_or_default();
         let (committed, exposure) = (status.committed.of(region), status.exposure);
         let leads = (status.role == Role::Leader).then_some(status.term);
-        Exposed { region, committed, exposure, leads }
+        Exposed { region, committed, exposure, geo_index: status.geo_index, leads }
     }
 
     /// A node folded something, and says what its region would lose.

@@ -21,13 +21,15 @@ pub struct Exposed {
     pub committed: LogIndex,
     /// So many of them may be lost with the region.
     pub exposure: u64,
+    /// The node's word for how far its log is geo-durable.
+    pub geo_index: LogIndex,
     /// The term in which the node leads the region's log; `None`: it does not.
     pub leads: Option<Term>,
 }
 
 impl Exposed {
-    /// The node's word for how far its log is geo-durable.
-    pub(crate) fn geo_index(&self) -> LogIndex {
+    /// The lowest entry that is not among those that may be lost.
+    pub(crate) fn safe_up_to(&self) -> LogIndex {
         self.committed.saturating_sub(self.exposure)
     }
 }
@@ -40,9 +42,14 @@ pub(crate) fn said(
     word: &Exposed,
     disks: &dyn DurableLogs,
 ) {
-    let said = word.geo_index();
+    let said = word.geo_index;
     let logged = facts.log(word.region).logged_geo(word.committed);
     let told = || format!("node {node}: {} of {} exposed", word.exposure, word.committed);
+    let is_exact = word.exposure == word.committed.saturating_sub(said);
+    verdicts.check(Promise::D3, at, None, is_exact, || {
+        let shape = "exposure is not what lies behind the geo index".to_owned();
+        (shape, format!("{}, geo index {said}", told()))
+    });
     let is_of_log = if word.leads.is_some() { said >= logged } else { said == logged };
     verdicts.check(Promise::D3, at, None, is_of_log, || {
         let shape = "exposure is not what the log says".to_owned();
@@ -53,10 +60,11 @@ pub(crate) fn said(
     {
         // Raft's commit rule applied to learners (billing.md §3): an entry of an earlier term may
         // lie on any number of disks and be replaced all the same.
-        let found = facts.log(word.region).term(said);
-        verdicts.check(Promise::D3, at, None, found == Some(term), || {
+        // A leader with a slow disk knows that its others have committed more than it shows yet.
+        let Some(found) = facts.log(word.region).term(said) else { return };
+        verdicts.check(Promise::D3, at, None, found == term, || {
             let shape = "geo-durable without an entry of the leader's own term".to_owned();
-            (shape, format!("{}, entry {said} is of {found:?}, not {term}", told()))
+            (shape, format!("{}, entry {said} is of term {found}, not {term}", told()))
         });
         let holds = lies_elsewhere(facts, word.region, said, disks);
         verdicts.check(Promise::D3, at, None, holds, || {

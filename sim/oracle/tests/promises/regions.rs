@@ -38,7 +38,8 @@ fn folded_to(s: &mut Stage, index: u64, word: Exposed) {
 }
 
 fn word(committed: u64, exposure: u64, leads: Option<u64>) -> Exposed {
-    Exposed { region: REGION, committed, exposure, leads }
+    let geo_index = committed - exposure;
+    Exposed { region: REGION, committed, exposure, geo_index, leads }
 }
 
 /// The first region is gone, with the disks of its nodes.
@@ -48,6 +49,12 @@ fn destroyed(s: &mut Stage, announced: Exposed) {
 }
 
 pub(crate) const CASES: &[Case] = &[
+    ("D3", "exposure is not what lies behind the geo index", |s, broken| {
+        two_regions(s);
+        logged(s, 1, 2);
+        let geo_index = u64::from(!broken);
+        folded_to(s, 0, Exposed { geo_index, ..word(1, 0, Some(1)) });
+    }),
     ("D3", "exposure is not what the log says", |s, broken| {
         two_regions(s);
         logged(s, 1, 2);
