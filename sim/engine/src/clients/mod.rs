@@ -218,11 +218,17 @@ impl Population {
         (call.0 & ((1 << SESSION_BITS) - 1)) as u32
     }
 
-    /// Sessions that have sent something and talk to such a node, and whether they are busy.
-    pub fn talking_to(&self, is_one: impl Fn(NodeId) -> bool) -> impl Iterator<Item = (u32, bool)> {
+    /// Sessions that have sent something and talk to such an endpoint, and whether they are busy.
+    pub fn talking_to(
+        &self,
+        is_of: impl Fn(Endpoint) -> bool,
+    ) -> impl Iterator<Item = (u32, bool)> {
         let sessions = self.sessions.iter().zip(0_u32..);
         sessions
-            .filter(move |(session, _)| session.took_part && is_one(self.nodes[session.node]))
+            .filter(move |(session, _)| {
+                let to = self.endpoints[session.endpoint];
+                session.took_part && is_of(to)
+            })
             .map(|(session, number)| (number, session.operation.is_some()))
     }
 

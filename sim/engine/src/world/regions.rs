@@ -7,6 +7,7 @@ use crate::seed::{Purpose, Stream};
 use crate::trace::Traced;
 use billing_core::{Role, Status};
 use billing_wire::RegionId;
+use billsim_oracle::history::Endpoint;
 use billsim_oracle::{Exposed, LossReport};
 use billsim_record::{Fault, Outage};
 use std::ops::Range;
@@ -91,7 +92,10 @@ impl World {
 
     fn outage_begins(&mut self, region: RegionId, kind: &'static str) {
         let genesis = &self.genesis;
-        let is_of_region = |node| genesis.region_of(node) == Some(region);
+        let is_of_region = |to| match to {
+            Endpoint::Node(node) => genesis.region_of(node) == Some(region),
+            Endpoint::Edge(nearest) => nearest == region,
+        };
         let clients = self.clients.talking_to(is_of_region);
         self.outages.begins(self.now, region, kind, clients);
     }
