@@ -54,6 +54,12 @@ impl Booking<'_> {
             return Ok(denied(DenyReason::FinalBillMissing));
         }
         sometimes!("account-closed");
+        if row.items > 1 {
+            sometimes!("closing-after-booking");
+        }
+        if row.documents > 0 {
+            sometimes!("closing-after-invoice");
+        }
         row.closed = Some(closed);
         let item = self.change_balance(account, &mut row, 0, self.op_id);
         assert!(item.is_ok(), "0 fits into a balance");

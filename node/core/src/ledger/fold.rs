@@ -12,6 +12,7 @@ use billing_wire::{
     DocumentNumber, Frontier, Incarnation, JournalLine, LedgerCode, OpId, Position, RecordHeader,
     RedirectReason, SubmissionView,
 };
+use std::cmp::Ordering;
 
 /// A redirected fact.
 pub(super) fn redirected(reason: RedirectReason) -> Disposition {
@@ -98,6 +99,11 @@ impl Booking<'_> {
         if let Some(first) = first {
             if first.fingerprint == submission.fingerprint {
                 sometimes!("duplicate-in-log");
+                match first.position.region.cmp(&region) {
+                    Ordering::Less => sometimes!("duplicate-of-a-lower-region"),
+                    Ordering::Greater => sometimes!("duplicate-of-a-higher-region"),
+                    Ordering::Equal => {}
+                }
                 if canary!("retry-posted-to-the-account")
                     && let Some(payment) = first.payment
                     && let Some(mut row) = self.state.get::<AccountRow>(&payment.account)?

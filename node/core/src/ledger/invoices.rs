@@ -16,6 +16,7 @@ use billing_wire::{
     AccountId, BillingPeriod, Date, DenyReason, Disposition, DocumentKind, DocumentNumber, Invoice,
     LedgerCode, MeterId, RegionId, Tariff,
 };
+use std::cmp::Ordering;
 
 /// Micro units in a unit.
 const MICRO: i128 = 1_000_000;
@@ -65,8 +66,13 @@ impl Booking<'_> {
         let total = invoice.total;
         self.line_pair(LedgerCode::RECEIVABLE, LedgerCode::REVENUE, total, Some(account));
         let mut negated_by = None;
-        let disposition = if effective.is_some() {
+        let disposition = if let Some(winner) = effective {
             sometimes!("invoice-compensated");
+            match winner.number.region.cmp(&number.region) {
+                Ordering::Less => sometimes!("month-billed-by-a-lower-region"),
+                Ordering::Greater => sometimes!("month-billed-by-a-higher-region"),
+                Ordering::Equal => {}
+            }
             negated_by = Some(self.take_number(DocumentKind::CreditNote)?.ordinal);
             let back = self.change_balance(account, &mut row, -total, self.op_id);
             assert!(back.is_ok(), "the balance goes back to what it was");

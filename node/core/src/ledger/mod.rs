@@ -5,6 +5,23 @@
 //! merged order, and whoever calls decides it. Everything that the fold decides goes into the
 //! [`OutcomeChain`], everything that it keeps into the state hash, so that two replicas are
 //! compared with two integers. Grades, answers and consensus are not known here.
+//!
+//! The booking rules, each in the module of its noun; debit first, as in the journal. Before all
+//! of them: an operation that came before with the same body is a duplicate of it, with another
+//! body an intent is denied and a fact redirected; a value out of range denies or redirects.
+//!
+//! | command | applied | otherwise |
+//! |---|---|---|
+//! | OpenAccount | history 0, then sweeps: suspense, receivable | number or service point taken |
+//! | CloseAccount | history 0; its service point is free | unknown, closed, a reading unbilled |
+//! | RecordPayment | cash, receivable | cash, suspense: unknown (waits), closed, overflow |
+//! | ReversePayment | from where it lies to cash | suspense, cash: not seen, not that payment |
+//! | RequestRefund | receivable, refunds payable; to the outbox | no payment, over paid, overflow |
+//! | ConfirmPayout | refunds payable, cash; out of the outbox | suspense, cash: not that refund |
+//! | PostAdjustment | by reason | unknown, closed, over the limit, overflow |
+//! | IssueInvoice | receivable, revenue | unknown, closed, overflow: the number is void |
+//! | the month is billed | the same and back: compensated | |
+//! | RecordRead | best reading of meter and day | |
 
 mod accounts;
 mod adjustments;

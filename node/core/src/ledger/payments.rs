@@ -123,6 +123,9 @@ impl Booking<'_> {
             self.line_pair(LedgerCode::SUSPENSE, LedgerCode::CASH, effect.amount, None);
             Disposition::Applied
         };
+        if effect.granted > 0 {
+            sometimes!("reversal-after-refund");
+        }
         effect.reversed_by = Some(self.position);
         operation.payment = Some(effect);
         self.state.put(op_id, operation);
@@ -144,6 +147,9 @@ impl Booking<'_> {
             return Ok(redirected(RedirectReason::Overflow));
         }
         sometimes!("reversal-applied");
+        if row.closed.is_some() {
+            sometimes!("reversal-after-closing");
+        }
         self.line_pair(LedgerCode::RECEIVABLE, LedgerCode::CASH, amount, Some(account));
         Ok(Disposition::Applied)
     }

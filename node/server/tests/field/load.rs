@@ -1,12 +1,13 @@
-//! A client population of one: opens accounts, pays, reads meters, adjusts, reverses, looks
+//! A client population of one: opens accounts, pays, reads meters, adjusts, reverses, bills, looks
 //! things up, and makes the mistakes that clients make. What has no answer is sent again under
 //! the same `op_id`, at another node.
 
 use crate::api::{NEW_YEAR, payment};
 use crate::session::Session;
 use billing_wire::{
-    AccountId, AdjustmentReason, Command, Date, MeterId, MeterRead, NodeId, OpId, Query, ReadLevel,
-    ReadQuality, ReversalReason, ServicePointId, Submission, WriteAnswer,
+    AccountId, AdjustmentReason, BillingPeriod, Command, Date, MeterId, MeterRead, NodeId, OpId,
+    Position, Query, ReadLevel, ReadQuality, ReversalReason, ServicePointId, Submission,
+    WriteAnswer, derived_op_id,
 };
 use billsim_oracle::Answer;
 use rand_chacha::ChaCha8Rng;
@@ -84,7 +85,12 @@ impl<'a> Customer<'a> {
                 25..28 => self.send_again(),
                 28..30 => self.send_another_body(),
                 _ => {
-                    let submission = Submission { op_id: self.dice.op_id(), command: self.draw() };
+                    let command = self.draw();
+                    let op_id = match &command {
+                        Command::ConfirmPayout { refund, .. } => derived_op_id(*refund, "paid"),
+                        _ => self.dice.op_id(),
+                    };
+                    let submission = Submission { op_id, command };
                     self.submit(&submission);
                     self.sent.push(submission);
                 }
@@ -113,7 +119,8 @@ impl<'a> Customer<'a> {
             0..3 => self.open(),
             3..5 => self.record_read(),
             5..7 => self.adjust(),
-            7..9 => self.reverse(),
+            7..8 => self.reverse(),
+            8..9 => self.bill(),
             _ => {
                 let (account, amount) = (self.account(), 1 + self.dice.below(50_000) as i64);
                 let external_ref = format!("{}-{}", self.number, self.sent.len());
@@ -170,6 +177,30 @@ impl<'a> Customer<'a> {
         Command::ReversePayment { payment, amount, reason, date: self.date() }
     }
 
+    /// A refund, its payout, an invoice or a closing.
+    fn bill(&mut self) -> Command {
+        let (date, account) = (self.date(), self.account());
+        let paid = |sent: &Submission| match sent.command {
+            Command::RecordPayment { amount, .. } => Some((sent.op_id, amount)),
+            _ => None,
+        };
+        let granted = |sent: &Submission| match sent.command {
+            Command::RequestRefund { amount, .. } => Some((sent.op_id, amount)),
+            _ => None,
+        };
+        let (payment, refund) =
+            (self.sent.iter().rev().find_map(paid), self.sent.iter().rev().find_map(granted));
+        match (self.dice.below(6), payment, refund) {
+            (0, ..) => Command::CloseAccount { account, date },
+            (1 | 2, Some((payment, amount)), _) => {
+                let amount = 1 + self.dice.below(amount as u64) as i64;
+                Command::RequestRefund { payment, amount, date }
+            }
+            (3, _, Some((refund, amount))) => Command::ConfirmPayout { refund, amount, date },
+            _ => Command::IssueInvoice { account, period: BillingPeriod::of(date), date },
+        }
+    }
+
     /// Mostly own accounts, some of other clients, some that nobody has opened.
     fn account(&mut self) -> AccountId {
         let own = self.opened.min(ACCOUNTS_PER_CLIENT);
@@ -189,13 +220,19 @@ impl<'a> Customer<'a> {
         let levels = [ReadLevel::Local, ReadLevel::Session, ReadLevel::Session, ReadLevel::Final];
         let level = self.dice.pick(&levels);
         let account = if self.opened == 0 { AccountId(0) } else { self.account() };
-        let query = match self.dice.below(10) {
+        let (from, to, after, limit) = (NEW_YEAR, self.date(), Position::default(), 5);
+        let query = match self.dice.below(15) {
             0..4 => Query::Balance { account },
             4..6 => Query::History { account, after: self.dice.below(4), limit: 5 },
             6..9 => match self.sent.last() {
                 Some(sent) => Query::Operation { op_id: sent.op_id },
                 None => return,
             },
+            9 => Query::Statement { account, from, to, after: 0, limit },
+            10 => Query::Documents { account, after: 0, limit },
+            11 => Query::Invoice { account, period: BillingPeriod::of(from) },
+            12 => Query::Suspense { after, limit },
+            13 => Query::Outbox { after, limit },
             _ => Query::TrialBalance,
         };
         self.session.read(node, query, level);
