@@ -5,7 +5,7 @@
 use crate::api::{NEW_YEAR, payment};
 use crate::cluster::{Cluster, PATIENCE, Process, billing_node};
 use crate::http_client::HttpClient;
-use crate::judge::{committed_records, judge, promises_of_real_runs};
+use crate::judge::{committed_records, judge, promises_of_payments};
 use crate::ports::free_address;
 use crate::record::Recorder;
 use crate::session::Session;
@@ -147,5 +147,5 @@ fn clients_of_an_edge_outlive_their_region() {
     cluster.stop_all();
     let history = recorder.into_history();
     let logs = committed_records(&cluster, &last);
-    judge(&cluster, &history, &logs, &promises_of_real_runs());
+    judge(&cluster, &history, &logs, &promises_of_payments());
 }

@@ -9,7 +9,8 @@ use billsim_oracle::{CATALOGUE, History, Judgement, judge_real_run};
 
 /// Promises that need to look into machines (disks, moments of commits and folds), which only
 /// the simulator can.
-const NOT_OF_REAL_RUNS: [&str; 10] = ["D1", "D7", "D8", "D9", "D10", "C1", "O5", "A2", "L1", "L5"];
+const NOT_OF_REAL_RUNS: [&str; 12] =
+    ["D1", "D3", "D7", "D8", "D9", "D10", "C1", "O5", "O8", "A2", "L1", "L5"];
 
 /// The committed records of every node that was stopped, from its directory, region by region.
 /// `last`: per region, the last index that was committed everywhere.
@@ -58,4 +59,10 @@ pub(crate) fn judge(
 pub(crate) fn promises_of_real_runs() -> Vec<&'static str> {
     let ids = CATALOGUE.iter().map(|(id, _)| *id);
     ids.filter(|id| !NOT_OF_REAL_RUNS.contains(id)).collect()
+}
+
+/// Those that a run without refunds and invoices gives reason to judge.
+pub(crate) fn promises_of_payments() -> Vec<&'static str> {
+    let of_bills = ["A4", "A6", "A7", "A8"];
+    promises_of_real_runs().into_iter().filter(|id| !of_bills.contains(id)).collect()
 }
