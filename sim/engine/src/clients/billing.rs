@@ -119,13 +119,16 @@ impl Generator {
         draft
     }
 
-    /// The bank says that a refund was paid out, now and then with an amount that was not asked.
+    /// The bank says that a refund was paid out, sometimes to two regions at once, now and then
+    /// with an amount that was not asked.
     fn payout(&mut self) -> Option<Draft> {
-        let refund = self.memory.refund(&mut self.billing.stream)?;
+        let refund = self.memory.take_refund(&mut self.billing.stream)?;
         let slips = self.billing.stream.below(SLIP) == 0;
         let amount = refund.amount + i64::from(slips);
         let date = self.date;
-        Some(self.ask(Command::ConfirmPayout { refund: refund.op_id, amount, date }))
+        let twin = self.billing.stream.below(4) == 0;
+        let draft = self.ask(Command::ConfirmPayout { refund: refund.op_id, amount, date });
+        Some(Draft { twin, across: twin, ..draft })
     }
 
     fn invoice(&mut self, account: AccountId, period: BillingPeriod) -> Draft {

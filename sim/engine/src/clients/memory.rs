@@ -84,9 +84,9 @@ impl Memory {
         remember(&mut self.refunds, refund);
     }
 
-    /// A refund that was asked for.
-    pub(super) fn refund(&self, stream: &mut Stream) -> Option<Refund> {
-        place(&self.refunds, stream).map(|at| self.refunds[at])
+    /// A refund that was asked for, to be reported as paid out; forgotten then.
+    pub(super) fn take_refund(&mut self, stream: &mut Stream) -> Option<Refund> {
+        self.refunds.remove(place(&self.refunds, stream)?)
     }
 
     pub(super) fn remember_billed(&mut self, account: AccountId, period: BillingPeriod) {

@@ -10,16 +10,18 @@ mod mistakes;
 mod operation;
 mod queries;
 mod rivals;
+mod session;
 mod traffic;
 
 use crate::scenario::{Between, Scenario};
 use crate::seed::{Purpose, Stream};
-use billing_wire::{NodeId, QueryResult, ReadAnswer, Token, WriteAnswer};
+use billing_wire::{NodeId, QueryResult, ReadAnswer, WriteAnswer};
 use billsim_oracle::history::{Answer, CallId, Endpoint, Request};
 use billsim_record::PlannedLoad;
 use generator::{Draft, Generator};
 use operation::{Heard, Operation};
 use rivals::Rivals;
+use session::Session;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use traffic::Traffic;
@@ -57,21 +59,6 @@ pub enum Action {
         /// When the client gives up, in nanoseconds.
         deadline_ns: u64,
     },
-}
-
-/// A session: one operation at a time.
-#[derive(Debug, Default)]
-struct Session {
-    /// Whom it talks to, by its place.
-    endpoint: usize,
-    /// What it has seen.
-    token: Option<Token>,
-    /// What it is busy with.
-    operation: Option<Operation>,
-    /// The sending that it waits for; none while it pauses before a retry.
-    call: Option<CallId>,
-    /// It has sent something.
-    took_part: bool,
 }
 
 /// All clients of a run.
@@ -499,13 +486,6 @@ impl Population {
         self.sessions[number as usize].operation = None;
         self.free.push(number);
         self.serve(now, out);
-    }
-}
-
-impl Session {
-    /// Keeps the token of an answer: it covers the one that was sent.
-    fn see(&mut self, token: Token) {
-        self.token = Some(token);
     }
 }
 
