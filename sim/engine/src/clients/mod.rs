@@ -107,7 +107,8 @@ impl Population {
     /// If there is nobody to talk to.
     pub fn new(scenario: &Scenario, seed: u64, endpoints: Vec<Endpoint>) -> Self {
         assert!(!endpoints.is_empty(), "clients need somebody to talk to");
-        let clients = scenario.load.clients;
+        let load = scenario.load_of(seed);
+        let clients = load.clients;
         let stream = |index| Stream::indexed(seed, Purpose::Load, index);
         let mut choices = stream(0);
         let sessions = (0..clients).map(|_| Session {
@@ -118,9 +119,9 @@ impl Population {
             sessions: sessions.collect(),
             free: (0..clients).rev().collect(),
             pauses: BinaryHeap::new(),
-            traffic: Traffic::new(&scenario.load, stream(1), stream(SPIKE_STREAM)),
+            traffic: Traffic::new(&load, stream(1), stream(SPIKE_STREAM)),
             generator: Generator::new(
-                &scenario.load,
+                &load,
                 scenario.cluster.regions,
                 stream(2),
                 stream(BILLING_STREAM),
@@ -133,8 +134,8 @@ impl Population {
             request_ns: scenario.timeouts.request_ms * MILLISECOND_NS,
             backoff_ms: scenario.timeouts.backoff_ms,
             attempts_max: scenario.timeouts.attempts,
-            changed_retry_ppm: scenario.load.misbehaviour.changed_retry_ppm,
-            surges: [scenario.load.herd, scenario.load.backlog],
+            changed_retry_ppm: load.misbehaviour.changed_retry_ppm,
+            surges: [load.herd, load.backlog],
             seed,
             liveness: false,
             planned: PlannedLoad::default(),

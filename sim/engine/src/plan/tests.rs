@@ -12,7 +12,7 @@ fn shipped(name: &str) -> Scenario {
     Scenario::parse(name, &text).expect("it parses")
 }
 
-const SHIPPED: [&str; 14] = [
+const SHIPPED: [&str; 23] = [
     "smoke/steady",
     "smoke/crash",
     "smoke/partition",
@@ -27,6 +27,15 @@ const SHIPPED: [&str; 14] = [
     "region/destroyed-partitioned",
     "region/three-regions",
     "region/elections",
+    "region/github-2018",
+    "region/late-return",
+    "chaos/monkey",
+    "chaos/gorilla",
+    "chaos/kong",
+    "chaos/latency-monkey",
+    "load/spike-10x",
+    "load/storm",
+    "swarm/everything",
 ];
 
 #[test]

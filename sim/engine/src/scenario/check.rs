@@ -34,6 +34,7 @@ pub(super) fn check(s: &Scenario) -> Checked {
     span(&["disk", "sync_us"], s.disk.sync_us, 1, 10_000_000)?;
     check_node(s)?;
     bound(&["swarm", "none_percent"], s.swarm.none_percent.into(), 0, 100)?;
+    bound(&["swarm", "load_percent"], s.swarm.load_percent.into(), 0, 100)?;
     for (kind, draw) in &s.faults {
         check_fault(s, *kind, draw)?;
     }

@@ -204,16 +204,19 @@ pub struct FaultDraw {
     pub intensity: Option<Between>,
 }
 
-/// How seeds differ in their faults.
+/// How seeds differ in their faults and loads.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Swarm {
     /// Per cent of the seeds that have no fault at all; 0 to 100.
     pub none_percent: u8,
+    /// Per cent of the seeds that have each of the load's features: bursts, spike, herd, backlog;
+    /// 0 to 100.
+    pub load_percent: u8,
 }
 
 impl Default for Swarm {
     fn default() -> Self {
-        Self { none_percent: 3 }
+        Self { none_percent: 3, load_percent: 100 }
     }
 }

@@ -12,7 +12,7 @@ pub use faults::{FaultDraw, FaultKind, Swarm};
 pub use node::NodeOverrides;
 pub use profiles::{Profile, ProfileRun, Profiles};
 
-use crate::seed::Stream;
+use crate::seed::{Purpose, Stream};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -295,7 +295,30 @@ impl Default for Disk {
     }
 }
 
+/// The stream that says which features of the load a seed has.
+const LOAD_FEATURES: u64 = 100;
+
 impl Scenario {
+    /// The load of a seed: it may lack some of the scenario's features.
+    pub fn load_of(&self, seed: u64) -> Load {
+        let mut load = self.load.clone();
+        let mut stream = Stream::indexed(seed, Purpose::Config, LOAD_FEATURES);
+        let mut lacks = || stream.below(100) >= u64::from(self.swarm.load_percent);
+        if lacks() {
+            load.bursts = None;
+        }
+        if lacks() {
+            load.spike = None;
+        }
+        if lacks() {
+            load.herd = None;
+        }
+        if lacks() {
+            load.backlog = None;
+        }
+        load
+    }
+
     /// Reads a scenario.
     ///
     /// # Errors
