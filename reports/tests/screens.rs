@@ -31,6 +31,7 @@ fn held(scenario: &str, seed: u64) -> Outcome {
         geo_latency_us: None,
         outages: Vec::new(),
         fates: BTreeMap::new(),
+        region_recovery_us: None,
         failure: None,
         stuck: Vec::new(),
         excuses: BTreeMap::new(),

@@ -30,6 +30,7 @@ const ROOMS: &[Room] = &[
     Room {
         name: "billsim-engine",
         normal: &[
+            "billing-edge",
             "billing-shell",
             "billing-core",
             "billing-wire",

@@ -117,7 +117,7 @@ impl Default for Limits {
             retry_per_s: 10,
             failures_max: 3,
             open_first_ms: 1_000,
-            open_max_ms: 30_000,
+            open_max_ms: 8_000,
             probe_ms: 5_000,
             probe_ejected_ms: 1_000,
             probe_answer_ms: 1_000,

@@ -354,7 +354,6 @@ impl Edge {
         if open.is_awaited(Stage::Open) || open.retry_at.is_some() {
             return;
         }
-        let may_come_late = open.is_awaited(Stage::Overdue);
         let may_retry = open.sent() < self.limits.attempts_max;
         if may_retry && self.retries.take(now, retry_rate(&self.limits)).is_ok() {
             self.pause(now, chance, place, least_ms);
@@ -363,9 +362,8 @@ impl Edge {
         if may_retry {
             sometimes!("retry-budget-empty");
         }
-        if !may_come_late {
-            self.fail(place, out);
-        }
+        // A late answer may still come, but a client that knows can itself do something now.
+        self.fail(place, out);
     }
 
     /// Answers a request with what the edge knows of it.

@@ -5,7 +5,7 @@ use crate::breaker::Breaker;
 use crate::config::{ConfigError, Limits, NODES_MAX, Nearest, Site};
 use crate::io::{Output, Outputs, ProbeId};
 use crate::request::Open;
-use billing_core::{Monotonic, sometimes};
+use billing_core::{Monotonic, canary, sometimes};
 use billing_wire::NodeId;
 use std::ops::Range;
 
@@ -162,7 +162,8 @@ impl Routes {
         out: &mut Outputs,
     ) -> Option<(ProbeId, Monotonic)> {
         let route = &mut self.routes[usize::from(place)];
-        if route.probe_at != due {
+        let is_forgotten = canary!("ejected-node-not-probed") && route.breaker.is_open();
+        if route.probe_at != due || is_forgotten {
             return None;
         }
         let every = if route.breaker.is_open() { limits.probe_ejected_ms } else { limits.probe_ms };

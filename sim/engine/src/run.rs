@@ -3,7 +3,7 @@
 use crate::clients::Population;
 use crate::crew::{Arm, Central, Crew, Tasks};
 use crate::scenario::Scenario;
-use crate::world::{Phase, Todo, World};
+use crate::world::{LATENCY_MAX_US, Phase, Todo, World};
 use crate::{loss, marks, panics, plan, telling};
 use billing_wire::OpId;
 use billsim_oracle::{LossReport, Violation};
@@ -65,6 +65,9 @@ pub struct RunResult {
     pub plan: FaultPlan,
     /// Latency of acknowledged writes in simulated microseconds.
     pub write_latency: Histogram<u64>,
+    /// How long clients behind an edge waited for their first success after their region was
+    /// gone, in simulated microseconds.
+    pub recovery: Histogram<u64>,
     /// Who ran the nodes.
     pub arm: Arm,
     /// The plan was given, not drawn.
@@ -217,6 +220,7 @@ fn conclude(job: &Job, mut world: World, end: End, losses: Option<&LossReport>) 
     let geo_latency = world.geo_latency;
     let faults = world.tallies.into_map();
     let judgement = world.jury.finish();
+    let recovery = recovery(&judgement.waited);
     let mut violations: Vec<Violation> = broken.into_iter().collect();
     violations.extend(judgement.violations);
     let stuck = match end {
@@ -232,10 +236,6 @@ fn conclude(job: &Job, mut world: World, end: End, losses: Option<&LossReport>) 
         None => Verdict::Held,
     };
     let comparisons = judgement.comparisons.into_iter().map(|(id, n)| (id.to_owned(), n)).collect();
-    let quantiles = |histogram: &Histogram<u64>| {
-        let at = |q| histogram.value_at_quantile(q);
-        (!histogram.is_empty()).then(|| [at(0.5), at(0.99), at(0.999), histogram.max()])
-    };
     let outcome = Outcome {
         format: OUTCOME_FORMAT,
         scenario: job.scenario.name.clone(),
@@ -254,6 +254,7 @@ fn conclude(job: &Job, mut world: World, end: End, losses: Option<&LossReport>) 
         geo_latency_us: quantiles(&geo_latency),
         outages,
         fates,
+        region_recovery_us: quantiles(&recovery),
         failure,
         stuck,
         excuses,
@@ -264,7 +265,19 @@ fn conclude(job: &Job, mut world: World, end: End, losses: Option<&LossReport>) 
     });
     let losses = loss::verdict(losses, &outcome);
     let is_planned = job.plan.is_some();
-    RunResult { outcome, plan, write_latency, arm: job.arm, is_planned, load, told, losses }
+    let arm = job.arm;
+    RunResult { outcome, plan, write_latency, recovery, arm, is_planned, load, told, losses }
+}
+
+fn recovery(waited_ns: &[u64]) -> Histogram<u64> {
+    let mut recovery = Histogram::new_with_max(LATENCY_MAX_US, 3).expect("the bounds are legal");
+    waited_ns.iter().for_each(|waited| recovery.saturating_record(waited / 1_000));
+    recovery
+}
+
+fn quantiles(of: &Histogram<u64>) -> Option<[u64; 4]> {
+    let quantile = |q| of.value_at_quantile(q);
+    (!of.is_empty()).then(|| [quantile(0.5), quantile(0.99), quantile(0.999), of.max()])
 }
 
 fn load_seen(clients: &Population) -> LoadSeen {

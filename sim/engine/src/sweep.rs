@@ -168,6 +168,7 @@ fn ended_badly(job: &Job, verdict: Verdict, words: &str) -> RunResult {
         geo_latency_us: None,
         outages: Vec::new(),
         fates: BTreeMap::new(),
+        region_recovery_us: None,
         failure: Some(failure),
         stuck: vec![words.to_owned()],
         excuses: BTreeMap::new(),
@@ -177,5 +178,6 @@ fn ended_badly(job: &Job, verdict: Verdict, words: &str) -> RunResult {
     let write_latency = Histogram::new_with_max(LATENCY_MAX_US, 3).expect("the bounds are legal");
     let (is_planned, load) = (job.plan.is_some(), LoadSeen::default());
     let (arm, told, losses) = (job.arm, None, None);
-    RunResult { outcome, plan, write_latency, arm, is_planned, load, told, losses }
+    let recovery = write_latency.clone();
+    RunResult { outcome, plan, write_latency, recovery, arm, is_planned, load, told, losses }
 }

@@ -47,6 +47,7 @@ catalogue! {
     R2 => r2_reads_never_go_back,
     R3 => r3_read_your_writes,
     L1 => l1_writes_continue,
+    L2 => l2_region_gone,
     L5 => l5_progress_resumes,
     L8 => l8_every_call_ends,
 }

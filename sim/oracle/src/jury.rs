@@ -3,7 +3,7 @@
 
 use crate::catalogue::Promise;
 use crate::facts::{Ask, Call, Facts};
-use crate::history::{Answer, CallId, Event};
+use crate::history::{Answer, CallId, Event, Request};
 use crate::promises::d3_exposure_is_exact::Exposed;
 use crate::promises::*;
 use crate::region_loss::{self, Destruction, LossReport};
@@ -38,6 +38,8 @@ pub struct Judgement {
     pub violations: Vec<Violation>,
     /// Comparisons per oracle id.
     pub comparisons: BTreeMap<&'static str, u64>,
+    /// How long each client behind an edge waited after its region was gone, in nanoseconds.
+    pub waited: Vec<u64>,
 }
 
 /// The bytes that would survive a power cut now, parsed by the simulator's own inspector.
@@ -103,6 +105,7 @@ pub struct Jury {
     finals: o8_final_is_geo::Finals,
     sessions: r2_reads_never_go_back::Sessions,
     writes: l1_writes_continue::Writes,
+    reroutes: l2_region_gone::Reroutes,
     progress: l5_progress_resumes::Progress,
     owed: l8_every_call_ends::Owed,
     issued: a7_documents_stand::Issued,
@@ -121,6 +124,7 @@ impl Jury {
             finals: o8_final_is_geo::Finals::default(),
             sessions: r2_reads_never_go_back::Sessions::default(),
             writes: l1_writes_continue::Writes::default(),
+            reroutes: l2_region_gone::Reroutes::default(),
             progress: l5_progress_resumes::Progress::default(),
             owed: l8_every_call_ends::Owed::default(),
             issued: a7_documents_stand::Issued::default(),
@@ -140,6 +144,9 @@ impl Jury {
         match event {
             Event::Invoke { at, call, session, to, request, retry: _ } => {
                 self.facts.note_invoke(*at, *call, *session, *to, request);
+                if let Request::Write(submission, _) = request {
+                    self.reroutes.invoked(*at, *session, *to, submission.op_id);
+                }
             }
             Event::Return { at, call, answer } => self.returned(*at, *call, answer),
         }
@@ -168,6 +175,7 @@ impl Jury {
         answer: &Answer,
     ) {
         self.writes.returned(at, call, answer);
+        self.reroutes.returned(&mut self.verdicts, at, call, answer);
         let succeeded = matches!(answer, Answer::Write(WriteAnswer::Done(_)));
         self.progress.returned(call.at, succeeded);
         match answer {
@@ -365,9 +373,15 @@ impl Jury {
         d9_recovery_keeps_the_tail::reopened(&mut self.verdicts, at, node, disk, log);
     }
 
-    /// From `from` to `to` a healthy majority of the region was connected all the time (L1).
+    /// All nodes of a region are gone, for good or for a while (L2).
+    pub fn region_gone(&mut self, at: u64, region: RegionId) {
+        self.reroutes.gone(at, region);
+    }
+
+    /// From `from` to `to` a healthy majority of the region was connected all the time (L1, L2).
     /// Told at the end of the window; windows of a region come in order.
     pub fn availability_window(&mut self, region: RegionId, from: u64, to: u64) {
+        self.reroutes.window(&mut self.verdicts, (from, to));
         let pending = self.facts.calls.values();
         self.writes.window(&mut self.verdicts, region, (from, to), pending);
     }
@@ -442,6 +456,7 @@ impl Jury {
             a2_fold_is_the_model::folded(facts, verdicts, at, node.node, frontier, chain);
         }
         self.progress.settled(verdicts, at);
+        self.reroutes.settled(verdicts, at);
         self.settled(at);
     }
 
@@ -474,6 +489,7 @@ impl Jury {
 
     /// The end.
     pub fn finish(self) -> Judgement {
-        self.verdicts.into_judgement()
+        let waited = self.reroutes.into_waited();
+        Judgement { waited, ..self.verdicts.into_judgement() }
     }
 }

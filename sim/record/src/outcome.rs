@@ -134,6 +134,10 @@ pub struct Outcome {
     /// Fates of all acknowledged transactions per grade, where a region was destroyed.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub fates: BTreeMap<String, Fates>,
+    /// How long clients behind an edge waited for their first success after their region was gone,
+    /// in simulated microseconds: p50, p99, p99.9, max.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region_recovery_us: Option<[u64; 4]>,
     /// The first promise that broke.
     pub failure: Option<Failure>,
     /// One sentence per thing that had not converged.

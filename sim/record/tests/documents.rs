@@ -39,6 +39,7 @@ fn outcome() -> Outcome {
         geo_latency_us: Some([1, 2, 3, 4]),
         outages: Vec::new(),
         fates: BTreeMap::new(),
+        region_recovery_us: None,
         failure: Some(failure),
         stuck: vec!["node 2 has not folded entry 9".to_owned()],
         excuses: [("finality".to_owned(), 1)].into(),

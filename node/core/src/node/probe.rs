@@ -2,7 +2,6 @@
 //! node that answers probes while its region commits nothing must not get anybody's request.
 
 use super::{Node, STALL_ELECTIONS};
-use crate::canary;
 use crate::consensus::Consensus;
 use crate::io::{Probe, Role, Unfit};
 use crate::time::{Monotonic, Now};
@@ -37,8 +36,7 @@ impl Node {
     /// What a prober is told.
     pub(super) fn probe(&self, now: Now) -> Probe {
         let leader = self.own_log().leader();
-        let unfit = if canary!("probe-proves-nothing") { None } else { self.unfit(now) };
-        Probe { node: self.config.node, leader, unfit }
+        Probe { node: self.config.node, leader, unfit: self.unfit(now) }
     }
 
     fn unfit(&self, now: Now) -> Option<Unfit> {

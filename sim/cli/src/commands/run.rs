@@ -83,6 +83,12 @@ pub(crate) fn show(result: &RunResult, format: Format, again: &str) -> ExitCode 
         Some(verdict) => say(&region_loss::region_loss(verdict, FATES_SHOWN_MAX)),
         None => say(&region_loss::outages(&outcome.outages)),
     }
+    if let Some([p50, p99, p999, max]) = outcome.region_recovery_us {
+        say(&format!(
+            "clients of a region that went waited, in simulated us: p50 {p50}, p99 {p99}, \
+             p99.9 {p999}, max {max}\n"
+        ));
+    }
     if let Some((_, cause)) = tally.worst_cause() {
         let place = Place { replay: again, directory: None, others: &[] };
         say(&format!("\n{}", epilogue(cause, place)));

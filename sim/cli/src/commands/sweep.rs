@@ -33,6 +33,8 @@ struct Results<'a> {
     tally: Tally,
     failures: Failures,
     latency: BTreeMap<String, Histogram<u64>>,
+    /// How long clients behind an edge waited when their region went.
+    recovery: Option<Histogram<u64>>,
     /// Hashes of seeds whose second run is still to come.
     first_hash: BTreeMap<(String, u64), String>,
     directory: RunDirectory,
@@ -49,6 +51,7 @@ pub(crate) fn sweep(arguments: &Sweep, canary: Option<&str>) -> Result<ExitCode,
         work: &work,
         failures: Failures::default(),
         latency: BTreeMap::new(),
+        recovery: None,
         first_hash: BTreeMap::new(),
         directory,
         format: arguments.format,
@@ -252,6 +255,10 @@ impl Results<'_> {
         let histogram = self.latency.entry(outcome.scenario.clone());
         let histogram = histogram.or_insert_with(|| result.write_latency.clone());
         histogram.add(&result.write_latency).map_err(ToolError::tool)?;
+        match &mut self.recovery {
+            Some(recovery) => recovery.add(&result.recovery).map_err(ToolError::tool)?,
+            None => self.recovery = Some(result.recovery.clone()),
+        }
         self.failures.keep(&self.directory, result, &self.work.scenarios[&outcome.scenario])
     }
 }
@@ -291,6 +298,17 @@ fn conclude(
     }
     if arguments.format == Format::Human {
         say(&text);
+        if let Some(waited) = results.recovery.as_ref().filter(|waited| !waited.is_empty()) {
+            let of = |q| waited.value_at_quantile(q) / 1_000;
+            say(&format!(
+                "clients of a region that went waited, in simulated ms: p50 {}, p99 {}, max {} \
+                 ({} times)\n",
+                of(0.5),
+                of(0.99),
+                waited.max() / 1_000,
+                waited.len(),
+            ));
+        }
         say(&format!("run directory: {}\n", results.directory.path().display()));
     }
     if let Some(last) = results.failures.epilogue(&results.tally, canary) {

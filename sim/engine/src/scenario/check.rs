@@ -1,8 +1,11 @@
 //! Bounds of a scenario's values, and what must fit together.
 
 use super::error::Wrong;
-use super::{Between, FaultDraw, FaultKind, Misbehaviour, Mix, NodeOverrides, Scenario};
+use super::{
+    Between, EdgeOverrides, FaultDraw, FaultKind, Misbehaviour, Mix, NodeOverrides, Scenario,
+};
 use billing_core::Config;
+use billing_edge::Limits;
 use billing_wire::{ClusterId, Genesis, NodeId};
 use std::sync::Arc;
 
@@ -33,6 +36,7 @@ pub(super) fn check(s: &Scenario) -> Checked {
     span(&["disk", "write_us"], s.disk.write_us, 1, 10_000_000)?;
     span(&["disk", "sync_us"], s.disk.sync_us, 1, 10_000_000)?;
     check_node(s)?;
+    check_edge(s)?;
     bound(&["swarm", "none_percent"], s.swarm.none_percent.into(), 0, 100)?;
     bound(&["swarm", "load_percent"], s.swarm.load_percent.into(), 0, 100)?;
     for (kind, draw) in &s.faults {
@@ -169,6 +173,33 @@ fn check_node(s: &Scenario) -> Checked {
         if let Err(error) = config.check() {
             let problem = format!("{} found, {} expected", error.found, error.expected);
             return wrong(&["node", error.key], problem);
+        }
+    }
+    Ok(())
+}
+
+/// The edge itself knows its bounds, too.
+fn check_edge(s: &Scenario) -> Checked {
+    let Some(edge) = &s.edge else { return Ok(()) };
+    for (key, between) in edge.all() {
+        let Some(between) = between else { continue };
+        span(&["edge", key], between, 1, u64::MAX - 1)?;
+        for end in [between.min, between.max] {
+            let end = Some(Between::from([end, end]));
+            let mut one = EdgeOverrides::default();
+            match key {
+                "in_flight_max" => one.in_flight_max = end,
+                "client_per_s" => one.client_per_s = end,
+                "client_burst" => one.client_burst = end,
+                "attempts_max" => one.attempts_max = end,
+                "retry_reserve" => one.retry_reserve = end,
+                _ => one.probe_ms = end,
+            }
+            let mut limits = Limits::default();
+            one.apply(0, &mut limits);
+            if let Err(error) = limits.check() {
+                return wrong(&["edge", key], error.to_string());
+            }
         }
     }
     Ok(())

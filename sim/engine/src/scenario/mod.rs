@@ -2,11 +2,13 @@
 //! seed draws everything that the file leaves open. Nothing here reads files.
 
 mod check;
+mod edge;
 mod error;
 mod faults;
 mod node;
 mod profiles;
 
+pub use edge::EdgeOverrides;
 pub use error::{ScenarioError, SourceError};
 pub use faults::{FaultDraw, FaultKind, Swarm};
 pub use node::NodeOverrides;
@@ -82,6 +84,9 @@ pub struct Scenario {
     /// What differs from the node's defaults.
     #[serde(default)]
     pub node: NodeOverrides,
+    /// Clients talk to one edge per region, not to nodes; what differs from its defaults.
+    #[serde(default)]
+    pub edge: Option<EdgeOverrides>,
     /// How seeds differ in their faults.
     #[serde(default)]
     pub swarm: Swarm,

@@ -1,5 +1,6 @@
 //! What can happen next.
 
+use super::edges::EdgeEvent;
 use billing_core::{DiskFault, PersistToken};
 use billing_wire::{NodeId, Read, Submission, Token};
 use billsim_oracle::{Answer, CallId};
@@ -25,6 +26,8 @@ pub enum NodeEvent {
     Write(CallId, Box<(Submission, Option<Token>)>),
     /// A client's read arrives.
     Read(CallId, Box<Read>),
+    /// An edge's probe arrives.
+    Probe(CallId),
 }
 
 /// Something that will happen.
@@ -46,6 +49,8 @@ pub enum Event {
         /// What.
         event: NodeEvent,
     },
+    /// Something happens to an edge.
+    Edge(usize, EdgeEvent),
     /// An answer arrives at a client.
     Answer(CallId, Box<Answer>),
     /// A client's patience ends.
@@ -87,7 +92,7 @@ impl NodeEvent {
     /// The call of a client's request.
     pub fn call(&self) -> Option<CallId> {
         match self {
-            Self::Write(call, _) | Self::Read(call, _) => Some(*call),
+            Self::Write(call, _) | Self::Read(call, _) | Self::Probe(call) => Some(*call),
             _ => None,
         }
     }

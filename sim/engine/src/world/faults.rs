@@ -280,7 +280,7 @@ impl World {
         for (place, event) in std::mem::take(&mut machine.backlog).into_iter().enumerate() {
             let at = self.now + place as u64;
             let event = match event {
-                request @ (NodeEvent::Write(..) | NodeEvent::Read(..)) => {
+                request @ (NodeEvent::Write(..) | NodeEvent::Read(..) | NodeEvent::Probe(..)) => {
                     Event::Request { slot, event: request }
                 }
                 event => Event::Node { slot, life, event },

@@ -3,6 +3,7 @@
 
 mod availability;
 pub mod clock;
+mod edges;
 pub mod event;
 mod faults;
 pub mod links;
@@ -25,9 +26,10 @@ use crate::trace::{Trace, Traced};
 use billing_core::{Config, DiskFault, Input, RequestId};
 use billing_shell::Replica;
 use billing_wire::{Genesis, NodeId, RegionId, WriteOptions};
-use billsim_oracle::{CallId, Endpoint, Jury, Violation};
+use billsim_oracle::{CallId, Jury, Violation};
 use billsim_record::FaultPlan;
 use bytes::Bytes;
+use edges::EdgeActor;
 use event::{Event, NodeEvent};
 use hdrhistogram::Histogram;
 use links::Links;
@@ -120,6 +122,10 @@ pub struct World {
     clients_wake_at: u64,
     calls: BTreeMap<CallId, OpenCall>,
     leaving: Vec<(CallId, billsim_oracle::Answer)>,
+    /// What one dispatch said to probes.
+    probed: Vec<(CallId, billing_core::Probe)>,
+    edges: Vec<EdgeActor>,
+    far_latency_ns: (u64, u64),
     settle_limit_ns: u64,
     plan: FaultPlan,
     /// Which planned faults are in force.
@@ -186,15 +192,14 @@ impl World {
             network,
             process: own_stream(seed, Purpose::Process, 0),
             client_latency_ns: latency_ns,
-            clients: Population::new(
-                scenario,
-                seed,
-                nodes.into_iter().map(Endpoint::Node).collect(),
-            ),
+            clients: Population::new(scenario, seed, edges::endpoints(scenario, &genesis)),
             actions: Vec::new(),
             clients_wake_at: u64::MAX,
             calls: BTreeMap::new(),
             leaving: Vec::new(),
+            probed: Vec::new(),
+            edges: edges::edges(scenario, seed, &genesis),
+            far_latency_ns: nanoseconds(scenario.network.between_regions_us),
             in_force: vec![false; plan.faults.len()],
             settle_limit_ns: u64::from(scenario.phases.settle_limit_s) * 1_000_000_000,
             plan,
@@ -230,6 +235,7 @@ impl World {
             self.queue.push(planned.at_ms * 1_000_000, Event::FaultBegins(number));
         }
         self.wake_clients_later();
+        self.start_edges();
     }
 
     /// Time of the next event.
@@ -251,6 +257,7 @@ impl World {
         match event {
             Event::Node { slot, life, event } => self.reach(slot, life, event),
             Event::Request { slot, event } => self.request_arrives(slot, event),
+            Event::Edge(edge, event) => self.edge_happens(edge, event),
             Event::Answer(call, answer) => self.close_call(call, *answer),
             Event::Deadline(call) => self.close_call(call, billsim_oracle::Answer::TimedOut),
             Event::Clients => self.wake_clients(),
@@ -317,6 +324,7 @@ impl World {
                 let (request, (submission, token)) = (RequestId(call.0), *written);
                 Input::Write { request, submission, options, token }
             }
+            NodeEvent::Probe(call) => Input::Probe { request: RequestId(call.0) },
             NodeEvent::Read(call, read) => Input::Read { request: RequestId(call.0), read: *read },
         };
         if let Input::Write { request, .. } | Input::Read { request, .. } = &input {
@@ -384,6 +392,9 @@ impl World {
         let halted = self.machines[slot].halted.is_some();
         if !self.leaving.is_empty() {
             self.answers_leave(slot);
+        }
+        while let Some((call, probe)) = self.probed.pop() {
+            self.probe_leaves(slot, call, probe);
         }
         if halted {
             self.reopen(slot);

@@ -99,7 +99,7 @@ impl Host for Port<'_> {
     }
 
     fn answer_probe(&mut self, request: RequestId, probe: Probe) {
-        unreachable!("nobody probes here: {request:?} {probe:?}");
+        self.world.probed.push((CallId(request.0), probe));
     }
 
     fn commit_ledger(&mut self, database: &Arc<LedgerDatabase>, batch: LedgerBatch) {

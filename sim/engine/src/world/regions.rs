@@ -54,6 +54,9 @@ impl World {
                 machine.dark = Some((back_at, kind));
             }
         }
+        if let Fault::RegionDark { region } = fault {
+            self.jury.region_gone(self.now, RegionId(region));
+        }
         self.last_fault = Some(self.plan.faults[number].to_string());
         self.surge(number, false);
         self.queue.push(ends_at, Event::FaultEnds(number));
@@ -77,6 +80,7 @@ impl World {
                 jury.region_destroyed(now, region, announced, disks);
             });
             self.destroyed.push(region);
+            self.jury.region_gone(self.now, region);
         }
         self.outage_begins(region, kind);
         for slot in slots.clone() {

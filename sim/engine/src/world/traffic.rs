@@ -72,7 +72,7 @@ impl World {
         }
     }
 
-    fn is_cut_from_clients(&mut self, slot: usize) -> bool {
+    pub(super) fn is_cut_from_clients(&mut self, slot: usize) -> bool {
         let machine = &self.machines[slot];
         if machine.client_cuts > 0 {
             self.tallies.observed("client-cut");
@@ -130,12 +130,19 @@ impl World {
 
     fn send_request(&mut self, action: Action) {
         let Action::Send { call, session, to, request, retry, deadline_ns } = action;
-        let Endpoint::Node(node) = to else { unreachable!("no edge stands here") };
-        let slot = self.machines.iter().position(|machine| machine.node == node);
-        let slot = slot.expect("clients know the cluster's nodes");
+        let slot = match to {
+            Endpoint::Node(node) => self.slot_of(node),
+            Endpoint::Edge(region) => usize::from(region.0),
+        };
         self.trace.add(self.now, Traced::Request, slot as u8, &call.0.to_le_bytes());
         self.calls.insert(call, OpenCall { invoked_at: self.now, slot });
         self.queue.push(deadline_ns, Event::Deadline(call));
+        if let Endpoint::Edge(_) = to {
+            self.send_to_edge(call, session, slot, &request);
+            let at = self.now;
+            self.note_history(&HistoryEvent::Invoke { at, call, session, to, request, retry });
+            return;
+        }
         let event = match &request {
             Request::Write(submission, token) => {
                 NodeEvent::Write(call, Box::new((submission.clone(), *token)))
@@ -151,7 +158,12 @@ impl World {
         }
     }
 
-    fn client_latency(&mut self) -> u64 {
+    fn slot_of(&self, node: NodeId) -> usize {
+        let slot = self.machines.iter().position(|machine| machine.node == node);
+        slot.expect("clients know the cluster's nodes")
+    }
+
+    pub(super) fn client_latency(&mut self) -> u64 {
         self.network.range(self.client_latency_ns.0, self.client_latency_ns.1)
     }
 
@@ -171,8 +183,7 @@ impl World {
             Power::Down => {
                 // Nobody listens: the connection is refused.
                 let call = event.call()?;
-                let at = self.now + self.client_latency();
-                self.queue.push(at, Event::Answer(call, Box::new(Answer::Refused)));
+                self.answer_goes(slot, call, Answer::Refused);
                 None
             }
         }
@@ -193,8 +204,7 @@ impl World {
                 sometimes!("answer-lost-on-the-way");
                 continue;
             }
-            let at = self.now + self.client_latency();
-            self.queue.push(at, Event::Answer(call, Box::new(answer)));
+            self.answer_goes(slot, call, answer);
         }
         self.leaving = leaving;
     }
@@ -202,6 +212,9 @@ impl World {
     /// A client has its answer or gives up. Later answers find no call.
     pub(super) fn close_call(&mut self, call: CallId, answer: Answer) -> Option<Todo> {
         let open = self.calls.remove(&call)?;
+        if answer == Answer::TimedOut && self.has_edges() {
+            self.hang_up(open.slot, call);
+        }
         let at = self.now;
         let (kind, position) = match &answer {
             Answer::Write(WriteAnswer::Done(receipt)) => {

@@ -1,7 +1,7 @@
 //! Histories for the promises about answers in time.
 
 use crate::Case;
-use crate::stage::{NODES, REGION, SECOND, local, open, pay};
+use crate::stage::{NODES, REGION, SECOND, local, open, pay, submission};
 use billing_wire::{Query, WriteAnswer};
 use billsim_oracle::{Answer, CallId, Request};
 
@@ -22,6 +22,35 @@ pub(crate) const CASES: &[Case] = &[
         s.now += if broken { 3 * SECOND } else { 2 * SECOND };
         // A window that is too short to ask for anything compares nothing of the open call.
         s.jury.availability_window(REGION, from, s.now.max(from + 3 * SECOND));
+    }),
+    ("L2", "a write through an edge waited for more than 15 s", |s, broken| {
+        let from = s.now;
+        s.write_through_edge(1, 1, open(1), if broken { 16 * SECOND } else { SECOND });
+        s.jury.availability_window(REGION, from, s.now + 20 * SECOND);
+    }),
+    ("L2", "a write through an edge waited for more than 15 s", |s, broken| {
+        let from = s.now;
+        s.write_through_edge(2, 1, open(1), SECOND);
+        let call = s.invoke_at_edge(1, 9, pay(1, 5));
+        s.now += if broken { 16 * SECOND } else { 2 * SECOND };
+        s.jury.availability_window(REGION, from, s.now);
+        s.returns(call, Answer::TimedOut);
+    }),
+    ("L2", "the clients of a region that went waited too long", |s, broken| {
+        let from = s.now;
+        s.jury.region_gone(from, REGION);
+        let calls: Vec<_> = (1..=100_u32)
+            .map(|number| s.invoke_at_edge(number, number.into(), open(number.into())))
+            .collect();
+        let submissions = (1..=100_u32).map(|n| submission(n.into(), open(n.into()))).collect();
+        let record = s.log(submissions);
+        s.commit(&record);
+        s.now += if broken { 11 * SECOND } else { SECOND };
+        for (call, number) in calls.into_iter().zip(1..) {
+            s.done(call, s.receipt(number));
+        }
+        s.jury.availability_window(REGION, from, s.now);
+        s.quiesce(|_| {});
     }),
     ("L5", "no write succeeded after the faults were over", |s, broken| {
         s.jury.healed(s.now);

@@ -103,6 +103,32 @@ impl Stage {
         self.invoke(session, Request::Write(submission(op, command), None))
     }
 
+    /// A client of the only region's edge sends a write.
+    pub(crate) fn invoke_at_edge(&mut self, session: u32, op: u128, command: Command) -> CallId {
+        self.calls += 1;
+        let (at, call, to) = (self.now, CallId(self.calls), Endpoint::Edge(REGION));
+        let request = Request::Write(submission(op, command), None);
+        self.client(Event::Invoke { at, call, session, to, request, retry: false });
+        call
+    }
+
+    /// A write through an edge, from its first sending to its receipt.
+    pub(crate) fn write_through_edge(
+        &mut self,
+        session: u32,
+        op: u128,
+        command: Command,
+        takes: u64,
+    ) {
+        let call = self.invoke_at_edge(session, op, command.clone());
+        let record = self.log(vec![submission(op, command)]);
+        self.commit(&record);
+        let receipt = self.receipt(op);
+        self.acknowledge(&receipt);
+        self.now += takes;
+        self.done(call, receipt);
+    }
+
     /// A write that shows what the books say now.
     pub(crate) fn invoke_informed(&mut self, session: u32, op: u128, command: Command) -> CallId {
         let token = self.token();
