@@ -1,5 +1,6 @@
 //! Commands, their options, and what they mean: the text of `--help`.
 
+use billsim_engine::OpId;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -166,6 +167,10 @@ pub(crate) struct Run {
     /// Writes the drawn fault plan to this file.
     #[arg(long, value_name = "FILE")]
     pub(crate) write_plan: Option<PathBuf>,
+    /// Follows this transaction: where its bytes were at every moment, and what removed the last
+    /// copy.
+    #[arg(long, value_name = "OP_ID")]
+    pub(crate) custody: Option<OpId>,
     /// Where the verdict over the loss of a region goes; a new one under `target/runs` if absent.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,

@@ -44,6 +44,7 @@ pub mod trace;
 #[cfg(madsim)]
 pub mod world;
 
+pub use billing_wire::OpId;
 #[cfg(madsim)]
 pub use crew::Arm;
 #[cfg(madsim)]

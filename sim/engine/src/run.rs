@@ -38,6 +38,8 @@ pub struct Job {
     pub past: Vec<String>,
     /// Whether a failure is told as what a client did and was told; costs memory.
     pub tell: bool,
+    /// A transaction that is followed from client to disk; costs time.
+    pub custody: Option<OpId>,
 }
 
 impl Job {
@@ -52,6 +54,7 @@ impl Job {
             canary: None,
             past: Vec::new(),
             tell: false,
+            custody: None,
         }
     }
 }
@@ -78,6 +81,8 @@ pub struct RunResult {
     pub told: Option<String>,
     /// The fate of every acknowledged transaction, where a region was destroyed.
     pub losses: Option<LossVerdict>,
+    /// Where the transaction that was followed was, a line per event.
+    pub custody: Vec<String>,
 }
 
 /// How much the clients did until the end of a run.
@@ -134,6 +139,9 @@ async fn course<C: Crew>(
     world.jury.pass_over(&job.past);
     if job.tell {
         world.keep_history();
+    }
+    if let Some(op_id) = job.custody {
+        world.follow(op_id);
     }
     let mut phase_ends = safety_ends;
     let mut ask_at = u64::MAX;
@@ -212,6 +220,7 @@ fn conclude(job: &Job, mut world: World, end: End, losses: Option<&LossReport>) 
     let plan = world.plan().clone();
     let load = load_seen(world.clients());
     let (history, lost) = (world.take_history(), world.lost_entries());
+    let custody = world.custody_trail();
     let acknowledged = world.acknowledged();
     let (last_fault, excuses) = (world.last_fault.clone(), world.excuses());
     let (now, events, trace_hash) = (world.now, world.trace.events(), world.trace.digest());
@@ -266,7 +275,18 @@ fn conclude(job: &Job, mut world: World, end: End, losses: Option<&LossReport>) 
     let losses = loss::verdict(losses, &outcome);
     let is_planned = job.plan.is_some();
     let arm = job.arm;
-    RunResult { outcome, plan, write_latency, recovery, arm, is_planned, load, told, losses }
+    RunResult {
+        outcome,
+        plan,
+        write_latency,
+        recovery,
+        arm,
+        is_planned,
+        load,
+        told,
+        losses,
+        custody,
+    }
 }
 
 fn recovery(waited_ns: &[u64]) -> Histogram<u64> {

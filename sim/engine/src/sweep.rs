@@ -177,7 +177,18 @@ fn ended_badly(job: &Job, verdict: Verdict, words: &str) -> RunResult {
     let plan = job.plan.clone().unwrap_or_else(drawn);
     let write_latency = Histogram::new_with_max(LATENCY_MAX_US, 3).expect("the bounds are legal");
     let (is_planned, load) = (job.plan.is_some(), LoadSeen::default());
-    let (arm, told, losses) = (job.arm, None, None);
+    let (arm, told, losses, custody) = (job.arm, None, None, Vec::new());
     let recovery = write_latency.clone();
-    RunResult { outcome, plan, write_latency, recovery, arm, is_planned, load, told, losses }
+    RunResult {
+        outcome,
+        plan,
+        write_latency,
+        recovery,
+        arm,
+        is_planned,
+        load,
+        told,
+        losses,
+        custody,
+    }
 }

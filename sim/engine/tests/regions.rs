@@ -37,6 +37,24 @@ fn a_destroyed_region_takes_only_what_it_may() {
 }
 
 #[test]
+fn a_lost_transaction_is_followed_to_its_last_copy() {
+    let mut job = Job::new(scenario("region/destroyed-partitioned"), 1);
+    let plain = run_one(job.clone()).expect("the testbed does not fail");
+    let verdict = plain.losses.expect("a region was destroyed");
+    let lost = verdict.transactions.iter().find(|one| one.fate == Fate::LostAsGraded);
+    let lost = lost.expect("what is acknowledged while cut off is lost");
+    job.custody = Some(lost.op_id.parse().expect("an id"));
+    let followed = run_one(job).expect("the testbed does not fail");
+    assert_eq!(followed.outcome.trace_hash, plain.outcome.trace_hash, "looking changes nothing");
+    let trail = followed.custody.join("\n");
+    assert!(trail.contains("has it and sends it to node"), "{trail}");
+    assert!(trail.contains("synced on node"), "{trail}");
+    let last = followed.custody.last().map(String::as_str).unwrap_or_default();
+    assert!(last.contains("THE LAST COPY IS GONE: region-destroyed"), "{trail}");
+    assert!(plain.custody.is_empty());
+}
+
+#[test]
 fn a_task_per_node_changes_nothing_when_regions_fall() {
     for name in ["region/destroyed-partitioned", "region/dark"] {
         let [one, other] = [Arm::Central, Arm::Tasks].map(|arm| run(name, 2, arm));

@@ -8,14 +8,17 @@ use crate::run_directory::RunDirectory;
 use crate::tool_error::ToolError;
 use billsim_engine::sweep::run_one;
 use billsim_engine::{Arm, Job, RunResult, plan};
-use billsim_record::{ExitCode, document};
+use billsim_record::{ExitCode, Fate, LossVerdict, document};
 use billsim_reports::Tally;
 use billsim_reports::epilogue::{Place, epilogue};
 use billsim_reports::region_loss;
 use billsim_reports::summary::{Circumstances, summary};
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 
+/// Transactions lost outside their grade that are followed.
+const TRAILS_MAX: usize = 16;
 /// Fates of transactions that are listed on a terminal; the file has them all.
 const FATES_SHOWN_MAX: usize = 20;
 
@@ -34,7 +37,8 @@ pub(crate) fn run(arguments: &Run, canary: Option<&str>) -> Result<ExitCode, Too
     job.arm = if arguments.tasks { Arm::Tasks } else { Arm::Central };
     job.altered_frame = arguments.alter_frame;
     job.canary = canary.map(str::to_owned);
-    let result = run_one(job).map_err(ToolError::tool)?;
+    job.custody = arguments.custody;
+    let result = run_one(job.clone()).map_err(ToolError::tool)?;
     if let Some(path) = &arguments.write_plan {
         fs::write(path, document::pretty(&result.plan))
             .map_err(|error| ToolError::write(path, &error))?;
@@ -45,9 +49,23 @@ pub(crate) fn run(arguments: &Run, canary: Option<&str>) -> Result<ExitCode, Too
     if let Some(verdict) = &result.losses {
         let directory = arguments.out.clone().unwrap_or_else(RunDirectory::of_one_run);
         RunDirectory::keep_loss(&directory, verdict)?;
+        follow_lost(&job, verdict, &directory)?;
         warn(&format!("region-loss verdict: {}", directory.join("verdict.txt").display()));
     }
     Ok(code)
+}
+
+/// Runs again for each transaction that is lost outside its grade, and writes its custody trail.
+fn follow_lost(job: &Job, verdict: &LossVerdict, directory: &Path) -> Result<(), ToolError> {
+    let lost = verdict.transactions.iter().filter(|one| one.fate == Fate::LostOutsideItsGrade);
+    for one in lost.take(TRAILS_MAX) {
+        let Ok(op_id) = one.op_id.parse() else { continue };
+        let followed = Job { custody: Some(op_id), ..job.clone() };
+        let trail = run_one(followed).map_err(ToolError::tool)?.custody.join("\n");
+        let file = directory.join(format!("custody-{}.txt", one.op_id));
+        fs::write(&file, trail + "\n").map_err(|error| ToolError::write(&file, &error))?;
+    }
+    Ok(())
 }
 
 /// Prints the outcome of one run.
@@ -88,6 +106,9 @@ pub(crate) fn show(result: &RunResult, format: Format, again: &str) -> ExitCode 
             "clients of a region that went waited, in simulated us: p50 {p50}, p99 {p99}, \
              p99.9 {p999}, max {max}\n"
         ));
+    }
+    for line in &result.custody {
+        say(&format!("{line}\n"));
     }
     if let Some((_, cause)) = tally.worst_cause() {
         let place = Place { replay: again, directory: None, others: &[] };

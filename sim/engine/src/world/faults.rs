@@ -256,6 +256,7 @@ impl World {
         machine.life += 1;
         machine.backlog.clear();
         self.trace.add(self.now, Traced::Life, slot as u8, &[0]);
+        self.custody_of_death(slot);
     }
 
     fn pause(&mut self, slot: usize, until: u64) {

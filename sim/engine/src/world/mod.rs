@@ -3,6 +3,7 @@
 
 mod availability;
 pub mod clock;
+mod custody;
 mod edges;
 pub mod event;
 mod faults;
@@ -150,6 +151,8 @@ pub struct World {
     available_since: Vec<Option<u64>>,
     /// The first entries of a region's log that a node lost when it was opened.
     lost_entries: Option<LostEntries>,
+    /// Follows one transaction, where that was asked for.
+    custody: Option<Box<custody::Custody>>,
     /// What clients did and were told, where it is kept.
     history: Option<billsim_oracle::history::History>,
 }
@@ -214,6 +217,7 @@ impl World {
             altered_frame: None,
             available_since: vec![None; usize::from(scenario.cluster.regions)],
             lost_entries: None,
+            custody: None,
             history: None,
         };
         world.clients.restrict(&world.plan.load);
@@ -389,6 +393,7 @@ impl World {
             );
             self.beyond_its_region(&status);
         }
+        self.custody_of_node(slot, replica);
         let halted = self.machines[slot].halted.is_some();
         if !self.leaving.is_empty() {
             self.answers_leave(slot);

@@ -89,6 +89,7 @@ impl World {
             let machine = &mut self.machines[slot];
             machine.is_destroyed = true;
             machine.disk().destroy();
+            self.custody_of_disk(slot);
         }
         self.surge(number, false);
         slots.collect()

@@ -53,6 +53,7 @@ impl World {
     pub(super) fn note_history(&mut self, event: &Event) {
         self.jury.client(event);
         self.outages.note(event);
+        self.custody_of_client(event);
         if let Some(history) = &mut self.history {
             history.push(event.clone());
         }
