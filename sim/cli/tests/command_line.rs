@@ -68,6 +68,14 @@ fn wrong_input_is_told_what_where_and_what_to_do() {
         assert!(output.stdout.is_empty(), "{name} prints its error on stderr only");
         text.push_str(&format!("== {name}\n{}\n", stderr(&output)));
     }
+    // The list of scenarios grows: that it is told is enough.
+    let list =
+        |line: &str| line.split_once("is a file; known are ").map(|(said, _)| said.to_owned());
+    let lines = text.split('\n').map(|line| match list(line) {
+        Some(said) => format!("{said}is a file; known are SCENARIOS"),
+        None => line.to_owned(),
+    });
+    let text = lines.collect::<Vec<_>>().join("\n");
     let place = directory.path().display().to_string();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap();
     let text = text.replace(&place, "DIRECTORY").replace(&root.display().to_string(), "ROOT");
