@@ -44,6 +44,8 @@ pub struct Config {
     pub geo_timeout_ms: u64,
     /// It stops doing so when another region was caught up for so many milliseconds.
     pub geo_return_ms: u64,
+    /// A region whose leader was heard within so many milliseconds is not sealed.
+    pub seal_silence_ms: u64,
     /// A leader whose clock is further from the majority's stops leading (billing.md §2).
     pub clock_skew_max_ms: u64,
 }
@@ -82,6 +84,7 @@ impl Config {
             close_ts_ms: 200,
             geo_timeout_ms: 250,
             geo_return_ms: 5_000,
+            seal_silence_ms: 5_000,
             clock_skew_max_ms: 500,
         }
     }
@@ -96,7 +99,7 @@ impl Config {
     /// # Errors
     /// The first value outside its bounds.
     pub fn check(&self) -> Result<(), ConfigError> {
-        let rules: [(&'static str, u64, u64, u64, &'static str); 11] = [
+        let rules: [(&'static str, u64, u64, u64, &'static str); 12] = [
             ("tick_ms", self.tick_ms, 1, 1_000, "1 to 1000"),
             ("heartbeat_ticks", self.heartbeat_ticks.into(), 1, 100, "1 to 100"),
             ("election_ticks", self.election_ticks.into(), 3, 1_000, "3 to 1000"),
@@ -107,6 +110,7 @@ impl Config {
             ("close_ts_ms", self.close_ts_ms, 10, 60_000, "10 to 60000"),
             ("geo_timeout_ms", self.geo_timeout_ms, 10, 60_000, "10 to 60000"),
             ("geo_return_ms", self.geo_return_ms, 10, 600_000, "10 to 600000"),
+            ("seal_silence_ms", self.seal_silence_ms, 100, 600_000, "100 to 600000"),
             ("write_timeout_ms", self.write_timeout_ms, 100, 600_000, "100 to 600000"),
         ];
         for (key, found, low, high, expected) in rules {

@@ -4,7 +4,7 @@
 use crate::ledger::store::LedgerBatch;
 use billing_wire::{
     Frontier, Hlc, LogIndex, NodeId, OutcomeChain, Read, ReadAnswer, RegionId, RegionMode,
-    Submission, Term, Token, WriteAnswer, WriteOptions,
+    SealAnswer, Submission, Term, Token, WriteAnswer, WriteOptions,
 };
 use bytes::Bytes;
 
@@ -68,6 +68,15 @@ pub enum Input {
     Probe {
         /// For the answer.
         request: RequestId,
+    },
+    /// An operator declares regions lost (billing.md §7).
+    Seal {
+        /// For the answer.
+        request: RequestId,
+        /// The lost regions.
+        regions: Vec<RegionId>,
+        /// Even when somebody hears them.
+        force: bool,
     },
     /// The process is about to stop: refuse new writes, finish what is in flight.
     Stop,
@@ -171,6 +180,13 @@ pub enum Output {
         request: RequestId,
         /// The answer.
         probe: Probe,
+    },
+    /// Answer an operator who sealed regions.
+    AnswerSeal {
+        /// Which request.
+        request: RequestId,
+        /// The answer.
+        answer: SealAnswer,
     },
     /// Commit rows to the ledger database, then feed [`Input::LedgerDone`]. At most one is open.
     CommitLedger(LedgerBatch),

@@ -87,9 +87,10 @@ impl Region {
                     Output::CommitLedger(_) => {
                         inputs.push_back((place, Input::LedgerDone { result: Ok(()) }));
                     }
-                    Output::AnswerRead { .. } | Output::AnswerProbe { .. } | Output::Halt(_) => {
-                        panic!("nobody asked for it")
-                    }
+                    Output::AnswerRead { .. }
+                    | Output::AnswerProbe { .. }
+                    | Output::AnswerSeal { .. }
+                    | Output::Halt(_) => panic!("nobody asked for it"),
                 }
             }
         }

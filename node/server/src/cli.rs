@@ -1,7 +1,7 @@
 //! The command line: what there is, and how an error ends the process (exit code 1; wrong usage
 //! is 2).
 
-use crate::{dev, edge, init, serve, status, verify};
+use crate::{dev, edge, init, seal, serve, status, verify};
 use clap::{Parser, Subcommand};
 use std::error::Error;
 use std::process::ExitCode;
@@ -27,6 +27,7 @@ enum Command {
     Edge(edge::EdgeCommand),
     /// Ask a running node how it is
     Status(status::Status),
+    Seal(seal::Seal),
     /// Read a stopped node's directory, change nothing, say what is wrong (exit 1)
     Verify(verify::Verify),
     /// Run a local cluster on loopback in one command, ready to curl
@@ -42,6 +43,7 @@ impl Cli {
             Command::Serve(serve) => serve.run().map_err(boxed),
             Command::Edge(edge) => edge.run().map_err(boxed),
             Command::Status(status) => status.run().map_err(boxed),
+            Command::Seal(seal) => seal.run().map_err(boxed),
             Command::Verify(verify) => verify.run().map_err(boxed),
             Command::Dev(dev) => dev.run().map_err(boxed),
         };

@@ -1,5 +1,6 @@
 //! `billing-node`: one node of a billing cluster as a process.
 
+mod ask;
 mod cli;
 mod dev;
 mod edge;
@@ -7,6 +8,7 @@ mod http;
 mod init;
 mod logging;
 mod memory_directory;
+mod seal;
 mod serve;
 mod settings;
 mod status;

@@ -4,7 +4,7 @@
 use crate::ledger_database::LedgerDatabase;
 use billing_core::ledger::store::LedgerBatch;
 use billing_core::{DiskStep, FileName, HaltReason, PersistToken, Probe, RequestId};
-use billing_wire::{NodeId, ReadAnswer, WriteAnswer};
+use billing_wire::{NodeId, ReadAnswer, SealAnswer, WriteAnswer};
 use bytes::Bytes;
 use std::fmt::Debug;
 use std::io;
@@ -23,6 +23,8 @@ pub trait Host {
     fn answer_read(&mut self, request: RequestId, answer: ReadAnswer);
     /// Answers a probe.
     fn answer_probe(&mut self, request: RequestId, probe: Probe);
+    /// Answers an operator who sealed regions.
+    fn answer_seal(&mut self, request: RequestId, answer: SealAnswer);
     /// Commits rows with `database.commit(batch)`, on a thread of its own or at once.
     fn commit_ledger(&mut self, database: &Arc<LedgerDatabase>, batch: LedgerBatch);
     /// The node's memory may no longer be believed: drop the replica and open it again.

@@ -77,6 +77,7 @@ impl Replica {
                 Output::AnswerWrite { request, answer } => host.answer_write(request, answer),
                 Output::AnswerRead { request, answer } => host.answer_read(request, *answer),
                 Output::AnswerProbe { request, probe } => host.answer_probe(request, probe),
+                Output::AnswerSeal { request, answer } => host.answer_seal(request, answer),
                 Output::CommitLedger(batch) => host.commit_ledger(&self.database, batch),
                 Output::Halt(reason) => {
                     host.halt(reason);

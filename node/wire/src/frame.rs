@@ -38,6 +38,18 @@ pub enum FrameKind {
     ForwardAnswer = 2,
     /// First frame of a connection of the real host: says who calls.
     Hello = 3,
+    /// The leader of a region asks where a lost region's log ends, and to refuse more of it.
+    TailRequest = 4,
+    /// The answer, once the refusal is durable.
+    TailReport = 5,
+    /// A node asks for records of a sealed region log that it lacks.
+    ChainRequest = 6,
+    /// Such records.
+    Chain = 7,
+    /// A node of a sealed region asks to be let in again.
+    RestoreRequest = 8,
+    /// A record outside a sealed region log, for the leader that appends it again.
+    Orphan = 9,
 }
 
 /// Everything but the body.
@@ -150,9 +162,26 @@ impl Frame {
     }
 }
 
+impl FrameKind {
+    const ALL: [Self; 10] = [
+        Self::Raft,
+        Self::Forward,
+        Self::ForwardAnswer,
+        Self::Hello,
+        Self::TailRequest,
+        Self::TailReport,
+        Self::ChainRequest,
+        Self::Chain,
+        Self::RestoreRequest,
+        Self::Orphan,
+    ];
+}
+
 fn kind(tag: u8) -> Result<FrameKind, DecodeError> {
-    [FrameKind::Raft, FrameKind::Forward, FrameKind::ForwardAnswer, FrameKind::Hello]
-        .get(usize::from(tag))
-        .copied()
-        .ok_or(DecodeError::OutOfRange { what: WHAT, field: "kind", found: tag.into(), limit: 3 })
+    FrameKind::ALL.get(usize::from(tag)).copied().ok_or(DecodeError::OutOfRange {
+        what: WHAT,
+        field: "kind",
+        found: tag.into(),
+        limit: FrameKind::ALL.len() as u64 - 1,
+    })
 }

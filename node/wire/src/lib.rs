@@ -9,6 +9,7 @@ pub mod billing_period;
 pub mod codec;
 pub mod command;
 pub mod command_view;
+pub mod control;
 pub mod frame;
 pub mod genesis;
 pub mod hlc;
@@ -18,6 +19,7 @@ pub mod limits;
 pub mod outcome;
 pub mod query;
 pub mod record;
+pub mod seal;
 
 pub use answer::{Grade, OnUnmet, Receipt, Refusal, Submission, Token, WriteAnswer, WriteOptions};
 pub use billing_period::BillingPeriod;
@@ -26,6 +28,7 @@ pub use command::{
     AdjustmentReason, Command, CommandClass, MeterRead, ReadQuality, ReversalReason,
 };
 pub use command_view::{CommandView, ReadsView};
+pub use control::{Control, Origin, SealedChain};
 pub use frame::{Frame, FrameHeader, FrameKind};
 pub use genesis::{Genesis, RegionMembers};
 pub use hlc::Hlc;
@@ -41,3 +44,4 @@ pub use query::{
     TrialBalanceView,
 };
 pub use record::{Record, RecordHeader, RecordKind, RecordView, RegionMode, SubmissionView};
+pub use seal::{SealAnswer, SealRefusal};

@@ -16,8 +16,9 @@
 //!  48  prev_hash 32
 //!  80  hash      32   BLAKE3 over bytes 8..80 and 112..length
 //! 112  count    u16   submissions
-//! 114  reserved u16   0
-//! 116  count × { op_id u128, fingerprint 32, length u16, body }
+//! 114  control  u16   bytes of the control part, see `control`
+//! 116  control part
+//!      count × { op_id u128, fingerprint 32, length u16, body }
 //! ```
 //!
 //! An entry carries up to [`SUBMISSIONS_PER_RECORD_MAX`] submissions, so that one consensus
@@ -26,6 +27,7 @@
 use crate::answer::Submission;
 use crate::codec::{DecodeError, Reader};
 use crate::command::{Command, fingerprint};
+use crate::control::{Control, Origin};
 use crate::hlc::Hlc;
 use crate::ids::{Hash, Incarnation, LogIndex, OpId, Position, RegionId, Term};
 use crate::limits::{COMMAND_BYTES_MAX, RECORD_BYTES_MAX, SUBMISSIONS_PER_RECORD_MAX};
@@ -39,6 +41,7 @@ pub const SUBMISSION_OVERHEAD_BYTES: usize = 50;
 const CHECKED_FROM: usize = 8;
 const HASH_AT: usize = 80;
 const COUNT_AT: usize = 112;
+const CONTROL_AT: usize = 114;
 const WHAT: &str = "record";
 
 /// What an entry is for. Tags are never reused.
@@ -62,10 +65,12 @@ pub enum RecordKind {
     ReleaseActivated = 7,
     /// A change of a region log's members.
     MembersChanged = 8,
+    /// A sealed region is back under a new incarnation.
+    RegionRestored = 9,
 }
 
 impl RecordKind {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Noop,
         Self::Submissions,
         Self::CloseTs,
@@ -75,7 +80,13 @@ impl RecordKind {
         Self::EpochChanged,
         Self::ReleaseActivated,
         Self::MembersChanged,
+        Self::RegionRestored,
     ];
+
+    /// Whether entries of this kind carry what clients submitted.
+    pub fn has_submissions(self) -> bool {
+        matches!(self, Self::Submissions | Self::Readmitted)
+    }
 
     fn of(tag: u8) -> Result<Self, DecodeError> {
         Self::ALL.get(usize::from(tag)).copied().ok_or(DecodeError::OutOfRange {
@@ -167,9 +178,18 @@ impl Record {
     /// # Panics
     /// When a bound of `limits` is exceeded: admission and batching keep them.
     pub fn encode(&mut self) -> Vec<u8> {
+        self.encode_with(&Control::None)
+    }
+
+    /// As [`Record::encode`], of a kind that has a control part.
+    ///
+    /// # Panics
+    /// As [`Record::encode`].
+    pub fn encode_with(&mut self, control: &Control) -> Vec<u8> {
         assert!(self.submissions.len() <= SUBMISSIONS_PER_RECORD_MAX, "too many submissions");
         let mut out = Vec::with_capacity(RECORD_HEADER_BYTES + self.submissions.len() * 128);
         put_header(&mut out, &self.header, self.submissions.len() as u16);
+        put_control(&mut out, control);
         for submission in &self.submissions {
             put_submission(&mut out, submission);
         }
@@ -206,6 +226,39 @@ fn put_header(out: &mut Vec<u8>, header: &RecordHeader, count: u16) {
     out.extend_from_slice(&[0; 32]);
     out.extend_from_slice(&count.to_le_bytes());
     out.extend_from_slice(&[0; 2]);
+}
+
+fn put_control(out: &mut Vec<u8>, control: &Control) {
+    control.encode(out);
+    let length = (out.len() - RECORD_HEADER_BYTES) as u16;
+    out[CONTROL_AT..RECORD_HEADER_BYTES].copy_from_slice(&length.to_le_bytes());
+}
+
+/// Encodes the submissions of `orphan`, byte for byte, as a record at another place, and fills in
+/// `header.hash`.
+///
+/// # Panics
+/// When `header` is of another kind than `Readmitted`, or the record would be too long.
+pub fn encode_readmitted(header: &mut RecordHeader, orphan: &RecordView<'_>) -> Vec<u8> {
+    assert_eq!(header.kind, RecordKind::Readmitted, "the kind says what the control part is");
+    // One that was readmitted before is known by where it stood first.
+    let origin = match orphan.control() {
+        Control::Readmitted(origin) => origin,
+        _ => Origin {
+            region: orphan.header.region,
+            incarnation: orphan.header.incarnation,
+            index: orphan.header.index,
+            hlc: orphan.header.hlc,
+            hash: orphan.header.hash,
+        },
+    };
+    let mut out = Vec::with_capacity(orphan.bytes.len() + 64);
+    put_header(&mut out, header, orphan.count);
+    put_control(&mut out, &Control::Readmitted(origin));
+    let submissions = RECORD_HEADER_BYTES + usize::from(orphan.control_bytes);
+    out.extend_from_slice(&orphan.bytes[submissions..]);
+    header.hash = seal(&mut out);
+    out
 }
 
 fn put_submission(out: &mut Vec<u8>, submission: &Submission) {
@@ -259,6 +312,7 @@ pub struct RecordView<'a> {
     pub header: RecordHeader,
     /// Number of submissions.
     pub count: u16,
+    control_bytes: u16,
     bytes: &'a [u8],
 }
 
@@ -337,8 +391,10 @@ impl<'a> RecordView<'a> {
         };
         let count = r.u16()?;
         r.at_most("count", count.into(), SUBMISSIONS_PER_RECORD_MAX as u64)?;
-        r.take(2)?;
-        let view = Self { header, count, bytes };
+        let control_bytes = r.u16()?;
+        let control = r.take(control_bytes.into())?;
+        Control::decode(kind, control)?;
+        let view = Self { header, count, control_bytes, bytes };
         let mut walk = view.submissions();
         for submission in walk.by_ref() {
             submission?;
@@ -350,8 +406,15 @@ impl<'a> RecordView<'a> {
     /// The submissions in order. Cannot fail on a view that [`RecordView::decode`] returned.
     pub fn submissions(&self) -> Submissions<'a> {
         let mut reader = Reader::new(WHAT, self.bytes);
-        let _header = reader.take(RECORD_HEADER_BYTES);
+        let _before = reader.take(RECORD_HEADER_BYTES + usize::from(self.control_bytes));
         Submissions { reader, next: 0, count: self.count }
+    }
+
+    /// The control part. Cannot be missing in a view that [`RecordView::decode`] returned.
+    pub fn control(&self) -> Control {
+        let end = RECORD_HEADER_BYTES + usize::from(self.control_bytes);
+        let part = self.bytes.get(RECORD_HEADER_BYTES..end).unwrap_or_default();
+        Control::decode(self.header.kind, part).unwrap_or_default()
     }
 
     /// Whether `hash` is what the bytes give: dearer than the checksum, so recovery, repair and

@@ -5,9 +5,10 @@ mod wire_support;
 
 use billing_wire::codec::Reader;
 use billing_wire::frame::{finish, start};
+use billing_wire::record::encode_readmitted;
 use billing_wire::{
-    Command, CommandView, DecodeError, Disposition, Frame, Frontier, Genesis, Position, Record,
-    RecordView, Submission, Token, WriteAnswer,
+    Command, CommandView, Control, DecodeError, Disposition, Frame, Frontier, Genesis, Position,
+    Record, RecordKind, RecordView, Submission, Token, WriteAnswer,
 };
 use bytes::Bytes;
 use proptest::prelude::*;
@@ -52,6 +53,26 @@ proptest! {
     #[test]
     fn commands(command in any_of::command()) {
         round_trip(&command, &encoded(|out| command.encode(out)), Command::decode);
+    }
+
+    /// What is readmitted keeps its submissions byte for byte, and is known by where it stood
+    /// first, however often it is moved.
+    #[test]
+    fn readmitted_records(mut orphan in any_of::record(), mut place in any_of::record()) {
+        let bytes = orphan.encode();
+        let view = RecordView::decode(&bytes).unwrap();
+        place.header.kind = RecordKind::Readmitted;
+        let once = encode_readmitted(&mut place.header, &view);
+        let moved = RecordView::decode(&once).unwrap();
+        prop_assert!(moved.verify_hash());
+        prop_assert_eq!(moved.header, place.header);
+        prop_assert!(moved.submissions().eq(view.submissions()));
+        let Control::Readmitted(origin) = moved.control() else { panic!("no origin") };
+        prop_assert_eq!((origin.index, origin.hash), (orphan.header.index, orphan.header.hash));
+        place.header.index ^= 1;
+        let twice = encode_readmitted(&mut place.header, &moved);
+        let moved = RecordView::decode(&twice).unwrap();
+        prop_assert_eq!(moved.control(), Control::Readmitted(origin));
     }
 
     #[test]

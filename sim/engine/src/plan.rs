@@ -15,11 +15,14 @@ pub use error::PlanError;
 use crate::scenario::{Cluster, FaultDraw, FaultKind, Scenario};
 use crate::seed::{Purpose, Stream};
 use billsim_record::plan::PLAN_FORMAT;
-use billsim_record::{Fault, FaultPlan, NodeNumber, PlannedFault, Target};
+use billsim_record::{Fault, FaultPlan, NodeNumber, PlannedAction, PlannedFault, Target};
 use std::collections::BTreeSet;
 
 /// Faults of one kind in one plan, at most: what a careless scenario can ask for.
 const FAULTS_PER_KIND_MAX: usize = 10_000;
+
+/// Index of the stream that says when an operator seals.
+const STREAM_OF_OPERATOR: u64 = 3_000;
 
 /// The fault plan of a seed.
 pub fn draw(scenario: &Scenario, seed: u64) -> FaultPlan {
@@ -35,7 +38,8 @@ pub fn draw(scenario: &Scenario, seed: u64) -> FaultPlan {
     }
     // Stable: faults of the same time stay in the order of kinds.
     faults.sort_by_key(|f: &PlannedFault| f.at_ms);
-    FaultPlan::new(scenario.name.clone(), seed, faults)
+    let operator = draw_operator(scenario, seed, &faults);
+    FaultPlan { operator, ..FaultPlan::new(scenario.name.clone(), seed, faults) }
 }
 
 /// Checks a plan against the size of the cluster.
@@ -66,10 +70,45 @@ pub fn check(plan: &FaultPlan, cluster: &Cluster) -> Result<(), PlanError> {
         check_strength(place, planned)?;
     }
     check_destroyed(plan, cluster)?;
-    match plan.operator.first() {
-        Some(action) => Err(PlanError::Seal { place: 0, region: action.seal }),
-        None => Ok(()),
+    check_operator(plan, cluster)
+}
+
+fn check_operator(plan: &FaultPlan, cluster: &Cluster) -> Result<(), PlanError> {
+    let mut before = 0;
+    for (place, action) in plan.operator.iter().enumerate() {
+        let (region, regions, at_ms) = (action.seal, cluster.regions, action.at_ms);
+        if region >= regions || regions == 1 {
+            return Err(PlanError::Seal { place, region, regions });
+        }
+        if at_ms < before {
+            return Err(PlanError::OperatorOrder { place, at_ms });
+        }
+        before = at_ms;
     }
+    Ok(())
+}
+
+/// Seals the regions that are lost, each some time after it was: one that is destroyed, or dark
+/// for longer than the operator waits.
+fn draw_operator(scenario: &Scenario, seed: u64, faults: &[PlannedFault]) -> Vec<PlannedAction> {
+    let Some(operator) = &scenario.operator else { return Vec::new() };
+    let mut stream = Stream::indexed(seed, Purpose::Process, STREAM_OF_OPERATOR);
+    let mut actions: Vec<PlannedAction> = Vec::new();
+    for planned in faults {
+        let (region, lasts_ms) = match planned.fault {
+            Fault::RegionDestroyed { region } => (region, u64::MAX),
+            Fault::RegionDark { region } => (region, planned.for_ms),
+            _ => continue,
+        };
+        let waits_ms = stream.range(operator.seal_after_ms.min, operator.seal_after_ms.max);
+        let at_ms = planned.at_ms + waits_ms;
+        let is_sealed = actions.iter().any(|action| action.seal == region);
+        if waits_ms < lasts_ms && !is_sealed {
+            actions.push(PlannedAction { at_ms, seal: region });
+        }
+    }
+    actions.sort_by_key(|action| action.at_ms);
+    actions
 }
 
 fn check_destroyed(plan: &FaultPlan, cluster: &Cluster) -> Result<(), PlanError> {

@@ -150,6 +150,17 @@ impl Model {
         (mark.frontier == *frontier).then_some(step)
     }
 
+    /// The last step at which the fold held nothing beyond `frontier`.
+    pub fn last_step_within(&self, frontier: &Frontier) -> Step {
+        let is_within = |mark: &Mark| frontier.covers(&mark.frontier);
+        (self.marks.partition_point(is_within) as Step).saturating_sub(1)
+    }
+
+    /// Entries folded per region at a step.
+    pub fn frontier_at(&self, step: Step) -> Option<Frontier> {
+        self.marks.get(usize::try_from(step).ok()?).map(|mark| mark.frontier)
+    }
+
     /// Entries folded per region.
     pub fn frontier(&self) -> Frontier {
         self.last().frontier

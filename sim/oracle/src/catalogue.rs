@@ -46,6 +46,7 @@ catalogue! {
     R1 => r1_reads_are_the_model,
     R2 => r2_reads_never_go_back,
     R3 => r3_read_your_writes,
+    S2 => s2_sealed_is_readmitted,
     L1 => l1_writes_continue,
     L2 => l2_region_gone,
     L5 => l5_progress_resumes,

@@ -1,16 +1,17 @@
 //! What the oracles share: which records are committed, what clients sent and were told, and the
 //! reference fold. Facts are collected here once per event; promises are judged elsewhere.
 
+use crate::finality::Finality;
 use crate::history::{CallId, Endpoint, Request};
-use crate::merge::MergeQueue;
+use crate::orphans::Orphans;
 use crate::region_loss::{Acknowledgement, Destruction};
 use billing_wire::limits::REGIONS_MAX;
 use billing_wire::{
     CommandClass, Disposition, Frontier, Genesis, Grade, Hash, Hlc, LogIndex, NodeId, OpId,
-    Position, Read, Receipt, RecordHeader, RecordKind, RecordView, RegionId, RegionMembers,
-    Submission, Term, Token,
+    Position, Read, Receipt, RecordHeader, RecordView, RegionId, RegionMembers, Submission, Term,
+    Token,
 };
-use billsim_model::Model;
+use billsim_model::{Model, Step};
 use std::collections::BTreeMap;
 
 /// A stamp per region; `ZERO` for none.
@@ -149,7 +150,7 @@ impl Log {
     }
 
     /// Stamp of the committed entry at an index; `ZERO` when there is none.
-    fn stamp(&self, index: LogIndex) -> Hlc {
+    pub(crate) fn stamp(&self, index: LogIndex) -> Hlc {
         let place = index.checked_sub(1).and_then(|place| usize::try_from(place).ok());
         place.and_then(|place| self.stamps.get(place)).copied().unwrap_or(Hlc::ZERO)
     }
@@ -165,7 +166,8 @@ impl Log {
 pub(crate) struct Facts {
     pub(crate) genesis: Genesis,
     pub(crate) model: Model,
-    pub(crate) merge: MergeQueue,
+    pub(crate) finality: Finality,
+    pub(crate) orphans: Orphans,
     logs: [Log; REGIONS_MAX],
     /// The furthest that each node's commit index ever was.
     committed: BTreeMap<NodeId, Frontier>,
@@ -185,7 +187,8 @@ impl Facts {
         Self {
             genesis: genesis.clone(),
             model: Model::new(),
-            merge: MergeQueue::new(genesis.regions.len()),
+            finality: Finality::new(genesis),
+            orphans: Orphans::default(),
             logs: std::array::from_fn(|_| Log::default()),
             committed: BTreeMap::new(),
             operations: BTreeMap::new(),
@@ -205,6 +208,11 @@ impl Facts {
     /// Whether a region is gone for good.
     pub(crate) fn is_destroyed(&self, region: RegionId) -> bool {
         self.destructions.iter().any(|gone| gone.region == region)
+    }
+
+    /// Whether a region is gone and not sealed: nothing is final behind its end.
+    pub(crate) fn has_unsealed_loss(&self) -> bool {
+        self.destructions.iter().any(|gone| !self.finality.has_sealed(gone.region))
     }
 
     /// The regions that are left.
@@ -243,6 +251,26 @@ impl Facts {
         Some(model)
     }
 
+    /// The step of the reference fold that has the books of a frontier: what the frontier names
+    /// beyond it carries no submission. `None` when there is none.
+    pub(crate) fn step_of_books(&self, frontier: &Frontier) -> Option<Step> {
+        if let Some(step) = self.model.step_at(frontier) {
+            return Some(step);
+        }
+        let step = self.model.last_step_within(frontier);
+        let folded = self.model.frontier_at(step)?;
+        for ((log, from), to) in self.logs.iter().zip(folded.0).zip(frontier.0) {
+            let beyond = usize::try_from(from).ok()?..usize::try_from(to).ok()?;
+            let is_empty = |bytes: &Vec<u8>| {
+                RecordView::decode(bytes).is_ok_and(|view| !view.header.kind.has_submissions())
+            };
+            if !log.records.get(beyond)?.iter().all(is_empty) {
+                return None;
+            }
+        }
+        Some(step)
+    }
+
     pub(crate) fn append(&mut self, record: &RecordView<'_>) {
         let header = &record.header;
         let keeps = self.genesis.regions.len() > 1;
@@ -256,8 +284,42 @@ impl Facts {
             log.geo_indexes.push(newest.max(header.geo_index));
             log.terms.push(header.term);
         }
-        if header.kind == RecordKind::Submissions {
+        if header.kind.has_submissions() {
             log.last_submissions = header.hlc;
+        }
+        if keeps {
+            self.finality.note(record, &self.logs[usize::from(header.region.0)]);
+        }
+    }
+
+    /// Cuts a region log behind `kept`; what was there, the first entry last.
+    pub(crate) fn cut_log(&mut self, region: RegionId, kept: LogIndex) -> Vec<Vec<u8>> {
+        let log = &mut self.logs[usize::from(region.0)];
+        let kept = usize::try_from(kept).unwrap_or(usize::MAX).min(log.hashes.len());
+        log.hashes.truncate(kept);
+        log.stamps.truncate(kept);
+        log.geo_indexes.truncate(kept);
+        log.terms.truncate(kept);
+        log.last_hlc = log.stamps.last().copied().unwrap_or(Hlc::ZERO);
+        let mut cut = log.records.split_off(kept.min(log.records.len()));
+        cut.reverse();
+        let carries = |bytes: &&Vec<u8>| {
+            RecordView::decode(bytes).is_ok_and(|view| view.header.kind.has_submissions())
+        };
+        let last =
+            log.records.iter().rfind(carries).and_then(|bytes| RecordView::decode(bytes).ok());
+        log.last_submissions = last.map_or(Hlc::ZERO, |view| view.header.hlc);
+        cut
+    }
+
+    /// Takes the next entry that has its final place, in a cluster of several regions, and shows
+    /// it to `next` with the reference fold.
+    pub(crate) fn take_final(&mut self, mut next: impl FnMut(&mut Model, &RecordView<'_>)) {
+        while let Some((_, region, index)) = self.finality.next_final() {
+            let records = &self.logs[usize::from(region.0)].records;
+            let bytes = &records[index as usize - 1];
+            let view = RecordView::decode(bytes).expect("it was decoded when it came");
+            next(&mut self.model, &view);
         }
     }
 

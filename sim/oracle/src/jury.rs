@@ -2,96 +2,29 @@
 //! say which promise broke and how many comparisons they made.
 
 use crate::catalogue::Promise;
+use crate::evidence::{Books, DurableLogs, Judgement, NodeView, Tail, Violation};
 use crate::facts::{Ask, Call, Facts};
 use crate::history::{Answer, CallId, Event, Request};
+use crate::orphans::Resolved;
 use crate::promises::d3_exposure_is_exact::Exposed;
 use crate::promises::*;
 use crate::region_loss::{self, Destruction, LossReport};
 use crate::verdicts::Verdicts;
 use billing_wire::{
-    Frontier, Genesis, Hash, Hlc, LogIndex, NodeId, OpId, OperationState, OutcomeChain, Query,
-    QueryResult, Read, ReadAnswer, Receipt, RecordView, RegionId, Submission, WriteAnswer,
+    Frontier, Genesis, Hash, Hlc, NodeId, OpId, OperationState, OutcomeChain, Query, QueryResult,
+    Read, ReadAnswer, Receipt, RecordView, RegionId, Submission, WriteAnswer,
 };
-use std::collections::BTreeMap;
+use billsim_model::Model;
 
-/// A promise that broke.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Violation {
-    /// Id of the invariant (`D2`).
-    pub oracle: &'static str,
-    /// The promise in billing words.
-    pub promise: &'static str,
-    /// Place and shape without numbers, for grouping (`"answer of grade region, 1 of 3 disks"`).
-    pub shape: String,
-    /// What was seen, with names and numbers.
-    pub detail: String,
-    /// The operation, where there is one.
-    pub transaction: Option<String>,
-    /// When it was seen, in nanoseconds.
-    pub at: u64,
-}
-
-/// What the oracles came to.
-#[derive(Debug, Clone, Default)]
-pub struct Judgement {
-    /// In the order in which they were seen.
-    pub violations: Vec<Violation>,
-    /// Comparisons per oracle id.
-    pub comparisons: BTreeMap<&'static str, u64>,
-    /// How long each client behind an edge waited after its region was gone, in nanoseconds.
-    pub waited: Vec<u64>,
-}
-
-/// The bytes that would survive a power cut now, parsed by the simulator's own inspector.
-pub trait DurableLogs {
-    /// Hash of the durable record of a region log at an index on a node's disk, where *durable*
-    /// means that recovery would keep it: record synced, and covered by a synced superblock.
-    fn record_hash(&self, node: NodeId, region: RegionId, index: LogIndex) -> Option<Hash>;
-}
-
-/// Last durable entry of a node's disk at a crash, or of its log after recovery.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Tail {
-    /// Its index; 0 for an empty log.
-    pub index: LogIndex,
-    /// Its hash.
-    pub hash: Hash,
-}
-
-/// What the nodes that live at quiescence would answer.
-pub trait Books {
-    /// A node's answer now; `None`: it has none.
-    fn answer(&self, node: NodeId, query: &Query) -> Option<QueryResult>;
-}
-
-/// A ledger in three integers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LedgerView {
-    /// Order-free hash over all rows.
-    pub state_hash: u128,
-    /// Chain over everything folded.
-    pub outcome_chain: OutcomeChain,
-    /// Finality watermark.
-    pub watermark: Hlc,
-}
-
-/// A node at quiescence.
-#[derive(Debug, Clone)]
-pub struct NodeView {
-    /// The node.
-    pub node: NodeId,
-    /// Folded entries per region.
-    pub folded: Frontier,
-    /// Committed entries per region.
-    pub committed: Frontier,
-    /// Its ledger.
-    pub ledger: LedgerView,
-    /// What the node's own fold gives over its log from the start.
-    pub refolded: Option<LedgerView>,
-    /// What its database gives with the rest of the log; or why it is not to be believed.
-    pub resumed: Option<Result<LedgerView, String>>,
-    /// What another node has whose database was dropped and rebuilt from the log.
-    pub rebuilt: Option<LedgerView>,
+/// Folds a record that has its final place.
+fn book(model: &mut Model, verdicts: &mut Verdicts, at: u64, record: &RecordView<'_>) {
+    for outcome in model.apply(record) {
+        a1_journals_balance::booked(verdicts, at, &outcome);
+        a4_refunds_within_payment::booked(model, verdicts, at, &outcome);
+        a9_one_disposition::booked(verdicts, at, &outcome);
+        i1_effect_once::booked(model, verdicts, at, &outcome);
+        i3_foreign_body_never_posts::booked(verdicts, at, &outcome);
+    }
 }
 
 /// Every oracle, fed with what happens, in order of time.
@@ -275,27 +208,62 @@ impl Jury {
             Err(error) => return o2_copies_agree::broken(verdicts, at, node, &error),
         };
         facts.note_committed(node, &record.header);
-        if o2_copies_agree::later(facts, verdicts, at, node, &record) {
+        match facts.is_astray(&record) {
+            None => self.take_record(at, node, &record),
+            Some(None) => {}
+            Some(Some(resolved)) => self.take_chain(at, node, resolved),
+        }
+        self.advance_order(at, node);
+    }
+
+    /// A record of a region log, seen first or again.
+    fn take_record(&mut self, at: u64, node: NodeId, record: &RecordView<'_>) {
+        let (facts, verdicts) = (&mut self.facts, &mut self.verdicts);
+        if o2_copies_agree::later(facts, verdicts, at, node, record) {
             return;
         }
         if !o1_dense_and_rising::committed(facts, verdicts, at, &record.header) {
             return;
         }
-        o2_copies_agree::first(verdicts, at, node, &record);
-        d4_traces_to_a_client::committed(facts, verdicts, at, &record);
-        d5_told_ends_stand::committed(facts, verdicts, at, &record);
-        facts.append(&record);
-        self.series.committed(&record);
-        let model = &mut facts.model;
-        facts.merge.push(&record, |record| {
-            for outcome in model.apply(record) {
-                a1_journals_balance::booked(verdicts, at, &outcome);
-                a4_refunds_within_payment::booked(model, verdicts, at, &outcome);
-                a9_one_disposition::booked(verdicts, at, &outcome);
-                i1_effect_once::booked(model, verdicts, at, &outcome);
-                i3_foreign_body_never_posts::booked(verdicts, at, &outcome);
+        o2_copies_agree::first(verdicts, at, node, record);
+        d4_traces_to_a_client::committed(facts, verdicts, at, record);
+        d5_told_ends_stand::committed(facts, verdicts, at, record);
+        s2_sealed_is_readmitted::committed(facts, verdicts, at, record);
+        facts.append(record);
+        self.series.committed(record);
+        if facts.genesis.regions.len() == 1 {
+            book(&mut facts.model, verdicts, at, record);
+        }
+    }
+
+    /// All of a sealed chain is known.
+    fn take_chain(&mut self, at: u64, node: NodeId, resolved: Resolved) {
+        for header in &resolved.left_out {
+            self.series.left_out(header);
+        }
+        for broken in resolved.broken {
+            s2_sealed_is_readmitted::left_out(&mut self.verdicts, at, broken);
+        }
+        for bytes in &resolved.rest {
+            let record = RecordView::decode(bytes).expect("it was decoded when it came");
+            self.take_record(at, node, &record);
+        }
+    }
+
+    /// Folds what has its final place by now; seals count from theirs on.
+    fn advance_order(&mut self, at: u64, node: NodeId) {
+        if self.facts.genesis.regions.len() == 1 {
+            return;
+        }
+        while let Some(sealed) = self.facts.finality.advance() {
+            for chain in sealed {
+                if let Some(resolved) = self.facts.resolve(&chain) {
+                    self.take_chain(at, node, resolved);
+                }
             }
-        });
+        }
+        let verdicts = &mut self.verdicts;
+        self.facts.take_final(|model, record| book(model, verdicts, at, record));
     }
 
     /// A node has folded up to here. `incarnation` counts the node's starts.
@@ -465,6 +433,7 @@ impl Jury {
         let (facts, verdicts) = (&self.facts, &mut self.verdicts);
         d2_acknowledged_is_kept::settled(facts, verdicts, at);
         d5_told_ends_stand::settled(facts, verdicts, at);
+        s2_sealed_is_readmitted::settled(facts, verdicts, at);
         l8_every_call_ends::settled(facts, verdicts, at);
         for (op_id, known) in &facts.operations {
             // Receipts were judged when they came; this is for what no client heard of.

@@ -3,19 +3,22 @@
 //! judge runs of real processes.
 
 pub mod catalogue;
+pub mod evidence;
 pub mod history;
 pub mod jury;
 pub mod region_loss;
 
 mod facts;
-mod merge;
+mod finality;
+mod orphans;
 mod promises;
 mod real_run;
 mod verdicts;
 
 pub use catalogue::CATALOGUE;
+pub use evidence::{Books, DurableLogs, Judgement, LedgerView, NodeView, Tail, Violation};
 pub use history::{Answer, CallId, Endpoint, Event, History, Request};
-pub use jury::{Books, DurableLogs, Judgement, Jury, LedgerView, NodeView, Tail, Violation};
+pub use jury::Jury;
 pub use promises::d3_exposure_is_exact::Exposed;
 pub use promises::l1_writes_continue::WITHOUT_WRITES_MAX;
 pub use real_run::judge_real_run;

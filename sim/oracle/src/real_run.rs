@@ -1,8 +1,9 @@
 //! The same oracles over a run of real processes: what its clients saw, and the logs that its
 //! nodes left on disk.
 
+use crate::evidence::Judgement;
 use crate::history::{Event, History, Request};
-use crate::jury::{Judgement, Jury};
+use crate::jury::Jury;
 use billing_wire::Genesis;
 
 /// Judges a run that is over. `logs` has, per node in the order of [`Genesis::nodes`], the bytes

@@ -7,8 +7,8 @@
 //! of the nodes of one region.
 
 use crate::catalogue::Promise;
+use crate::evidence::DurableLogs;
 use crate::facts::Facts;
-use crate::jury::DurableLogs;
 use crate::promises::d3_exposure_is_exact::Exposed;
 use crate::verdicts::Verdicts;
 use billing_wire::{

@@ -1,7 +1,7 @@
 //! Where every oracle writes what it compared and what it found.
 
 use crate::catalogue::{CATALOGUE, Promise};
-use crate::jury::{Judgement, Violation};
+use crate::evidence::{Judgement, Violation};
 use billing_wire::OpId;
 use std::collections::BTreeMap;
 

@@ -2,13 +2,13 @@
 //! is never written to a wire or disk.
 //!
 //! ```text
-//!   0  kind u8 · reject u8 · reserved u16 · entries u32
+//!   0  kind u8 · reject u8 · incarnation u16 (low half) · entries u32
 //!   8  term · log_term · index · commit · commit_term · reject_hint   u64 each
 //!  56  entries × { length u32, record | 0: term u64 of an entry that the library made }
 //! ```
 
 use billing_wire::codec::{DecodeError, Reader};
-use billing_wire::{Frame, FrameKind, NodeId, RegionId, Term};
+use billing_wire::{Frame, FrameKind, Incarnation, NodeId, RegionId, Term};
 use bytes::Bytes;
 use raft::eraftpb::{Entry, Message, MessageType};
 
@@ -33,11 +33,18 @@ pub fn travels(message: &Message) -> bool {
     TRAVELLING.contains(&message.msg_type)
 }
 
-/// Appends a message.
-pub fn encode(message: &Message, out: &mut Vec<u8>) {
+/// The half of an incarnation that messages carry: groups of two incarnations of one region log
+/// are apart, however old the message.
+pub fn incarnation_mark(incarnation: Incarnation) -> u16 {
+    incarnation.0 as u16
+}
+
+/// Appends a message of an incarnation of its region log.
+pub fn encode(message: &Message, incarnation: Incarnation, out: &mut Vec<u8>) {
     let kind = TRAVELLING.iter().position(|kind| *kind == message.msg_type);
     let kind = kind.expect("only kinds that travel are sent");
-    out.extend_from_slice(&[kind as u8, u8::from(message.reject), 0, 0]);
+    out.extend_from_slice(&[kind as u8, u8::from(message.reject)]);
+    out.extend_from_slice(&incarnation_mark(incarnation).to_le_bytes());
     out.extend_from_slice(&(message.entries.len() as u32).to_le_bytes());
     let m = message;
     for word in [m.term, m.log_term, m.index, m.commit, m.commit_term, m.reject_hint] {
@@ -52,16 +59,17 @@ pub fn encode(message: &Message, out: &mut Vec<u8>) {
     }
 }
 
-/// Reads the message of a verified frame; records share the frame's buffer.
+/// Reads the message of a verified frame, and the mark of its incarnation; records share the
+/// frame's buffer.
 ///
 /// # Errors
 /// What is no message of this release.
-pub fn decode(frame: &Frame) -> Result<Message, DecodeError> {
+pub fn decode(frame: &Frame) -> Result<(Message, u16), DecodeError> {
     let mut r = Reader::new(WHAT, &frame.body);
     let tag = r.u8()?;
     r.at_most("kind", tag.into(), TRAVELLING.len() as u64 - 1)?;
     let reject = r.u8()? != 0;
-    r.take(2)?;
+    let mark = r.u16()?;
     let count = r.u32()?;
     r.at_most("entries", count.into(), ENTRIES_MAX)?;
     let mut message = Message {
@@ -85,7 +93,7 @@ pub fn decode(frame: &Frame) -> Result<Message, DecodeError> {
         message.entries = entries.into();
     }
     r.finish()?;
-    Ok(message)
+    Ok((message, mark))
 }
 
 fn entry(r: &mut Reader<'_>, body: &Bytes, index: u64) -> Result<Entry, DecodeError> {
@@ -107,7 +115,7 @@ pub fn granted_vote(frame: &Frame) -> Option<(RegionId, Term, NodeId)> {
     if frame.header.kind != FrameKind::Raft || frame.body.first() != Some(&3) {
         return None;
     }
-    let message = decode(frame).ok()?;
+    let (message, _) = decode(frame).ok()?;
     (!message.reject).then_some((frame.header.region, message.term, frame.header.to))
 }
 
@@ -115,7 +123,9 @@ pub fn granted_vote(frame: &Frame) -> Option<(RegionId, Term, NodeId)> {
 mod tests {
     use super::{decode, encode};
     use billing_wire::frame::{finish, start};
-    use billing_wire::{Frame, FrameHeader, FrameKind, NodeId, Record, RecordHeader, RegionId};
+    use billing_wire::{
+        Frame, FrameHeader, FrameKind, Incarnation, NodeId, Record, RecordHeader, RegionId,
+    };
     use bytes::Bytes;
     use raft::eraftpb::{Entry, Message, MessageType};
 
@@ -130,7 +140,7 @@ mod tests {
         };
         let mut out = Vec::new();
         start(&header, &mut out);
-        encode(message, &mut out);
+        encode(message, Incarnation(0x1_0007), &mut out);
         Frame::decode(&finish(out)).unwrap()
     }
 
@@ -158,7 +168,7 @@ mod tests {
             entries: entries.into(),
             ..Message::default()
         };
-        assert_eq!(decode(&frame(&message)).unwrap(), message);
+        assert_eq!(decode(&frame(&message)).unwrap(), (message, 7));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Region logs: each is one Raft group, driven as a pure step function behind one trait. What
 //! the library makes is turned into our own records here; nothing of its wire format leaves.
 
+mod incarnation;
 pub mod message;
 mod region_log;
 mod screen;
@@ -8,10 +9,10 @@ mod window;
 
 pub use region_log::{GroupConfig, RegionLog};
 pub use screen::Refused;
-pub use window::LogWindow;
+pub use window::{LogWindow, Slot};
 
 use crate::io::Role;
-use billing_wire::{LogIndex, NodeId, RecordHeader, RegionId, Term};
+use billing_wire::{Hash, Incarnation, LogIndex, NodeId, RecordHeader, RegionId, Term};
 use bytes::Bytes;
 use raft::eraftpb::Message;
 
@@ -23,8 +24,12 @@ pub trait Sink {
     fn hard_state(&mut self, region: RegionId, term: Term, vote: u64);
     /// A commit index; may be forgotten.
     fn commit(&mut self, region: RegionId, index: LogIndex);
-    /// A message that may leave now.
-    fn send(&mut self, region: RegionId, message: &Message);
+    /// A message of an incarnation that may leave now.
+    fn send(&mut self, region: RegionId, incarnation: Incarnation, message: &Message);
+    /// A region log takes no more of its incarnation; must become durable.
+    fn fence(&mut self, region: RegionId);
+    /// The next incarnation of a region log begins behind this entry and its hash.
+    fn reincarnate(&mut self, region: RegionId, incarnation: Incarnation, kept: (LogIndex, Hash));
 }
 
 /// A replicated log as the node sees it: the four verbs of a consensus library.

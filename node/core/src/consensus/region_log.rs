@@ -3,6 +3,7 @@
 //!
 //! Source: D. Ongaro, "Consensus: Bridging Theory and Practice" (2014), §3, §9.6 and §10.2.1.
 
+use super::incarnation::Adopted;
 use super::screen::{Refused, Screen};
 use super::window::LogWindow;
 use super::{Consensus, Sink, message};
@@ -15,6 +16,7 @@ use raft::eraftpb::{ConfState, Entry, HardState, Message, MessageType};
 use raft::{Progress, RawNode, StateRole};
 use std::collections::VecDeque;
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 /// Bytes of entries in one append message, at most.
 const APPEND_BYTES_MAX: u64 = 1 << 20;
@@ -37,7 +39,7 @@ pub struct GroupConfig {
 }
 
 /// Messages that wait for a persist.
-struct Waiting {
+pub(super) struct Waiting {
     number: u64,
     needs_sync: bool,
     messages: Vec<Message>,
@@ -45,20 +47,28 @@ struct Waiting {
 
 /// One region log.
 pub struct RegionLog {
-    region: RegionId,
-    incarnation: Incarnation,
-    config: GroupConfig,
-    raft: RawNode<LogWindow>,
-    waiting: VecDeque<Waiting>,
+    pub(super) region: RegionId,
+    pub(super) incarnation: Incarnation,
+    pub(super) config: GroupConfig,
+    pub(super) raft: RawNode<LogWindow>,
+    pub(super) waiting: VecDeque<Waiting>,
     /// Last ready that was handed over.
-    handed_over: u64,
+    pub(super) handed_over: u64,
     /// Last ready that the running persist covers.
-    persisting: Option<u64>,
-    committed: LogIndex,
+    pub(super) persisting: Option<u64>,
+    pub(super) committed: LogIndex,
     elections: u64,
     role: Role,
-    /// The nodes of each other region.
-    elsewhere: Vec<Vec<NodeId>>,
+    /// The nodes of each other region that is open.
+    elsewhere: Vec<(RegionId, Vec<NodeId>)>,
+    /// This node has promised to take no more of this incarnation.
+    pub(super) fenced: bool,
+    /// The region has a new incarnation that was not let in yet.
+    pub(super) is_dormant: bool,
+    /// The end of an adopted chain, which is committed once it is durable.
+    pub(super) adopted: Option<Adopted>,
+    /// Who may be in the group.
+    genesis: Arc<Genesis>,
 }
 
 impl RegionLog {
@@ -67,7 +77,7 @@ impl RegionLog {
     /// # Panics
     /// When the recovered state contradicts itself; recovery has checked it.
     pub fn new(
-        genesis: &Genesis,
+        genesis: &Arc<Genesis>,
         config: GroupConfig,
         promise: &RegionPromise,
         log: RecoveredLog,
@@ -86,21 +96,7 @@ impl RegionLog {
         let members = ConfState::from((ids(&voters), ids(&learners)));
         let (region, incarnation) = (log.region, log.incarnation);
         let window = LogWindow::new(region, incarnation, log.records, hard_state, members);
-        let raft_config = raft::Config {
-            id: config.node.0.into(),
-            election_tick: config.election_ticks as usize,
-            heartbeat_tick: config.heartbeat_ticks as usize,
-            applied: config.folded,
-            max_size_per_msg: APPEND_BYTES_MAX,
-            max_inflight_msgs: APPENDS_IN_FLIGHT_MAX,
-            check_quorum: true,
-            pre_vote: true,
-            batch_append: true,
-            skip_bcast_commit: true,
-            ..raft::Config::default()
-        };
-        let silent = slog::Logger::root(slog::Discard, slog::o!());
-        let raft = RawNode::new(&raft_config, window, &silent).expect("the configuration is legal");
+        let raft = group(config, config.folded, window);
         let role = if voters.contains(&config.node) { Role::Follower } else { Role::Learner };
         let mut log = Self {
             region,
@@ -113,13 +109,13 @@ impl RegionLog {
             committed: config.folded,
             elections: 0,
             role,
-            elsewhere: genesis
-                .regions
-                .iter()
-                .filter(|members| members.region != log.region)
-                .map(|members| members.nodes.clone())
-                .collect(),
+            elsewhere: Vec::new(),
+            fenced: log.fenced,
+            is_dormant: incarnation > genesis.regions[usize::from(region.0)].incarnation,
+            adopted: None,
+            genesis: Arc::clone(genesis),
         };
+        log.count_open(|_| true);
         log.steady_jitter();
         log
     }
@@ -127,6 +123,15 @@ impl RegionLog {
     /// Whose log it is.
     pub fn region(&self) -> RegionId {
         self.region
+    }
+
+    /// Copies count as geo-durable in these regions only, and never in the log's own.
+    pub fn count_open(&mut self, is_open: impl Fn(RegionId) -> bool) {
+        let others = self.genesis.regions.iter().filter(|members| members.region != self.region);
+        self.elsewhere = others
+            .filter(|members| is_open(members.region))
+            .map(|members| (members.region, members.nodes.clone()))
+            .collect();
     }
 
     /// The records.
@@ -148,7 +153,7 @@ impl RegionLog {
 
     /// The library draws its election jitter from the machine's entropy; ours replaces it after
     /// every step, so that a run depends on its seed alone.
-    fn steady_jitter(&mut self) {
+    pub(super) fn steady_jitter(&mut self) {
         let base = u64::from(self.config.election_ticks);
         let draw = mix(self.config.seed
             ^ u64::from(self.config.node.0) << 48
@@ -158,7 +163,7 @@ impl RegionLog {
         self.raft.raft.set_randomized_election_timeout((base + draw % base) as usize);
     }
 
-    fn note_role(&mut self) {
+    pub(super) fn note_role(&mut self) {
         let role = match self.raft.raft.state {
             StateRole::Leader => Role::Leader,
             StateRole::Candidate | StateRole::PreCandidate => Role::Candidate,
@@ -227,10 +232,11 @@ impl RegionLog {
         if canary!("heartbeat-commits-everything") && message.msg_type == MessageType::MsgHeartbeat
         {
             let commit = self.raft.raft.raft_log.committed;
-            return sink.send(self.region, &Message { commit, ..message.clone() });
+            let message = Message { commit, ..message.clone() };
+            return sink.send(self.region, self.incarnation, &message);
         }
         if message::travels(message) {
-            sink.send(self.region, message);
+            sink.send(self.region, self.incarnation, message);
         }
     }
 
@@ -255,7 +261,7 @@ impl RegionLog {
         let matched = |node: &NodeId| {
             progress.get(node.0.into()).filter(|p| counts(p)).map_or(0, |p| p.matched)
         };
-        let of_region = |nodes: &Vec<NodeId>| {
+        let of_region = |(_, nodes): &(RegionId, Vec<NodeId>)| {
             let mut reached: Vec<LogIndex> = nodes.iter().map(matched).collect();
             reached.sort_unstable_by(|a, b| b.cmp(a));
             reached.get(nodes.len() / 2).copied().unwrap_or(0)
@@ -290,6 +296,9 @@ impl Consensus for RegionLog {
         {
             return;
         }
+        if self.is_out() {
+            return;
+        }
         self.raft.tick();
         self.steady_jitter();
     }
@@ -302,6 +311,9 @@ impl Consensus for RegionLog {
         let from = message.from;
         if self.raft.raft.prs().get(from).is_none() {
             return Err(Refused::Stranger(from));
+        }
+        if self.is_out() {
+            return Err(Refused::Sealed);
         }
         let screen = Screen {
             region: self.region,
@@ -339,10 +351,12 @@ impl Consensus for RegionLog {
     }
 
     fn persist_started(&mut self) {
+        self.adoption_persists();
         self.persisting = Some(self.handed_over);
     }
 
     fn persisted<S: Sink>(&mut self, sink: &mut S) {
+        self.adoption_persisted();
         let Some(number) = self.persisting.take() else { return };
         let mut covered = number;
         while let Some(front) = self.waiting.front() {
@@ -367,9 +381,35 @@ impl Consensus for RegionLog {
     }
 
     fn leader(&self) -> Option<NodeId> {
+        if self.is_out() {
+            return None;
+        }
         let leader = self.raft.raft.leader_id;
         (leader != raft::INVALID_ID).then_some(NodeId(leader as u16))
     }
+}
+
+/// A group over a log.
+pub(super) fn group(
+    config: GroupConfig,
+    applied: LogIndex,
+    window: LogWindow,
+) -> RawNode<LogWindow> {
+    let raft_config = raft::Config {
+        id: config.node.0.into(),
+        election_tick: config.election_ticks as usize,
+        heartbeat_tick: config.heartbeat_ticks as usize,
+        applied,
+        max_size_per_msg: APPEND_BYTES_MAX,
+        max_inflight_msgs: APPENDS_IN_FLIGHT_MAX,
+        check_quorum: true,
+        pre_vote: true,
+        batch_append: true,
+        skip_bcast_commit: true,
+        ..raft::Config::default()
+    };
+    let silent = slog::Logger::root(slog::Discard, slog::o!());
+    RawNode::new(&raft_config, window, &silent).expect("the configuration is legal")
 }
 
 /// A finaliser that spreads every bit (D. Stafford, "Better Bit Mixing", variant 13).

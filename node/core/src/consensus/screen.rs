@@ -1,7 +1,7 @@
 //! What a peer says is screened before the library hears it: the library panics on impossible
 //! messages, and a peer with a broken disk must not take this node with it.
 
-use super::window::{LogWindow, slot_of};
+use super::window::LogWindow;
 use billing_wire::{Incarnation, LogIndex, RecordHeader, RecordView, RegionId};
 use raft::eraftpb::{Message, MessageType};
 use thiserror::Error;
@@ -12,6 +12,9 @@ pub enum Refused {
     /// From outside the group.
     #[error("message of node {0}, which is no member of the group")]
     Stranger(u64),
+    /// The incarnation is sealed, or not let in yet.
+    #[error("the region log takes nothing: its incarnation is sealed, or not let in yet")]
+    Sealed,
     /// An entry that does not verify or is out of place.
     #[error("entry {0} does not verify or is out of place")]
     Entry(LogIndex),
@@ -94,6 +97,6 @@ impl Screen<'_> {
                 && header.prev_hash == prev.map_or([0; 32], |prev| prev.hash);
             return if fits { Ok(header) } else { Err(refused) };
         }
-        Ok(slot_of(self.region, self.incarnation, entry, prev).header)
+        Ok(self.window.slot_behind(entry, prev).header)
     }
 }

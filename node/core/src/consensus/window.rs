@@ -2,7 +2,7 @@
 //! old records back from the journal comes with log archiving; until then a node's memory grows
 //! with its log (README, "Limits").
 
-use billing_wire::{Incarnation, LogIndex, RecordHeader, RecordKind, RecordView, RegionId};
+use billing_wire::{Hlc, Incarnation, LogIndex, RecordHeader, RecordKind, RecordView, RegionId};
 use bytes::Bytes;
 use raft::eraftpb::{ConfState, Entry, HardState, Snapshot};
 use raft::storage::{GetEntriesContext, RaftState, Storage};
@@ -22,6 +22,8 @@ pub struct Slot {
 pub struct LogWindow {
     region: RegionId,
     incarnation: Incarnation,
+    /// Nothing that the library makes is stamped at or below it.
+    floor: Hlc,
     slots: Vec<Slot>,
     hard_state: HardState,
     members: ConfState,
@@ -44,7 +46,39 @@ impl LogWindow {
             Slot { header, bytes }
         };
         let slots = records.into_iter().map(slot).collect();
-        Self { region, incarnation, slots, hard_state, members }
+        Self { region, incarnation, floor: Hlc::ZERO, slots, hard_state, members }
+    }
+
+    /// The next incarnation of this log, as it stands, and its state in consensus.
+    pub(super) fn reincarnated(&mut self, incarnation: Incarnation, hard_state: HardState) -> Self {
+        let slots = std::mem::take(&mut self.slots);
+        let (region, members) = (self.region, self.members.clone());
+        Self { region, incarnation, floor: Hlc::ZERO, slots, hard_state, members }
+    }
+
+    /// Takes off what lies behind the first `kept` records.
+    pub(super) fn split_off(&mut self, kept: LogIndex) -> Vec<Slot> {
+        self.slots.split_off((kept as usize).min(self.slots.len()))
+    }
+
+    /// Takes a verified record of the chain that is adopted.
+    ///
+    /// # Panics
+    /// When it does not follow the last one.
+    pub(super) fn push(&mut self, slot: Slot) {
+        let prev_hash = self.last().map_or([0; 32], |last| last.hash);
+        assert_eq!(slot.header.prev_hash, prev_hash, "the adopted chain holds together");
+        self.slots.push(slot);
+    }
+
+    /// Nothing that the library makes from here on is stamped at or below `floor`.
+    pub(super) fn raise_floor(&mut self, floor: Hlc) {
+        self.floor = floor;
+    }
+
+    /// The slot of an entry that follows `prev`.
+    pub(super) fn slot_behind(&self, entry: &Entry, prev: Option<&RecordHeader>) -> Slot {
+        slot_of(self.region, self.incarnation, self.floor, entry, prev)
     }
 
     /// Header of the last record.
@@ -71,7 +105,7 @@ impl LogWindow {
         let kept = entry.index as usize - 1;
         assert!(kept <= self.slots.len(), "entry {} leaves a gap in the log", entry.index);
         self.slots.truncate(kept);
-        let slot = slot_of(self.region, self.incarnation, entry, self.last());
+        let slot = self.slot_behind(entry, self.last());
         let prev_hash = self.last().map_or([0; 32], |last| last.hash);
         assert_eq!(slot.header.prev_hash, prev_hash, "entry {} breaks the chain", entry.index);
         self.slots.push(slot);
@@ -80,9 +114,10 @@ impl LogWindow {
 }
 
 /// The record of an entry. Empty entries are the library's own and get a derived header.
-pub(super) fn slot_of(
+fn slot_of(
     region: RegionId,
     incarnation: Incarnation,
+    floor: Hlc,
     entry: &Entry,
     prev: Option<&RecordHeader>,
 ) -> Slot {
@@ -91,7 +126,8 @@ pub(super) fn slot_of(
         assert_eq!((header.index, header.term), (entry.index, entry.term), "place of a record");
         return Slot { header, bytes: entry.data.clone() };
     }
-    let header = RecordHeader::derived_noop(region, incarnation, entry.term, prev);
+    let mut header = RecordHeader::derived_noop(region, incarnation, entry.term, prev);
+    header.hlc = header.hlc.max(floor.next());
     let mut record = billing_wire::Record { header, submissions: Vec::new() };
     let bytes = Bytes::from(record.encode());
     Slot { header: record.header, bytes }

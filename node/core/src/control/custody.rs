@@ -2,15 +2,19 @@
 //! its region acknowledges. A function of the logs, so every node that holds the same prefix says
 //! the same (billing.md §3).
 
+use super::Seals;
 use crate::canary;
-use crate::consensus::LogWindow;
-use billing_wire::{Hlc, LogIndex, RecordKind, RegionMode};
+use crate::consensus::{Consensus, LogWindow, RegionLog};
+use billing_wire::{Hlc, Incarnation, LogIndex, RecordKind, RecordView, RegionMode};
 
-/// The committed prefix of one region log, in five values.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// The committed prefix of one region log, in a few values.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Custody {
-    /// Committed entries that were looked at.
+    /// The incarnation that the prefix reaches; the one before while a sealed chain is adopted.
+    pub incarnation: Incarnation,
+    /// Committed entries that were looked at, and the stamp of the last one.
     read: LogIndex,
+    read_hlc: Hlc,
     /// The newest logged geo index.
     pub geo_index: LogIndex,
     /// Stamp of the entry there: nothing of this log at or below it can be lost with its region.
@@ -19,36 +23,74 @@ pub struct Custody {
     pub mode: RegionMode,
     /// Stamp of the last entry that carries submissions.
     pub last_submissions: Hlc,
+    /// The entries that let other regions in: index and stamp.
+    returns: Vec<(LogIndex, Hlc)>,
 }
 
 impl Custody {
-    /// Reads on to the committed end. A leader may know less than the one before it and log a
-    /// lower geo index: what was once geo-durable stays so.
-    pub fn read_to(&mut self, window: &LogWindow, committed: LogIndex) {
-        for index in self.read + 1..=committed {
+    /// Reads on to the committed end; what control entries say goes to `seals`. A leader may know
+    /// less than the one before it and log a lower geo index: what was once geo-durable stays so.
+    pub fn read_to(&mut self, log: &RegionLog, seals: &mut Seals) {
+        if !log.is_adopting() {
+            self.incarnation = log.incarnation();
+        }
+        let window = log.window();
+        for index in self.read + 1..=log.committed() {
             let Some(slot) = window.get(index) else { break };
             let header = &slot.header;
-            self.read = index;
+            (self.read, self.read_hlc) = (index, header.hlc);
             self.mode = header.mode;
             if canary!("final-without-geo") {
                 (self.geo_index, self.geo_hlc) = (index, header.hlc);
             }
-            if header.kind == RecordKind::Submissions {
-                self.last_submissions = header.hlc;
+            match header.kind {
+                RecordKind::Submissions => self.last_submissions = header.hlc,
+                RecordKind::RegionSealed | RecordKind::RegionRestored | RecordKind::Readmitted => {
+                    self.read_control(&slot.bytes, seals);
+                }
+                _ => {}
             }
-            if header.geo_index > self.geo_index
-                && let Some(durable) = window.get(header.geo_index)
-            {
-                (self.geo_index, self.geo_hlc) = (header.geo_index, durable.header.hlc);
-            }
+            self.read_geo(header.geo_index, window);
         }
     }
-}
 
-/// The finality watermark: the lowest stamp up to which every region log is geo-durable and says
-/// so (billing.md §3). A cluster of one region has no other rule than its log's order.
-pub fn watermark(custodies: &[Custody]) -> Hlc {
-    let stamps = custodies.iter().map(|custody| custody.geo_hlc);
-    let watermark = if canary!("watermark-max") { stamps.max() } else { stamps.min() };
-    watermark.unwrap_or(Hlc::ZERO)
+    fn read_geo(&mut self, geo_index: LogIndex, window: &LogWindow) {
+        if geo_index > self.geo_index
+            && let Some(durable) = window.get(geo_index)
+        {
+            self.geo_index = geo_index;
+            self.geo_hlc = self.geo_hlc.max(durable.header.hlc);
+        }
+    }
+
+    fn read_control(&mut self, bytes: &[u8], seals: &mut Seals) {
+        let Ok(view) = RecordView::decode(bytes) else { return };
+        let header = &view.header;
+        match header.kind {
+            RecordKind::RegionRestored => self.returns.push((header.index, header.hlc)),
+            RecordKind::Readmitted => self.last_submissions = header.hlc,
+            _ => {}
+        }
+        seals.note((header.hlc, header.region), header.index, view.control());
+    }
+
+    /// A sealed chain of the log is adopted: what is read next may differ from what was read.
+    /// What was geo-durable is in the chain.
+    pub fn read_again(&mut self) {
+        let Self { incarnation, geo_index, geo_hlc, .. } = *self;
+        *self = Self { incarnation, geo_index, geo_hlc, ..Self::default() };
+    }
+
+    /// Up to here the log is final when its region is the only one since the entry at
+    /// `sealed_by`: to its end, or to the entry that lets another region in.
+    pub fn settled_alone(&self, sealed_by: LogIndex) -> Hlc {
+        let mut later = self.returns.iter().filter(|(index, _)| *index > sealed_by);
+        let first = later.next().map(|(_, hlc)| *hlc);
+        if self.read < sealed_by { Hlc::ZERO } else { first.unwrap_or(self.read_hlc) }
+    }
+
+    /// What is final while the region is the only one stays final.
+    pub fn settle_alone(&mut self, sealed_by: LogIndex) {
+        self.geo_hlc = self.geo_hlc.max(self.settled_alone(sealed_by));
+    }
 }

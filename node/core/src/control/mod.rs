@@ -1,10 +1,13 @@
 //! What a leader must know of time, and what every node knows of where entries are safe: the hybrid
-//! logical clock, whether the wall clock may be believed, and the custody of each region log.
+//! logical clock, whether the wall clock may be believed, the custody of each region log, and which
+//! regions are sealed.
 
 mod clock;
 mod custody;
+mod seals;
 mod skew;
 
 pub use clock::HybridClock;
-pub use custody::{Custody, watermark};
+pub use custody::Custody;
+pub use seals::{Seals, Standing};
 pub use skew::SkewGate;

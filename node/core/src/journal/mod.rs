@@ -37,8 +37,12 @@ pub struct RecoveredLog {
     pub region: RegionId,
     /// The region's incarnation.
     pub incarnation: Incarnation,
+    /// This node has promised to take no more of it.
+    pub fenced: bool,
     /// Its records, from index 1.
     pub records: Vec<Bytes>,
+    /// Records of earlier incarnations that were sealed without them.
+    pub orphans: Vec<Bytes>,
     /// Where the next record goes.
     pub tail: Tail,
 }

@@ -7,13 +7,14 @@ use super::writer::Tail;
 use super::{Image, RecoverError, Recovered, RecoveredLog};
 use crate::io::{DiskStep, FileName};
 use crate::{canary, sometimes};
-use billing_wire::{Genesis, Hash, LogIndex, NodeId, RecordView, RegionId};
+use billing_wire::{Genesis, Hash, Incarnation, LogIndex, NodeId, RecordView, RegionId};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 
 /// A segment as it lies on disk.
 struct Segment {
     sequence: u32,
+    incarnation: Incarnation,
     first_index: LogIndex,
     prev_hash: Hash,
     length: u64,
@@ -132,6 +133,8 @@ fn recover_log(
         promise.durable_index -= 1;
     }
     let mut records: Vec<Bytes> = Vec::new();
+    let mut orphans = Vec::new();
+    let mut incarnation = Incarnation::default();
     let mut tail = Tail { segment: promise.tail_segment, offset: 0 };
     // Where the records that were read so far end.
     let mut end = Place { file: FileName::Segment { region, sequence: 1 }, offset: 0 };
@@ -142,7 +145,12 @@ fn recover_log(
         if kept > records.len() as u64 && sequence > 1 {
             return Err(end.damaged(&records));
         }
-        records.truncate(kept as usize);
+        let hidden = records.split_off((kept as usize).min(records.len()));
+        if segment.incarnation > incarnation {
+            // Not replaced by consensus: the seal of the incarnation before left them out.
+            orphans.extend(hidden);
+            incarnation = segment.incarnation;
+        }
         if kept > records.len() as u64 || segment.prev_hash != last_hash(&records) {
             return Err(RecoverError::SegmentOutOfChain { file });
         }
@@ -158,7 +166,8 @@ fn recover_log(
     }
     records.truncate(promise.durable_index as usize);
     check_last(promise, &records, &tail)?;
-    Ok(RecoveredLog { region, incarnation: promise.incarnation, records, tail })
+    let RegionPromise { incarnation, fenced, .. } = *promise;
+    Ok(RecoveredLog { region, incarnation, fenced, records, orphans, tail })
 }
 
 fn read_segment(
@@ -180,8 +189,8 @@ fn read_segment(
     }
     let length = file.len() as u64;
     let records = scan(&header, file);
-    let SegmentHeader { first_index, prev_hash, .. } = header;
-    Ok(Segment { sequence, first_index, prev_hash, length, records })
+    let SegmentHeader { incarnation, first_index, prev_hash, .. } = header;
+    Ok(Segment { sequence, incarnation, first_index, prev_hash, length, records })
 }
 
 /// Where the tail segment ends once everything behind the durable index is cut.

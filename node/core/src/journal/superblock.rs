@@ -13,8 +13,8 @@
 //!  14  node      u16
 //!  16  cluster   u64  low half of the cluster id
 //!  24  sequence  u64
-//!  32  regions × { region u8, reserved 3, incarnation u32, term u64, vote u64, commit u64,
-//!                  durable_index u64, last_hash 32, tail_segment u32, reserved 4 }
+//!  32  regions × { region u8, fenced u8, reserved 2, incarnation u32, term u64, vote u64,
+//!                  commit u64, durable_index u64, last_hash 32, tail_segment u32, reserved 4 }
 //! ```
 
 use crate::io::{DiskStep, FileName};
@@ -41,6 +41,8 @@ pub struct RegionPromise {
     pub region: RegionId,
     /// The region's incarnation.
     pub incarnation: Incarnation,
+    /// This node has told where the log ends and takes no more of this incarnation.
+    pub fenced: bool,
     /// Raft term.
     pub term: Term,
     /// For whom the node voted in that term; 0 for nobody.
@@ -61,6 +63,7 @@ impl RegionPromise {
         Self {
             region,
             incarnation,
+            fenced: false,
             term: 0,
             vote: 0,
             commit: 0,
@@ -104,7 +107,7 @@ impl Superblock {
         out.extend_from_slice(&self.cluster.to_le_bytes());
         out.extend_from_slice(&self.sequence.to_le_bytes());
         for promise in &self.regions {
-            out.extend_from_slice(&[promise.region.0, 0, 0, 0]);
+            out.extend_from_slice(&[promise.region.0, promise.fenced.into(), 0, 0]);
             out.extend_from_slice(&promise.incarnation.0.to_le_bytes());
             for word in [promise.term, promise.vote, promise.commit, promise.durable_index] {
                 out.extend_from_slice(&word.to_le_bytes());
@@ -169,9 +172,11 @@ impl Superblock {
 
 fn promise(r: &mut Reader<'_>) -> Option<RegionPromise> {
     let region = RegionId(r.u8().ok()?);
-    r.take(3).ok()?;
+    let fenced = r.u8().ok()? != 0;
+    r.take(2).ok()?;
     let found = RegionPromise {
         region,
+        fenced,
         incarnation: Incarnation(r.u32().ok()?),
         term: r.u64().ok()?,
         vote: r.u64().ok()?,

@@ -5,7 +5,7 @@ use super::segment::{SEGMENT_HEADER_BYTES, SegmentHeader};
 use super::superblock::{RegionPromise, Superblock};
 use crate::io::{DiskStep, FileName};
 use crate::sometimes;
-use billing_wire::{ClusterId, LogIndex, RecordHeader, RegionId, Term};
+use billing_wire::{ClusterId, Hash, Incarnation, LogIndex, RecordHeader, RegionId, Term};
 use bytes::Bytes;
 
 /// Where the next record of a region log goes.
@@ -81,7 +81,8 @@ impl Writer {
             } else if full {
                 sometimes!("segment-sealed");
             }
-            region.start_segment(self.cluster, header);
+            let incarnation = region.promise.incarnation;
+            region.start_segment(self.cluster, incarnation, header.index, header.prev_hash);
         }
         region.put(bytes);
         region.promise.durable_index = header.index;
@@ -96,6 +97,38 @@ impl Writer {
         let promise = &mut self.regions[usize::from(region.0)].promise;
         promise.term = term;
         promise.vote = vote;
+        self.dirty = true;
+    }
+
+    /// Takes the promise to accept no more of a region log's incarnation.
+    pub fn fence(&mut self, region: RegionId) {
+        self.regions[usize::from(region.0)].promise.fenced = true;
+        self.dirty = true;
+    }
+
+    /// Begins the next incarnation of a region log behind its record at `kept`. What lies behind
+    /// stays in the earlier segments, where recovery finds it as orphans.
+    ///
+    /// # Panics
+    /// When the log does not reach `kept`.
+    pub fn reincarnate(
+        &mut self,
+        region: RegionId,
+        incarnation: Incarnation,
+        kept: (LogIndex, Hash),
+    ) {
+        let (cluster, region) = (self.cluster, &mut self.regions[usize::from(region.0)]);
+        let (durable_index, last_hash) = kept;
+        assert!(durable_index <= region.promise.durable_index, "the log ends before {kept:?}");
+        region.start_segment(cluster, incarnation, durable_index + 1, last_hash);
+        region.promise = RegionPromise {
+            incarnation,
+            fenced: false,
+            durable_index,
+            last_hash,
+            tail_segment: region.tail.segment,
+            ..region.promise
+        };
         self.dirty = true;
     }
 
@@ -145,15 +178,21 @@ impl Writer {
 }
 
 impl RegionWriter {
-    fn start_segment(&mut self, cluster: ClusterId, first: &RecordHeader) {
+    fn start_segment(
+        &mut self,
+        cluster: ClusterId,
+        incarnation: Incarnation,
+        first_index: LogIndex,
+        prev_hash: Hash,
+    ) {
         self.tail = Tail { segment: self.tail.segment + 1, offset: 0 };
         let header = SegmentHeader {
-            region: first.region,
+            region: self.promise.region,
             cluster,
-            incarnation: first.incarnation,
+            incarnation,
             sequence: self.tail.segment,
-            first_index: first.index,
-            prev_hash: first.prev_hash,
+            first_index,
+            prev_hash,
         };
         let mut bytes = Vec::with_capacity(4 * SEGMENT_HEADER_BYTES);
         header.encode(&mut bytes);

@@ -49,7 +49,7 @@ mod waiting_rows;
 use crate::canary;
 use billing_wire::{
     Disposition, Frontier, Hash, Hlc, JournalLine, OpId, OutboxPage, OutcomeChain, Position, Query,
-    QueryResult, RecordKind, RecordView,
+    QueryResult, RecordView,
 };
 use meta::Meta;
 use provisional::{Provisional, Stand};
@@ -126,7 +126,7 @@ impl Ledger {
         let header = &record.header;
         let next = self.frontier.of(header.region) + 1;
         assert_eq!(header.index, next, "the fold takes region log {} in order", header.region);
-        if header.kind == RecordKind::Submissions {
+        if header.kind.has_submissions() {
             for submission in record.submissions() {
                 let submission = submission.expect("a view is decoded as a whole before");
                 self.fold(header, &submission)?;

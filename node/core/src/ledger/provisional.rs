@@ -89,9 +89,15 @@ impl Ledger {
         self.provisional.layers.front().map(|layer| layer.place)
     }
 
-    /// Whether anything that is shown is not final.
+    /// Whether any entry that is folded is not final.
     pub fn is_provisional(&self) -> bool {
         !self.provisional.is_empty()
+    }
+
+    /// Whether anything that is shown may change: an entry that carries no submission shows
+    /// nothing.
+    pub fn shows_provisional(&self) -> bool {
+        self.provisional.layers.iter().any(|layer| layer.submissions > 0)
     }
 
     /// The first provisional entry is final.

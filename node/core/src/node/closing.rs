@@ -6,7 +6,7 @@ use super::Node;
 use crate::consensus::Consensus;
 use crate::sometimes;
 use crate::time::{Monotonic, Now};
-use billing_wire::{Hlc, LogIndex, RecordKind, RegionMode};
+use billing_wire::{Hlc, LogIndex, RecordHeader, RecordKind, RegionMode};
 
 /// A learner that lacks so many entries at most is caught up.
 const CAUGHT_UP_ENTRIES: LogIndex = 64;
@@ -52,8 +52,10 @@ impl Node {
         let waits_up_to = self.custodies.iter().map(|custody| custody.last_submissions).max();
         let waits_up_to = waits_up_to.unwrap_or(Hlc::ZERO);
         let own = &self.custodies[usize::from(self.region.0)];
-        let last = self.own_log().window().last().map_or(Hlc::ZERO, |last| last.hlc);
-        own.geo_hlc < waits_up_to && (last < waits_up_to || self.geo_live() > own.geo_index)
+        let last = self.own_log().window().last();
+        let helps =
+            |last: &RecordHeader| last.hlc < waits_up_to || last.geo_index < self.geo_live();
+        own.geo_hlc < waits_up_to && last.is_none_or(helps)
     }
 
     /// The mode of the last entry of the own log, committed or not.

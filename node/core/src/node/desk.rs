@@ -5,7 +5,9 @@ use crate::consensus::{Sink, message};
 use crate::io::{Output, Outputs};
 use crate::journal::Writer;
 use billing_wire::frame::{FRAME_HEADER_BYTES, finish, start};
-use billing_wire::{FrameHeader, FrameKind, LogIndex, NodeId, RecordHeader, RegionId, Term};
+use billing_wire::{
+    FrameHeader, FrameKind, Hash, Incarnation, LogIndex, NodeId, RecordHeader, RegionId, Term,
+};
 use bytes::Bytes;
 use raft::eraftpb::Message;
 
@@ -53,11 +55,19 @@ impl Sink for Desk<'_> {
         self.writer.commit(region, index);
     }
 
-    fn send(&mut self, region: RegionId, message: &Message) {
+    fn fence(&mut self, region: RegionId) {
+        self.writer.fence(region);
+    }
+
+    fn reincarnate(&mut self, region: RegionId, incarnation: Incarnation, kept: (LogIndex, Hash)) {
+        self.writer.reincarnate(region, incarnation, kept);
+    }
+
+    fn send(&mut self, region: RegionId, incarnation: Incarnation, message: &Message) {
         let entries: usize = message.entries.iter().map(|e| 12 + e.data.len()).sum();
         let to = NodeId(message.to as u16);
         self.send_frame(FrameKind::Raft, to, region, MESSAGE_BYTES + entries, |bytes| {
-            message::encode(message, bytes);
+            message::encode(message, incarnation, bytes);
         });
     }
 }

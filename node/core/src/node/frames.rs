@@ -86,13 +86,37 @@ impl Node {
                 self.take_answer(now, sequence, answer, out);
             }
             FrameKind::Hello => {}
+            FrameKind::TailRequest
+            | FrameKind::TailReport
+            | FrameKind::ChainRequest
+            | FrameKind::Chain
+            | FrameKind::RestoreRequest
+            | FrameKind::Orphan => self.take_of_seal(now, &frame, out)?,
         }
         Some(())
     }
 
+    /// What seals and returns are made of.
+    fn take_of_seal(&mut self, now: Now, frame: &Frame, out: &mut Outputs) -> Option<()> {
+        let (from, region, body) = (frame.header.from, frame.header.region, &frame.body);
+        match frame.header.kind {
+            FrameKind::TailRequest => self.take_tail_request(now, from, body, out),
+            FrameKind::TailReport => self.take_tail_report(from, body),
+            FrameKind::ChainRequest => self.take_chain_request(now, from, body, out),
+            FrameKind::Chain => self.take_chain(now, from, region, body, out),
+            FrameKind::RestoreRequest => self.take_restore_request(now.monotonic, from, body),
+            _ => self.take_orphan(body),
+        }
+    }
+
     fn take_message(&mut self, now: Now, frame: &Frame) -> Option<()> {
-        let message = message::decode(frame).ok()?;
+        let (message, incarnation) = message::decode(frame).ok()?;
         let region = frame.header.region;
+        if incarnation != message::incarnation_mark(self.logs[usize::from(region.0)].incarnation())
+        {
+            sometimes!("message-of-another-incarnation");
+            return None;
+        }
         let from_leader =
             matches!(message.msg_type, MessageType::MsgAppend | MessageType::MsgHeartbeat);
         let log = &mut self.logs[usize::from(region.0)];
@@ -100,8 +124,8 @@ impl Node {
             tracing::warn!(from = frame.header.from.0, %refused, "refused a consensus message");
             return None;
         }
-        if from_leader && region == self.region && log.leader() == Some(frame.header.from) {
-            self.heard_leader_at = now.monotonic;
+        if from_leader && log.leader() == Some(frame.header.from) {
+            self.heard_at[usize::from(region.0)] = now.monotonic;
         }
         Some(())
     }

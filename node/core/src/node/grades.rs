@@ -113,7 +113,7 @@ impl Node {
         Reach {
             geo: custody.geo_index.max(self.geo_live()),
             watermark: self.ledger.watermark(),
-            is_degraded: custody.mode == RegionMode::Degraded,
+            is_degraded: custody.mode == RegionMode::Degraded || !self.has_company(),
         }
     }
 
@@ -162,7 +162,7 @@ impl Node {
         self.logs.len() > 1
             && options.on_unmet == OnUnmet::FailFast
             && wanted > Grade::Region
-            && self.custodies[usize::from(self.region.0)].mode == RegionMode::Degraded
+            && self.reach().is_degraded
     }
 }
 

@@ -1,19 +1,23 @@
 //! The node: takes one input at a time through consensus, journal, merge, ledger and sessions.
 //! This file is the order of things; each thing itself lies in its own room.
 
+mod adoption;
 mod closing;
 mod desk;
 mod frames;
 mod grades;
 mod order;
 mod probe;
+mod proposals;
+mod readmission;
 mod reads;
+mod sealing;
 mod writes;
 
 use crate::canary;
 use crate::config::Config;
 use crate::consensus::{Consensus, GroupConfig, RegionLog};
-use crate::control::{Custody, HybridClock, SkewGate};
+use crate::control::{Custody, HybridClock, Seals, SkewGate};
 use crate::io::{
     DiskFault, HaltReason, Input, Output, Outputs, PersistToken, RequestId, Role, Status,
 };
@@ -23,11 +27,16 @@ use crate::ledger::store::{LedgerStore, StoreError};
 use crate::session::Sessions;
 use crate::sometimes;
 use crate::time::{Monotonic, Now};
-use billing_wire::{Frontier, Hlc, NodeId, Query, QueryResult, RegionId, Token};
+use adoption::Fetching;
+use billing_wire::{Control, Frontier, Hash, Hlc, NodeId, Query, QueryResult, RegionId, Token};
+use bytes::Bytes;
 use closing::Outlook;
 use desk::Desk;
 use grades::Reach;
 use probe::Progress;
+use readmission::Orphan;
+use sealing::{DueReport, Sealing};
+use std::collections::{BTreeMap, VecDeque};
 use writes::Asked;
 
 /// A leader gives up when its disk owes it an answer for longer than so many election timeouts:
@@ -50,13 +59,30 @@ pub struct Node {
     next_persist: u64,
     committing_ledger: bool,
     ledger_committed_at: Monotonic,
-    /// When this node last heard its region log's leader.
-    heard_leader_at: Monotonic,
+    /// When this node last heard the leader of each region log; at first, when it was opened.
+    heard_at: Vec<Monotonic>,
     was_leader: bool,
     /// Highest term among the entries of the own region log that this life has folded.
     folded_term: u64,
     /// What the region logs say of themselves, in order; read in a cluster of several regions.
     custodies: Vec<Custody>,
+    /// Which regions are sealed.
+    seals: Seals,
+    /// The seal that this leader works at.
+    sealing: Option<Sealing>,
+    next_sealing: u64,
+    due_reports: Vec<DueReport>,
+    /// What is fetched of sealed chains.
+    fetching: BTreeMap<RegionId, Fetching>,
+    /// Records that seals left out and that are not known to be readmitted.
+    orphans: Vec<Orphan>,
+    /// When orphans were offered last.
+    asked_to_return: Option<Monotonic>,
+    /// When nodes of sealed regions last asked to be let in.
+    asked_by: BTreeMap<NodeId, Monotonic>,
+    /// What this leader is about to log beside submissions.
+    to_log: VecDeque<Control>,
+    orphans_to_log: VecDeque<(Hash, Bytes)>,
     /// How far entries were safe when answers were last looked through.
     reached: Reach,
     outlook: Outlook,
@@ -86,7 +112,8 @@ impl Node {
         let superblock = recovered.superblock;
         let mut logs = Vec::with_capacity(recovered.logs.len());
         let mut tails = Vec::with_capacity(recovered.logs.len());
-        for (promise, log) in superblock.regions.iter().zip(recovered.logs) {
+        let mut orphans = Vec::new();
+        for (promise, mut log) in superblock.regions.iter().zip(recovered.logs) {
             let folded = ledger.frontier().of(log.region);
             if folded > promise.durable_index {
                 let durable = promise.durable_index;
@@ -94,6 +121,7 @@ impl Node {
                 return Err(StoreError(text));
             }
             tails.push(log.tail);
+            orphans.append(&mut log.orphans);
             let group = GroupConfig {
                 node: config.node,
                 seed: config.seed,
@@ -104,7 +132,7 @@ impl Node {
             logs.push(RegionLog::new(&config.genesis, group, promise, log));
         }
         let cluster = config.genesis.cluster;
-        Ok(Self {
+        let mut node = Self {
             region,
             cluster_mark: billing_wire::frame::cluster_mark(cluster),
             logs,
@@ -117,17 +145,29 @@ impl Node {
             next_persist: 0,
             committing_ledger: false,
             ledger_committed_at: now.monotonic,
-            heard_leader_at: now.monotonic,
+            heard_at: vec![now.monotonic; config.genesis.regions.len()],
             was_leader: false,
             folded_term: 0,
             custodies: vec![Custody::default(); config.genesis.regions.len()],
+            seals: Seals::new(&config.genesis),
+            sealing: None,
+            next_sealing: 0,
+            due_reports: Vec::new(),
+            fetching: BTreeMap::new(),
+            orphans: Vec::new(),
+            asked_to_return: None,
+            asked_by: BTreeMap::new(),
+            to_log: VecDeque::new(),
+            orphans_to_log: VecDeque::new(),
             reached: Reach::default(),
             outlook: Outlook::default(),
             progress: Progress::default(),
             stopping: false,
             halted: false,
             config,
-        })
+        };
+        orphans.into_iter().for_each(|orphan| node.orphaned(orphan));
+        Ok(node)
     }
 
     /// Takes one input and appends what is to be done to `out`, in the order in which it is to
@@ -148,6 +188,9 @@ impl Node {
             Input::Probe { request } => {
                 out.push(Output::AnswerProbe { request, probe: self.probe(now) });
                 return;
+            }
+            Input::Seal { request, regions, force } => {
+                self.seal(now, request, regions, force, out);
             }
             Input::Stop => self.stopping = true,
         }
@@ -170,6 +213,11 @@ impl Node {
             if !(is_off || is_stalled) || log.role() == Role::Learner {
                 log.tick();
             }
+        }
+        if self.logs.len() > 1 {
+            self.work_at_seal(now, out);
+            self.look_after_chains(now, out);
+            self.work_at_return(now, out);
         }
         self.expire_writes(now, out);
     }
@@ -202,6 +250,7 @@ impl Node {
         for log in logs {
             log.persisted(&mut desk);
         }
+        self.reports_persisted(now, out);
         if canary!("ack-on-one-of-three") {
             self.answer_persisted(out);
         }
@@ -249,6 +298,8 @@ impl Node {
         let leads = self.own_log().role() == Role::Leader;
         if self.was_leader && !leads {
             self.drop_queued(now, out);
+            self.to_log.clear();
+            self.orphans_to_log.clear();
         }
         if leads && !self.was_leader {
             self.outlook = Outlook::of_new_leader(now.monotonic);
@@ -282,6 +333,7 @@ impl Node {
         for log in &mut self.logs {
             log.persist_started();
         }
+        self.reports_persist();
         out.push(Output::Persist { token, steps: self.writer.take_steps() });
     }
 
@@ -308,6 +360,11 @@ impl Node {
         &self.logs[usize::from(self.region.0)]
     }
 
+    /// When this node last heard who leads its own region log.
+    fn heard_own_leader_at(&self) -> Monotonic {
+        self.heard_at[usize::from(self.region.0)]
+    }
+
     /// Whether everything that was accepted is answered and durable: a stopping process may
     /// end.
     pub fn is_drained(&self) -> bool {
@@ -329,6 +386,12 @@ impl Node {
             committed.set(RegionId(place), log.committed());
         }
         committed
+    }
+
+    /// Whether another region takes part: then there is more to know of an entry than that it is
+    /// committed.
+    fn has_company(&self) -> bool {
+        self.logs.len() > 1 && self.seals.alone().is_none()
     }
 
     /// Whether something that a client submitted is committed and not final yet.
@@ -368,7 +431,7 @@ impl Node {
     }
 
     /// The encoded record of a region log, durable or not; for inspection.
-    pub fn record(&self, region: RegionId, index: u64) -> Option<&bytes::Bytes> {
+    pub fn record(&self, region: RegionId, index: u64) -> Option<&Bytes> {
         self.logs.get(usize::from(region.0))?.window().get(index).map(|slot| &slot.bytes)
     }
 

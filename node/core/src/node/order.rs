@@ -4,7 +4,6 @@
 use super::Node;
 use crate::canary;
 use crate::consensus::Consensus;
-use crate::control::watermark;
 use crate::io::{HaltReason, Outputs};
 use crate::merge::{self, Head};
 use crate::sometimes;
@@ -42,9 +41,12 @@ impl Node {
 
     fn fold_merged(&mut self, now: Now, out: &mut Outputs) -> bool {
         for (custody, log) in self.custodies.iter_mut().zip(&self.logs) {
-            custody.read_to(log.window(), log.committed());
+            custody.read_to(log, &mut self.seals);
         }
-        let watermark = watermark(&self.custodies);
+        if self.seals.advance(&mut self.custodies) {
+            self.seals_changed(now, out);
+        }
+        let watermark = self.seals.watermark(&self.custodies);
         let mut folded = false;
         while let Some((head, bytes)) = self.next_committed() {
             let place = (head.hlc, head.region);

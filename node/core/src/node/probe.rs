@@ -48,7 +48,7 @@ impl Node {
             Some(Unfit::Stopping)
         } else if own.leader().is_none() {
             Some(Unfit::NoLeader)
-        } else if own.role() != Role::Leader && since(self.heard_leader_at) > election_ms {
+        } else if own.role() != Role::Leader && since(self.heard_own_leader_at()) > election_ms {
             Some(Unfit::LeaderSilent)
         } else if folded.map_or(0, |last| last.header.term) != own.term() {
             Some(Unfit::NotCaughtUp)

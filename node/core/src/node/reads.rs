@@ -12,6 +12,11 @@ use billing_wire::{QueryResult, Read, ReadAnswer, ReadLevel, Token};
 impl Node {
     pub(super) fn read(&mut self, now: Now, request: RequestId, read: &Read, out: &mut Outputs) {
         let secret = &self.config.genesis.secret;
+        if read.level == ReadLevel::Final && self.ledger.is_provisional() {
+            // What is shown may change yet: it is folded again once this is answered.
+            sometimes!("final-read-below-the-provisional");
+            self.ledger.rewind();
+        }
         let result = match &read.token {
             Some(token) if !token.verify(secret) => Ok(QueryResult::BadToken),
             _ => self.ledger.query(&read.query),
@@ -40,13 +45,14 @@ impl Node {
             sometimes!("session-gap");
         }
         let is_leader = self.own_log().role() == Role::Leader;
-        let stale_ms = if is_leader { 0 } else { now.monotonic.ms_since(self.heard_leader_at) };
+        let heard_at = self.heard_own_leader_at();
+        let stale_ms = if is_leader { 0 } else { now.monotonic.ms_since(heard_at) };
         // A forged token must not be signed: it counts as none.
         let seen = if result == QueryResult::BadToken { Token::default() } else { seen };
         let stamp = self.shown_stamp();
         let shown = Token { frontier, watermark, stamp, mac: [0; 16] };
         let token = shown.join(&self.config.genesis.secret, &seen);
-        let provisional = self.ledger.is_provisional();
+        let provisional = self.ledger.shows_provisional();
         let answer =
             ReadAnswer { result, frontier, watermark, provisional, stale_ms, session_gap, token };
         out.push(Output::AnswerRead { request, answer: Box::new(answer) });

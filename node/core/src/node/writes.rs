@@ -15,11 +15,9 @@ use crate::sometimes;
 use crate::time::Now;
 use billing_wire::answer::Unavailable;
 use billing_wire::{
-    Command, Disposition, FrameKind, Grade, Hash, Hlc, NodeId, OpId, Position, Receipt, Record,
-    RecordHeader, RecordKind, RecordView, Refusal, RegionMode, Submission, Token, WriteAnswer,
-    WriteOptions,
+    Command, Disposition, FrameKind, Grade, Hash, Hlc, NodeId, OpId, Position, Receipt, RecordView,
+    Refusal, Submission, Token, WriteAnswer, WriteOptions,
 };
-use bytes::Bytes;
 
 /// When a client should try again after a refusal, in milliseconds.
 const RETRY_AFTER_MS: u32 = 250;
@@ -240,67 +238,19 @@ impl Node {
         }
     }
 
-    /// Proposes what waits, as one entry. Only while no persist runs: what arrives meanwhile
-    /// shares the next one.
-    pub(super) fn propose(&mut self, now: Now) -> bool {
-        let own = self.own_log();
-        let may = self.persist.is_none()
-            && own.role() == Role::Leader
-            && own.uncommitted() < self.config.uncommitted_entries_max as u64
-            && !self.skew.is_off(now);
-        if !may {
-            return false;
+    /// The own log was cut back to what a seal keeps of it: what waits may be in what was left
+    /// out, and will be appended again in its time.
+    pub(super) fn forget_writes(&mut self, now: Now, out: &mut Outputs) {
+        for (_, pending) in self.sessions.drop_queued() {
+            for waiter in pending.waiters {
+                self.answer(now, waiter, unavailable(Unavailable::NoLeader), out);
+            }
         }
-        if let Some((kind, mode)) = self.own_accord(now) {
-            return self.append(now, kind, mode, Vec::new());
+        for pending in self.sessions.drain() {
+            for waiter in pending.waiters {
+                self.answer(now, waiter, WriteAnswer::Unknown, out);
+            }
         }
-        if !self.sessions.has_queued() {
-            return false;
-        }
-        let term = self.own_log().term();
-        let batch = self.sessions.take_queued(self.config.batch_submissions_max, term);
-        if batch.len() > 1 {
-            sometimes!("batch-of-many");
-        }
-        self.append(now, RecordKind::Submissions, self.logged_mode(), batch)
-    }
-
-    /// Proposes an entry for the end of the own region log.
-    fn append(
-        &mut self,
-        now: Now,
-        kind: RecordKind,
-        mode: RegionMode,
-        batch: Vec<Submission>,
-    ) -> bool {
-        let term = self.own_log().term();
-        let own = self.own_log();
-        let last = own.window().last().copied();
-        let index = last.map_or(0, |last| last.index) + 1;
-        let members = &self.config.genesis.regions[usize::from(self.region.0)];
-        let incarnation = members.incarnation;
-        let hlc = self.clock.stamp(self.last_stamp(), now.wall);
-        let header = RecordHeader {
-            kind,
-            region: self.region,
-            incarnation,
-            index,
-            term,
-            hlc,
-            geo_index: self.geo_live(),
-            mode,
-            prev_hash: last.map_or([0; 32], |last| last.hash),
-            hash: [0; 32],
-        };
-        let mut record = Record { header, submissions: batch };
-        let bytes = Bytes::from(record.encode());
-        let accepted = self.logs[usize::from(self.region.0)].propose(bytes);
-        if accepted {
-            self.outlook.appended_at = now.monotonic;
-        } else {
-            self.sessions.put_back(record.submissions);
-        }
-        accepted
     }
 
     /// Answers whoever waits for the submissions of a record that was just folded.
@@ -363,10 +313,10 @@ impl Node {
         replayed: bool,
         options: WriteOptions,
     ) -> Receipt {
-        // One region has no geo grade; what is folded there is final (billing.md §3).
+        // One region has no geo grade; what is folded there is final (billing.md §3, §7).
         let grade = match options.min_durability {
-            _ if self.logs.len() > 1 => self.grade_now(known.position),
-            Some(Grade::Final) => Grade::Final,
+            _ if self.has_company() => self.grade_now(known.position),
+            Some(Grade::Final) if known.position.hlc <= self.ledger.watermark() => Grade::Final,
             _ => Grade::Region,
         };
         let token = self.token();

@@ -258,6 +258,12 @@ impl Sessions {
         late.into_iter().filter_map(|op_id| self.finish(op_id)).collect()
     }
 
+    /// Takes out everything.
+    pub fn drain(&mut self) -> Vec<Pending> {
+        let ids: Vec<OpId> = self.in_flight.keys().copied().collect();
+        ids.into_iter().filter_map(|op_id| self.finish(op_id)).collect()
+    }
+
     /// This node no longer leads: takes out what was queued and never proposed.
     pub fn drop_queued(&mut self) -> Vec<(OpId, Pending)> {
         self.heard.clear();

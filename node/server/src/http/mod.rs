@@ -10,6 +10,7 @@ pub(crate) mod metrics;
 mod options;
 pub(crate) mod problem;
 mod reads;
+mod seal;
 mod session;
 mod traffic;
 mod writes;
@@ -60,6 +61,7 @@ fn router(api: Api) -> Router {
         .route("/v1/outbox", get(documents::outbox))
         .route("/v1/operations/{op_id}", get(reads::operation))
         .route("/v1/trial-balance", get(reads::trial_balance))
+        .route("/v1/seal", post(seal::seal))
         .route("/livez", get(health::livez))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(metrics::metrics))

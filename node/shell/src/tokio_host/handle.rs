@@ -2,7 +2,9 @@
 
 use super::counters::Counters;
 use billing_core::{Probe, Status};
-use billing_wire::{Read, ReadAnswer, Submission, Token, WriteAnswer, WriteOptions};
+use billing_wire::{
+    Read, ReadAnswer, RegionId, SealAnswer, Submission, Token, WriteAnswer, WriteOptions,
+};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use thiserror::Error;
@@ -30,6 +32,11 @@ pub(super) enum Request {
     },
     Probe {
         answer: oneshot::Sender<Probe>,
+    },
+    Seal {
+        regions: Vec<RegionId>,
+        force: bool,
+        answer: oneshot::Sender<SealAnswer>,
     },
     Read {
         read: Read,
@@ -81,6 +88,20 @@ impl Handle {
     pub async fn probe(&self) -> Result<Probe, Unanswered> {
         let (answer, answered) = oneshot::channel();
         self.push(Request::Probe { answer })?;
+        answered.await.map_err(|_| Unanswered::Lost)
+    }
+
+    /// Declares regions lost (billing.md §7); takes seconds.
+    ///
+    /// # Errors
+    /// See [`Unanswered`]; after `Lost` the seal may be in the log.
+    pub async fn seal(
+        &self,
+        regions: Vec<RegionId>,
+        force: bool,
+    ) -> Result<SealAnswer, Unanswered> {
+        let (answer, answered) = oneshot::channel();
+        self.push(Request::Seal { regions, force, answer })?;
         answered.await.map_err(|_| Unanswered::Lost)
     }
 

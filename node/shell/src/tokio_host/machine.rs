@@ -7,7 +7,7 @@ use crate::host::Host;
 use crate::ledger_database::LedgerDatabase;
 use billing_core::ledger::store::LedgerBatch;
 use billing_core::{DiskStep, HaltReason, Input, PersistToken, Probe, RequestId};
-use billing_wire::{NodeId, ReadAnswer, WriteAnswer};
+use billing_wire::{NodeId, ReadAnswer, SealAnswer, WriteAnswer};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,6 +19,7 @@ enum Caller {
     Write(oneshot::Sender<WriteAnswer>),
     Read(oneshot::Sender<ReadAnswer>),
     Probe(oneshot::Sender<Probe>),
+    Seal(oneshot::Sender<SealAnswer>),
 }
 
 /// Implements [`Host`]. Dropped with the node: whoever still waits learns that the outcome is
@@ -55,6 +56,10 @@ impl<'a> Machine<'a> {
                 self.callers.insert(id, Caller::Probe(answer));
                 Input::Probe { request: id }
             }
+            Request::Seal { regions, force, answer } => {
+                self.callers.insert(id, Caller::Seal(answer));
+                Input::Seal { request: id, regions, force }
+            }
             Request::Read { read, answer } => {
                 self.callers.insert(id, Caller::Read(answer));
                 Input::Read { request: id, read }
@@ -88,6 +93,12 @@ impl Host for Machine<'_> {
     fn answer_probe(&mut self, request: RequestId, probe: Probe) {
         if let Some(Caller::Probe(caller)) = self.callers.remove(&request) {
             let _ = caller.send(probe);
+        }
+    }
+
+    fn answer_seal(&mut self, request: RequestId, answer: SealAnswer) {
+        if let Some(Caller::Seal(caller)) = self.callers.remove(&request) {
+            let _ = caller.send(answer);
         }
     }
 

@@ -104,8 +104,6 @@ pub(crate) fn record() -> impl Strategy<Value = Record> {
         RecordKind::Submissions,
         RecordKind::CloseTs,
         RecordKind::ModeChanged,
-        RecordKind::RegionSealed,
-        RecordKind::Readmitted,
         RecordKind::EpochChanged,
         RecordKind::ReleaseActivated,
         RecordKind::MembersChanged,

@@ -72,13 +72,23 @@ pub enum PlanError {
         /// Which fault, from 0.
         place: usize,
     },
-    /// A seal that no node of this release takes.
-    #[error("operator action {place} seals region {region}: the nodes cannot do that yet")]
+    /// A seal of a region that there is not, or of a cluster of one.
+    #[error("operator action {place} seals region {region}: the scenario has {regions} regions")]
     Seal {
         /// Which action, from 0.
         place: usize,
         /// The region.
         region: u8,
+        /// Regions that there are.
+        regions: u8,
+    },
+    /// Actions out of order.
+    #[error("operator action {place} is at {at_ms} ms, before the one before it: sort by at_ms")]
+    OperatorOrder {
+        /// Which action, from 0.
+        place: usize,
+        /// Its time.
+        at_ms: u64,
     },
     /// A fault that the safety phase does not see.
     #[error(

@@ -39,6 +39,13 @@ pub(super) fn check(s: &Scenario) -> Checked {
     check_edge(s)?;
     bound(&["swarm", "none_percent"], s.swarm.none_percent.into(), 0, 100)?;
     bound(&["swarm", "load_percent"], s.swarm.load_percent.into(), 0, 100)?;
+    if let Some(operator) = &s.operator {
+        span(&["operator", "seal_after_ms"], operator.seal_after_ms, 1, 600_000)?;
+        if s.cluster.regions == 1 {
+            let text = "regions = 1: there is nothing to seal, at least 2 expected";
+            return wrong(&["cluster", "regions"], text.to_owned());
+        }
+    }
     for (kind, draw) in &s.faults {
         check_fault(s, *kind, draw)?;
     }

@@ -90,9 +90,20 @@ pub struct Scenario {
     /// How seeds differ in their faults.
     #[serde(default)]
     pub swarm: Swarm,
+    /// Seals regions that are lost.
+    #[serde(default)]
+    pub operator: Option<Operator>,
     /// What goes wrong, per kind.
     #[serde(default)]
     pub faults: BTreeMap<FaultKind, FaultDraw>,
+}
+
+/// An operator who seals regions that are destroyed, or dark for longer than that.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Operator {
+    /// How long after a loss the operator begins to seal, in milliseconds; 1 to 600000.
+    pub seal_after_ms: Between,
 }
 
 /// How long the two phases of a run are.

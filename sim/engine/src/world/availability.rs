@@ -36,7 +36,9 @@ impl World {
     /// Only while there is load: in the later phases a few clients finish what is left, each at
     /// its pace. What happens between regions is no excuse.
     fn is_available(&self, region: usize) -> bool {
-        if self.phase != Phase::Safety || !self.links.are_drained(self.now, region) {
+        let is_sealed = self.sealed.contains(&RegionId(region as u8));
+        let is_drained = || self.links.are_drained(self.now, region);
+        if self.phase != Phase::Safety || is_sealed || !is_drained() {
             return false;
         }
         let mut well = 0;

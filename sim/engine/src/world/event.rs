@@ -1,8 +1,8 @@
 //! What can happen next.
 
 use super::edges::EdgeEvent;
-use billing_core::{DiskFault, PersistToken};
-use billing_wire::{NodeId, Read, Submission, Token};
+use billing_core::{DiskFault, PersistToken, RequestId};
+use billing_wire::{NodeId, Read, RegionId, Submission, Token};
 use billsim_oracle::{Answer, CallId};
 use bytes::Bytes;
 
@@ -28,6 +28,13 @@ pub enum NodeEvent {
     Read(CallId, Box<Read>),
     /// An edge's probe arrives.
     Probe(CallId),
+    /// An operator seals regions.
+    Seal {
+        /// For the answer.
+        request: RequestId,
+        /// Which.
+        regions: Vec<RegionId>,
+    },
 }
 
 /// Something that will happen.
@@ -57,6 +64,13 @@ pub enum Event {
     Deadline(CallId),
     /// The clients want to act.
     Clients,
+    /// The operator goes on with a planned action, if so many nodes were asked so far.
+    Operator {
+        /// Which action.
+        number: usize,
+        /// Nodes that were asked.
+        attempt: u64,
+    },
     /// The planned fault with this number begins.
     FaultBegins(usize),
     /// The planned fault with this number ends.

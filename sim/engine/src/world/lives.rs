@@ -9,7 +9,7 @@ use billing_core::sometimes;
 use billing_shell::{OpenError, Replica};
 use billing_wire::RegionId;
 use billsim_oracle::Violation;
-use billsim_oracle::jury::Tail;
+use billsim_oracle::evidence::Tail;
 
 /// A machine that could not open its node tries again after this, in nanoseconds.
 const OPEN_AGAIN_NS: u64 = 500_000_000;

@@ -10,6 +10,7 @@ mod faults;
 pub mod links;
 mod lives;
 pub mod machine;
+mod operator;
 mod outages;
 mod phases;
 pub mod port;
@@ -141,6 +142,10 @@ pub struct World {
     unrest: Vec<u64>,
     /// Regions that are gone for good, in the order in which they went.
     destroyed: Vec<RegionId>,
+    /// Regions that an operator seals, or has sealed.
+    sealed: Vec<RegionId>,
+    /// How far the operator is with each planned action.
+    errands: Vec<operator::Errand>,
     /// Broken for the whole liveness phase.
     broken_slots: Vec<usize>,
     /// Came back without its ledger database.
@@ -212,6 +217,8 @@ impl World {
             disturbed_at: 0,
             unrest: vec![0; usize::from(scenario.cluster.regions)],
             destroyed: Vec::new(),
+            sealed: Vec::new(),
+            errands: Vec::new(),
             broken_slots: Vec::new(),
             rebuilt_slot: None,
             altered_frame: None,
@@ -238,6 +245,7 @@ impl World {
             self.tallies.armed(planned.fault.kind());
             self.queue.push(planned.at_ms * 1_000_000, Event::FaultBegins(number));
         }
+        self.plan_operator();
         self.wake_clients_later();
         self.start_edges();
     }
@@ -266,6 +274,7 @@ impl World {
             Event::Deadline(call) => self.close_call(call, billsim_oracle::Answer::TimedOut),
             Event::Clients => self.wake_clients(),
             Event::FaultBegins(number) => return self.begin_fault(number),
+            Event::Operator { number, attempt } => self.operator_asks(number, attempt),
             Event::FaultEnds(number) => self.end_fault(number),
             Event::FaultTurns(number) => self.turn_fault(number),
             Event::PowerCut { slot, life, kind } => {
@@ -330,6 +339,7 @@ impl World {
             }
             NodeEvent::Probe(call) => Input::Probe { request: RequestId(call.0) },
             NodeEvent::Read(call, read) => Input::Read { request: RequestId(call.0), read: *read },
+            NodeEvent::Seal { request, regions } => Input::Seal { request, regions, force: false },
         };
         if let Input::Write { request, .. } | Input::Read { request, .. } = &input {
             let node = self.machines[slot].node;

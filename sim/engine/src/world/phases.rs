@@ -142,7 +142,8 @@ impl World {
             let region = self.genesis.region_of(status.node).unwrap_or_default();
             ends.set(region, ends.of(region).max(status.last_index));
         }
-        let has_lost = !self.destroyed.is_empty();
+        let has_lost = self.has_unsealed_loss();
+        stuck.extend(self.unfinished_errands());
         for status in alive {
             let node = event::name(status.node);
             let held = self.without_destroyed(&status.committed);
@@ -162,7 +163,7 @@ impl World {
     /// each node knows what it got, until the region is sealed.
     fn without_destroyed(&self, frontier: &Frontier) -> Frontier {
         let mut standing = *frontier;
-        for region in &self.destroyed {
+        for region in self.destroyed.iter().filter(|region| !self.sealed.contains(region)) {
             standing.set(*region, 0);
         }
         standing
@@ -171,7 +172,8 @@ impl World {
     /// What was not waited for, and why, with how often: nothing is final while a region is gone
     /// and not sealed.
     pub fn excuses(&self) -> BTreeMap<String, u64> {
-        let lost = self.destroyed.len() as u64;
+        let unsealed = self.destroyed.iter().filter(|region| !self.sealed.contains(region));
+        let lost = unsealed.count() as u64;
         let name = "finality: a destroyed region is not sealed".to_owned();
         (lost > 0).then_some((name, lost)).into_iter().collect()
     }
@@ -207,7 +209,7 @@ impl World {
                 rebuilt: rebuilt
                     .filter(|_| self.rebuilt_slot != Some(slot))
                     .filter(|other| {
-                        self.destroyed.is_empty() || other.status().folded == status.folded
+                        !self.has_unsealed_loss() || other.status().folded == status.folded
                     })
                     .map(ledger_view),
             });

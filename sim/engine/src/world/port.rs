@@ -7,7 +7,7 @@ use billing_core::consensus::message::granted_vote;
 use billing_core::ledger::store::LedgerBatch;
 use billing_core::{DiskStep, HaltReason, PersistToken, Probe, RequestId};
 use billing_shell::{Host, LedgerDatabase};
-use billing_wire::{Frame, FrameKind, NodeId, ReadAnswer, WriteAnswer};
+use billing_wire::{Frame, FrameKind, NodeId, ReadAnswer, SealAnswer, WriteAnswer};
 use billsim_oracle::{Answer, CallId};
 use bytes::Bytes;
 use std::sync::Arc;
@@ -100,6 +100,10 @@ impl Host for Port<'_> {
 
     fn answer_probe(&mut self, request: RequestId, probe: Probe) {
         self.world.probed.push((CallId(request.0), probe));
+    }
+
+    fn answer_seal(&mut self, request: RequestId, answer: SealAnswer) {
+        self.world.seal_answered(request, &answer);
     }
 
     fn commit_ledger(&mut self, database: &Arc<LedgerDatabase>, batch: LedgerBatch) {

@@ -8,7 +8,7 @@ use crate::clients::Action;
 use crate::trace::Traced;
 use billing_core::sometimes;
 use billing_wire::{Grade, NodeId, WriteAnswer};
-use billsim_oracle::jury::DurableLogs;
+use billsim_oracle::evidence::DurableLogs;
 use billsim_oracle::{Answer, CallId, Endpoint, Event as HistoryEvent, Request};
 use bytes::Bytes;
 

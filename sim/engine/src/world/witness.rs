@@ -6,8 +6,8 @@ use crate::clients::Population;
 use billing_shell::Replica;
 use billing_wire::{LogIndex, NodeId, RegionId};
 use billsim_oracle::Event;
+use billsim_oracle::evidence::Tail;
 use billsim_oracle::history::History;
-use billsim_oracle::jury::Tail;
 
 /// Entries of a region log that were durable on a node's disk, and not in its log after it was
 /// opened.

@@ -3,8 +3,8 @@
 //! histories, documents and what waits, is asked for at the end.
 
 use crate::catalogue::Promise;
+use crate::evidence::{Books, NodeView};
 use crate::facts::Facts;
-use crate::jury::{Books, NodeView};
 use crate::verdicts::Verdicts;
 use billing_wire::{Frontier, NodeId, OutcomeChain, Position, Query};
 
@@ -45,7 +45,7 @@ pub(crate) fn asked(
     books: &dyn Books,
 ) {
     // Nothing is final behind the end of a destroyed region, but all of it is shown.
-    let shown = (!facts.destructions.is_empty()).then(|| facts.books_at(&node.committed)).flatten();
+    let shown = facts.has_unsealed_loss().then(|| facts.books_at(&node.committed)).flatten();
     let model = shown.as_ref().unwrap_or(&facts.model);
     let frontier = if shown.is_some() { &node.committed } else { &node.folded };
     // A fold that stands elsewhere was told of before.

@@ -2,7 +2,7 @@
 //! on every grant of the reference, and on every outbox that a node shows.
 
 use crate::catalogue::Promise;
-use crate::jury::{Books, NodeView};
+use crate::evidence::{Books, NodeView};
 use crate::verdicts::Verdicts;
 use billing_wire::{OpId, OutboxPage, Position, Query, QueryResult};
 use billsim_model::{Model, Outcome};

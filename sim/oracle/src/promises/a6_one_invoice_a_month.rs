@@ -2,8 +2,8 @@
 //! negated by a credit note. Judged on every list of documents that a node shows.
 
 use crate::catalogue::Promise;
+use crate::evidence::{Books, NodeView};
 use crate::facts::Facts;
-use crate::jury::{Books, NodeView};
 use crate::verdicts::Verdicts;
 use billing_wire::{Document, DocumentPage, Query, QueryResult};
 

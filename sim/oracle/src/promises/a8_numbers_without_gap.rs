@@ -2,11 +2,11 @@
 //! something stands under it: an invoice or a void. Counted here from the logs themselves.
 
 use crate::catalogue::Promise;
-use crate::jury::{Books, NodeView};
+use crate::evidence::{Books, NodeView};
 use crate::verdicts::Verdicts;
 use billing_wire::{
     CommandView, Document, DocumentKind, DocumentNumber, Incarnation, Position, Query, QueryResult,
-    RecordKind, RecordView, RegionId,
+    RecordHeader, RecordView, RegionId,
 };
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ impl Series {
     /// The next record of a region log, whichever node committed it first.
     pub(crate) fn committed(&mut self, record: &RecordView<'_>) {
         let header = &record.header;
-        if header.kind != RecordKind::Submissions {
+        if !header.kind.has_submissions() {
             return;
         }
         for submission in record.submissions().flatten() {
@@ -30,6 +30,13 @@ impl Series {
                 let series = self.submitted.entry((header.region, header.incarnation)).or_default();
                 series.push(header.position(submission.offset));
             }
+        }
+    }
+
+    /// A record was left out of the chain that its region's log was sealed with.
+    pub(crate) fn left_out(&mut self, header: &RecordHeader) {
+        if let Some(series) = self.submitted.get_mut(&(header.region, header.incarnation)) {
+            series.retain(|place| (place.hlc, place.index) != (header.hlc, header.index));
         }
     }
 

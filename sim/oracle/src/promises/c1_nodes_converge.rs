@@ -1,17 +1,19 @@
 //! C1: at quiescence all live nodes stand at the end of every log and have the same books.
 
 use crate::catalogue::Promise;
+use crate::evidence::NodeView;
 use crate::facts::Facts;
-use crate::jury::NodeView;
+use crate::region_loss::Destruction;
 use crate::verdicts::Verdicts;
 use billing_wire::Frontier;
 
 pub(crate) const WORDS: &str = "after the faults are over all nodes have the same books";
 
-/// A frontier as far as it is of regions that are left.
+/// A frontier as far as it is of regions that are left, or sealed.
 fn standing(facts: &Facts, frontier: &Frontier) -> Frontier {
     let mut standing = *frontier;
-    for gone in &facts.destructions {
+    let is_unsealed = |gone: &&Destruction| !facts.finality.has_sealed(gone.region);
+    for gone in facts.destructions.iter().filter(is_unsealed) {
         standing.set(gone.region, 0);
     }
     standing
@@ -26,7 +28,7 @@ pub(crate) fn settled(facts: &Facts, verdicts: &mut Verdicts, at: u64, nodes: &[
         let is_folded =
             if one_region { node.folded == ends } else { node.ledger.watermark >= of_load };
         // Nothing is final behind the end of a destroyed region until it is sealed.
-        let is_folded = is_folded || !facts.destructions.is_empty();
+        let is_folded = is_folded || facts.has_unsealed_loss();
         let committed = standing(facts, &node.committed);
         let caught_up = is_folded && committed == ends;
         verdicts.check(Promise::C1, at, None, caught_up, || {
@@ -39,7 +41,7 @@ pub(crate) fn settled(facts: &Facts, verdicts: &mut Verdicts, at: u64, nodes: &[
     for pair in nodes.windows(2) {
         let [a, b] = pair else { continue };
         // Each knows of a destroyed region's log what it got.
-        if a.folded != b.folded && !facts.destructions.is_empty() {
+        if a.folded != b.folded && facts.has_unsealed_loss() {
             continue;
         }
         verdicts.check(Promise::C1, at, None, a.ledger.state_hash == b.ledger.state_hash, || {

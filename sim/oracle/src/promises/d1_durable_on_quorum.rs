@@ -1,8 +1,8 @@
 //! D1: looked at on the disks at the instant at which the acknowledgement leaves its node.
 
 use crate::catalogue::Promise;
+use crate::evidence::DurableLogs;
 use crate::facts::Facts;
-use crate::jury::DurableLogs;
 use crate::region_loss::lies_elsewhere;
 use crate::verdicts::Verdicts;
 use billing_wire::{Grade, NodeId, Receipt, RegionMembers};
@@ -22,14 +22,19 @@ pub(crate) fn acknowledgement(
     let operation = Some(receipt.op_id);
     // A follower hands on what the leader told it, so its own commit index may be behind; the
     // leader's is not.
-    let reached = facts.log(region).last_index();
-    let is_committed = verdicts.check(Promise::D1, at, operation, index <= reached, || {
+    let hash = facts.committed_hash(&receipt.position);
+    verdicts.check(Promise::D1, at, operation, hash.is_some(), || {
+        let reached = facts.log(region).last_index();
         let shape = "answer before its entry was committed".to_owned();
         (shape, format!("node {node} answers for index {index}, committed is {reached}"))
     });
-    let Some(hash) = facts.log(region).hash(index).filter(|_| is_committed) else { return };
+    let Some(hash) = hash else { return };
+    // What a sealed region had is where its chain was found; the seal's own rules speak for it.
+    if facts.finality.has_sealed(region) {
+        return;
+    }
     let copies = |members: &RegionMembers| {
-        let holds = |node: &&NodeId| disks.record_hash(**node, region, index) == Some(*hash);
+        let holds = |node: &&NodeId| disks.record_hash(**node, region, index) == Some(hash);
         let majority = members.nodes.len() / 2 + 1;
         (members.nodes.iter().filter(holds).count(), majority)
     };
@@ -44,6 +49,11 @@ pub(crate) fn acknowledgement(
         });
     }
     if facts.genesis.regions.len() == 1 || receipt.grade == Grade::Region {
+        return;
+    }
+    // With one region left, final means that the place is.
+    let is_of_one_region = facts.finality.is_of_one_region(region, receipt.position.hlc);
+    if is_of_one_region && receipt.grade == Grade::Final {
         return;
     }
     let is_geo = lies_elsewhere(facts, region, index, disks);

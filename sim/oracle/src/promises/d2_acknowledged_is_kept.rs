@@ -2,8 +2,8 @@
 //! for it: a row that its ledger lost shows in no hash.
 
 use crate::catalogue::Promise;
+use crate::evidence::{Books, NodeView};
 use crate::facts::{End, Facts, Operation};
-use crate::jury::{Books, NodeView};
 use crate::verdicts::Verdicts;
 use billing_wire::{OpId, OperationState, Query, QueryResult};
 
@@ -53,7 +53,7 @@ pub(crate) fn asked(
         // A node that lacks the end of a destroyed region's log is not that far, and cannot be
         // until the region is sealed.
         let is_that_far =
-            |view: &&NodeView| facts.destructions.is_empty() || told.0.hlc <= view.ledger.watermark;
+            |view: &&NodeView| !facts.has_unsealed_loss() || told.0.hlc <= view.ledger.watermark;
         for node in nodes.iter().filter(is_that_far).map(|view| view.node) {
             let found = match books.answer(node, &Query::Operation { op_id: *op_id }) {
                 Some(QueryResult::Operation(state)) => end_of(state),

@@ -3,8 +3,8 @@
 //! alone; a leader may know more, and what it knows must be so on the disks.
 
 use crate::catalogue::Promise;
+use crate::evidence::DurableLogs;
 use crate::facts::Facts;
-use crate::jury::DurableLogs;
 use crate::region_loss::lies_elsewhere;
 use crate::verdicts::Verdicts;
 use billing_wire::{LogIndex, NodeId, RegionId, Term};
@@ -42,6 +42,10 @@ pub(crate) fn said(
     word: &Exposed,
     disks: &dyn DurableLogs,
 ) {
+    if facts.finality.has_sealed(word.region) {
+        // Until the node has heard of the seal its log is not the one that is known here.
+        return;
+    }
     let said = word.geo_index;
     let logged = facts.log(word.region).logged_geo(word.committed);
     let told = || format!("node {node}: {} of {} exposed", word.exposure, word.committed);

@@ -4,13 +4,13 @@
 use crate::catalogue::Promise;
 use crate::facts::Facts;
 use crate::verdicts::Verdicts;
+use billing_wire::RecordView;
 use billing_wire::command::fingerprint;
-use billing_wire::{RecordKind, RecordView};
 
 pub(crate) const WORDS: &str = "everything in the log is exactly what some client sent";
 
 pub(crate) fn committed(facts: &Facts, verdicts: &mut Verdicts, at: u64, record: &RecordView<'_>) {
-    let empty = record.header.kind == RecordKind::Submissions || record.count == 0;
+    let empty = record.header.kind.has_submissions() || record.count == 0;
     verdicts.check(Promise::D4, at, None, empty, || {
         let (kind, index) = (record.header.kind, record.header.index);
         let shape = format!("entry of kind {kind:?} with submissions");

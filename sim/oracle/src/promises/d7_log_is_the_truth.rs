@@ -2,7 +2,7 @@
 //! in the database, with the rest of the log.
 
 use crate::catalogue::Promise;
-use crate::jury::NodeView;
+use crate::evidence::NodeView;
 use crate::verdicts::Verdicts;
 
 pub(crate) const WORDS: &str =

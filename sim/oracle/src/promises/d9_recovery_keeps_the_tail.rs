@@ -1,7 +1,7 @@
 //! D9: recovery keeps the durable prefix, all of it and nothing else.
 
 use crate::catalogue::Promise;
-use crate::jury::Tail;
+use crate::evidence::Tail;
 use crate::verdicts::Verdicts;
 use billing_wire::NodeId;
 

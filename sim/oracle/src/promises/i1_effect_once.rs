@@ -1,8 +1,8 @@
 //! I1: however often an operation is sent, it has its effect once.
 
 use crate::catalogue::Promise;
+use crate::evidence::{Books, NodeView};
 use crate::facts::Facts;
-use crate::jury::{Books, NodeView};
 use crate::verdicts::Verdicts;
 use billing_wire::{Disposition, HistoryItem, HistoryPage, Query, QueryResult, Receipt};
 use billsim_model::{Model, Outcome};

@@ -34,6 +34,7 @@ pub(crate) mod o8_final_is_geo;
 pub(crate) mod r1_reads_are_the_model;
 pub(crate) mod r2_reads_never_go_back;
 pub(crate) mod r3_read_your_writes;
+pub(crate) mod s2_sealed_is_readmitted;
 
 #[cfg(test)]
 mod tests;

@@ -2,8 +2,8 @@
 //! when the first node folds it for good; answers are looked at by D1.
 
 use crate::catalogue::Promise;
+use crate::evidence::DurableLogs;
 use crate::facts::Facts;
-use crate::jury::DurableLogs;
 use crate::region_loss::lies_elsewhere;
 use crate::verdicts::Verdicts;
 use billing_wire::{Frontier, NodeId};
@@ -36,7 +36,9 @@ impl Finals {
                 continue;
             }
             self.looked_at.set(region, index);
-            let holds = lies_elsewhere(facts, region, index, disks);
+            let hlc = facts.log(region).stamp(index);
+            let holds = facts.finality.is_of_one_region(region, hlc)
+                || lies_elsewhere(facts, region, index, disks);
             verdicts.check(Promise::O8, at, None, holds, || {
                 let shape = "final and on the disks of one region only".to_owned();
                 (shape, format!("node {node}: entry {index} of region {region} is final"))

@@ -45,7 +45,7 @@ pub(crate) fn answered(
     if answer.provisional {
         return provisional(facts, verdicts, at, read, answer);
     }
-    let step = facts.model.step_at(&answer.frontier);
+    let step = facts.step_of_books(&answer.frontier);
     verdicts.check(Promise::R1, at, operation, step.is_some(), || {
         let shape = "answer claims what is not committed".to_owned();
         (shape, format!("frontier {:?}, logs {:?}", answer.frontier.0, facts.log_ends().0))
@@ -68,6 +68,9 @@ fn provisional(
     read: &Read,
     answer: &ReadAnswer,
 ) {
+    if facts.may_show_orphans(answer) {
+        return;
+    }
     facts.provisional_answers += 1;
     if !facts.provisional_answers.is_multiple_of(SAMPLE) {
         return;

@@ -8,6 +8,7 @@ mod liveness;
 mod order;
 mod reads;
 mod regions;
+mod seals;
 mod stage;
 
 use billing_wire::{AccountId, Query};
@@ -20,7 +21,7 @@ type Case = (&'static str, &'static str, fn(&mut Stage, bool));
 
 fn cases() -> impl Iterator<Item = &'static Case> {
     let all = [durability::CASES, order::CASES, books::CASES, bills::CASES, reads::CASES];
-    all.into_iter().chain([regions::CASES, liveness::CASES]).flatten()
+    all.into_iter().chain([regions::CASES, seals::CASES, liveness::CASES]).flatten()
 }
 
 #[test]

@@ -32,7 +32,11 @@ impl DurableLogs for Disks {
 }
 
 /// What every node answers, except what one of them says otherwise.
-struct Answers<'a>(&'a Model, Hlc, &'a [(NodeId, Query, QueryResult)]);
+pub(crate) struct Answers<'a>(
+    pub(crate) &'a Model,
+    pub(crate) Hlc,
+    pub(crate) &'a [(NodeId, Query, QueryResult)],
+);
 
 impl Books for Answers<'_> {
     fn answer(&self, node: NodeId, query: &Query) -> Option<QueryResult> {

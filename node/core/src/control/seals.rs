@@ -1,0 +1,243 @@
+//! Which regions are sealed, as the logs say (billing.md §7). A seal and a return take effect at
+//! their place in the final order of the regions that are left, so every node that holds the same
+//! logs says the same, whatever came first.
+
+use super::Custody;
+use crate::canary;
+use billing_wire::{Control, Genesis, Hash, Hlc, Incarnation, LogIndex, RegionId, SealedChain};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Whether a region takes part in the order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// It does, and nothing of this incarnation is stamped at or below the floor.
+    Open {
+        /// Its incarnation.
+        incarnation: Incarnation,
+        /// Stamp of the entry that let it in; zero for the first incarnation.
+        floor: Hlc,
+    },
+    /// Its log ends here.
+    Sealed(SealedChain),
+}
+
+/// An entry that waits for its effect.
+#[derive(Debug)]
+struct Waiting {
+    index: LogIndex,
+    control: Control,
+}
+
+/// What the logs say of lost regions.
+#[derive(Debug)]
+pub struct Seals {
+    standings: Vec<Standing>,
+    waiting: BTreeMap<(Hlc, RegionId), Waiting>,
+    /// Since which entry of its own log the only open region is the only one.
+    alone_from: LogIndex,
+    /// Hashes of the records that were appended again.
+    readmitted: BTreeSet<Hash>,
+}
+
+impl Seals {
+    /// Every region of genesis is open.
+    pub fn new(genesis: &Genesis) -> Self {
+        let open = |incarnation| Standing::Open { incarnation, floor: Hlc::ZERO };
+        Self {
+            standings: genesis.regions.iter().map(|members| open(members.incarnation)).collect(),
+            waiting: BTreeMap::new(),
+            alone_from: 0,
+            readmitted: BTreeSet::new(),
+        }
+    }
+
+    /// Takes the control part of a committed entry.
+    pub fn note(&mut self, place: (Hlc, RegionId), index: LogIndex, control: Control) {
+        match control {
+            Control::None => {}
+            Control::Readmitted(origin) => {
+                self.readmitted.insert(origin.hash);
+            }
+            Control::Sealed(_) | Control::Restored { .. } => {
+                self.waiting.insert(place, Waiting { index, control });
+            }
+        }
+    }
+
+    /// An entry that was noted turned out to lie outside a sealed chain.
+    pub fn forget(&mut self, place: (Hlc, RegionId), control: &Control) {
+        self.waiting.remove(&place);
+        if let Control::Readmitted(origin) = control {
+            self.readmitted.remove(&origin.hash);
+        }
+    }
+
+    /// Whether a record of this hash was appended again.
+    pub fn is_readmitted(&self, hash: &Hash) -> bool {
+        self.readmitted.contains(hash)
+    }
+
+    /// Whether a region takes part.
+    pub fn standing(&self, region: RegionId) -> Standing {
+        self.standings[usize::from(region.0)]
+    }
+
+    /// Whether a region takes part in the order.
+    pub fn is_open(&self, region: RegionId) -> bool {
+        matches!(self.standing(region), Standing::Open { .. })
+    }
+
+    /// The chain of a sealed region.
+    pub fn chain(&self, region: RegionId) -> Option<SealedChain> {
+        match self.standing(region) {
+            Standing::Sealed(chain) => Some(chain),
+            Standing::Open { .. } => None,
+        }
+    }
+
+    /// Regions that take part, in order.
+    pub fn open(&self) -> impl Iterator<Item = RegionId> + '_ {
+        (0..self.standings.len() as u8).map(RegionId).filter(|region| self.is_open(*region))
+    }
+
+    /// The only region that takes part in a cluster of several: what it holds is final, and lies
+    /// in one region only.
+    pub fn alone(&self) -> Option<RegionId> {
+        self.alone_without(&[])
+    }
+
+    fn alone_without(&self, closed: &[RegionId]) -> Option<RegionId> {
+        let mut open = self.open().filter(|region| !closed.contains(region));
+        let first = open.next()?;
+        (self.standings.len() > 1 && open.next().is_none()).then_some(first)
+    }
+
+    /// Whether an entry that lets this region in waits for its effect.
+    pub fn returns(&self, region: RegionId) -> bool {
+        self.return_floor(region).is_some()
+    }
+
+    /// Stamp of the first entry that lets a sealed region in again: nothing of its next
+    /// incarnation comes before it.
+    fn return_floor(&self, region: RegionId) -> Option<Hlc> {
+        let chain = self.chain(region)?;
+        self.waiting.iter().find_map(|((hlc, _), waiting)| match waiting.control {
+            Control::Restored { region: of, incarnation } => {
+                let is_next = of == region && incarnation.0 == chain.incarnation.0 + 1;
+                is_next.then_some(*hlc)
+            }
+            _ => None,
+        })
+    }
+
+    /// The finality watermark: the lowest stamp up to which every log that takes part is
+    /// geo-durable and says so (billing.md §3).
+    pub fn watermark(&self, custodies: &[Custody]) -> Hlc {
+        self.watermark_without(&[], self.alone_from, custodies)
+    }
+
+    /// As if these regions were sealed by the entry at `sealed_by` of the log of the only region
+    /// that is then left.
+    fn watermark_without(
+        &self,
+        closed: &[RegionId],
+        sealed_by: LogIndex,
+        custodies: &[Custody],
+    ) -> Hlc {
+        let alone = self.alone_without(closed);
+        let stamps = custodies.iter().zip(0..).filter_map(|(custody, place)| {
+            let region = RegionId(place);
+            if closed.contains(&region) {
+                return None;
+            }
+            match self.standing(region) {
+                Standing::Open { floor, .. } if alone == Some(region) => {
+                    Some(custody.settled_alone(sealed_by).max(custody.geo_hlc).max(floor))
+                }
+                Standing::Open { floor, .. } => Some(custody.geo_hlc.max(floor)),
+                // Its chain is still to be adopted.
+                Standing::Sealed(chain) if custody.incarnation <= chain.incarnation => {
+                    Some(custody.geo_hlc)
+                }
+                Standing::Sealed(_) => self.return_floor(region),
+            }
+        });
+        let watermark = if canary!("watermark-max") { stamps.max() } else { stamps.min() };
+        watermark.unwrap_or(Hlc::ZERO)
+    }
+
+    /// Lets take effect what is final by now. Whether anything did.
+    pub fn advance(&mut self, custodies: &mut [Custody]) -> bool {
+        let mut changed = false;
+        self.settle_alone(custodies);
+        while let Some(place) = self.next_effective(custodies) {
+            let waiting = self.waiting.remove(&place).expect("it was just found");
+            match waiting.control {
+                Control::Sealed(chains) => self.seal(&chains, waiting.index),
+                Control::Restored { region, incarnation } => {
+                    let floor = place.0;
+                    self.standings[usize::from(region.0)] = Standing::Open { incarnation, floor };
+                }
+                Control::None | Control::Readmitted(_) => {}
+            }
+            changed = true;
+            self.settle_alone(custodies);
+        }
+        changed
+    }
+
+    /// What is final while one region is the only one stays final when another is let in.
+    fn settle_alone(&self, custodies: &mut [Custody]) {
+        if let Some(alone) = self.alone() {
+            custodies[usize::from(alone.0)].settle_alone(self.alone_from);
+        }
+    }
+
+    fn seal(&mut self, chains: &[SealedChain], index: LogIndex) {
+        for chain in chains {
+            if self.is_sealable(chain) {
+                self.standings[usize::from(chain.region.0)] = Standing::Sealed(*chain);
+            }
+        }
+        self.alone_from = index;
+    }
+
+    /// Whether a chain ends the incarnation that takes part.
+    fn is_sealable(&self, chain: &SealedChain) -> bool {
+        matches!(
+            self.standings.get(usize::from(chain.region.0)),
+            Some(Standing::Open { incarnation, .. }) if *incarnation == chain.incarnation
+        )
+    }
+
+    fn next_effective(&self, custodies: &[Custody]) -> Option<(Hlc, RegionId)> {
+        let is_final = |((hlc, from), waiting): (&(Hlc, RegionId), &Waiting)| {
+            let watermark = match &waiting.control {
+                Control::Sealed(chains) => {
+                    let ends =
+                        |chain: &&SealedChain| self.is_sealable(chain) && chain.region != *from;
+                    let closed: Vec<RegionId> =
+                        chains.iter().filter(ends).map(|chain| chain.region).collect();
+                    if closed.is_empty() {
+                        return false;
+                    }
+                    self.watermark_without(&closed, waiting.index, custodies)
+                }
+                Control::Restored { region, incarnation } => {
+                    // Not before the chain is adopted here, too.
+                    let adopted = custodies[usize::from(region.0)].incarnation;
+                    let follows = |chain: SealedChain| {
+                        chain.incarnation.0 + 1 == incarnation.0 && adopted == *incarnation
+                    };
+                    if !self.chain(*region).is_some_and(follows) {
+                        return false;
+                    }
+                    self.watermark(custodies)
+                }
+                Control::None | Control::Readmitted(_) => return false,
+            };
+            *hlc <= watermark
+        };
+        self.waiting.iter().find(|entry| is_final(*entry)).map(|(place, _)| *place)
+    }
+}

@@ -1,0 +1,225 @@
+//! A sealed log is the same everywhere (billing.md §7): each node makes its copy the sealed chain,
+//! fetching by hash what it lacks from whoever has it, keeps what the seal left out as orphans, and
+//! waits behind the chain's end for the region to be let in again.
+
+use super::Node;
+use crate::consensus::{Consensus, Slot};
+use crate::io::Outputs;
+use crate::sometimes;
+use crate::time::{Monotonic, Now};
+use billing_wire::codec::Reader;
+use billing_wire::{FrameKind, LogIndex, NodeId, RecordView, RegionId, SealedChain};
+use bytes::Bytes;
+
+/// A node is asked for records again after so many milliseconds; each time another one.
+const ASK_AGAIN_MS: u64 = 200;
+/// Bytes of records in one answer, at least one record.
+const ANSWER_BYTES: usize = 512 << 10;
+/// When the first record does not follow the own log, so many earlier ones are asked for.
+const STEP_BACK: LogIndex = 64;
+
+/// What is fetched of a sealed chain.
+#[derive(Debug, Default)]
+pub(super) struct Fetching {
+    /// The records so far.
+    slots: Vec<Slot>,
+    /// Index of the first of them; 0 before the first question.
+    from: LogIndex,
+    asked: Option<Monotonic>,
+    /// Which of the other nodes is asked next.
+    turn: usize,
+}
+
+impl Fetching {
+    fn next(&self) -> LogIndex {
+        self.from + self.slots.len() as u64
+    }
+}
+
+impl Node {
+    /// Regions were sealed or let in again.
+    pub(super) fn seals_changed(&mut self, now: Now, out: &mut Outputs) {
+        let (own, seals) = (usize::from(self.region.0), &self.seals);
+        self.logs[own].count_open(|region| seals.is_open(region));
+        self.look_after_chains(now, out);
+    }
+
+    /// Adopts sealed chains and wakes groups that were let in; called at each tick, too.
+    pub(super) fn look_after_chains(&mut self, now: Now, out: &mut Outputs) {
+        for place in 0..self.logs.len() as u8 {
+            let region = RegionId(place);
+            let log = &mut self.logs[usize::from(place)];
+            match self.seals.standing(region) {
+                crate::control::Standing::Open { incarnation, floor } => {
+                    let is_let_in = log.is_dormant() && log.incarnation() == incarnation;
+                    if is_let_in && !log.is_adopting() {
+                        sometimes!("sealed-region-let-in");
+                        log.wake(floor);
+                    }
+                }
+                crate::control::Standing::Sealed(chain) => {
+                    if log.incarnation() == chain.incarnation {
+                        self.adopt_or_fetch(now, &chain, out);
+                    }
+                }
+            }
+        }
+    }
+
+    fn adopt_or_fetch(&mut self, now: Now, chain: &SealedChain, out: &mut Outputs) {
+        let log = &self.logs[usize::from(chain.region.0)];
+        if chain.last_index == 0 || holds(log.window().get(chain.last_index), chain) {
+            self.adopt(now, chain, chain.last_index, Vec::new(), out);
+            return;
+        }
+        let first = log.committed().min(chain.last_index - 1) + 1;
+        let fetching = self.fetching.entry(chain.region).or_default();
+        if fetching.from == 0 {
+            fetching.from = first;
+        }
+        let is_due = fetching.asked.is_none_or(|at| now.monotonic.ms_since(at) >= ASK_AGAIN_MS);
+        if is_due {
+            fetching.asked = Some(now.monotonic);
+            fetching.turn += 1;
+            let (next, turn) = (fetching.next(), fetching.turn);
+            let me = self.config.node;
+            let others = self.config.genesis.nodes().filter(|node| *node != me);
+            let others: Vec<NodeId> = others.collect();
+            self.ask_for_chain(now, others[turn % others.len()], chain, next, out);
+        }
+    }
+
+    fn ask_for_chain(
+        &mut self,
+        now: Now,
+        to: NodeId,
+        chain: &SealedChain,
+        next: LogIndex,
+        out: &mut Outputs,
+    ) {
+        let mut body = Vec::with_capacity(8 + SealedChain::BYTES);
+        body.extend_from_slice(&next.to_le_bytes());
+        chain.encode(&mut body);
+        self.send(now, FrameKind::ChainRequest, to, chain.region, &body, out);
+    }
+
+    /// A node asks for records of a chain. `None`: not understood.
+    pub(super) fn take_chain_request(
+        &mut self,
+        now: Now,
+        from: NodeId,
+        body: &[u8],
+        out: &mut Outputs,
+    ) -> Option<()> {
+        let mut r = Reader::new("question for a chain", body);
+        let next = r.u64().ok()?;
+        let chain = SealedChain::decode(&mut r).ok()?;
+        r.finish().ok()?;
+        let window = self.logs.get(usize::from(chain.region.0))?.window();
+        if !holds(window.get(chain.last_index), &chain) {
+            return Some(());
+        }
+        let mut answer = Vec::new();
+        answer.extend_from_slice(&next.to_le_bytes());
+        for index in next.max(1)..=chain.last_index {
+            let record = &window.get(index)?.bytes;
+            if answer.len() > 8 && answer.len() + record.len() > ANSWER_BYTES {
+                break;
+            }
+            answer.extend_from_slice(record);
+        }
+        self.send(now, FrameKind::Chain, from, chain.region, &answer, out);
+        Some(())
+    }
+
+    /// Records of a chain came. `None`: not understood.
+    pub(super) fn take_chain(
+        &mut self,
+        now: Now,
+        from: NodeId,
+        region: RegionId,
+        body: &Bytes,
+        out: &mut Outputs,
+    ) -> Option<()> {
+        let first = u64::from_le_bytes(body.get(..8)?.try_into().ok()?);
+        let log = self.logs.get(usize::from(region.0))?;
+        let chain = self.seals.chain(region).filter(|c| c.incarnation == log.incarnation())?;
+        let fetching = self.fetching.get_mut(&region).filter(|f| f.next() == first)?;
+        let window = log.window();
+        let mut at = 8;
+        while at < body.len() {
+            let length = RecordView::length(&body[at..]).ok()?;
+            let bytes = body.get(at..at + length).map(|_| body.slice(at..at + length))?;
+            let view = RecordView::decode(&bytes).ok()?;
+            let header = view.header;
+            let index = fetching.next();
+            let before = match fetching.slots.last() {
+                Some(last) => last.header.hash,
+                None => window.get(index - 1).map_or([0; 32], |slot| slot.header.hash),
+            };
+            let is_next = header.index == index && header.region == region && view.verify_hash();
+            if !is_next || header.index > chain.last_index {
+                return None;
+            }
+            if header.prev_hash != before {
+                // The own log left the chain before this.
+                sometimes!("chain-fetched-from-further-back");
+                let from = fetching.from.saturating_sub(STEP_BACK).max(1);
+                *fetching = Fetching { from, turn: fetching.turn, ..Fetching::default() };
+                return Some(());
+            }
+            fetching.slots.push(Slot { header, bytes });
+            at += length;
+        }
+        let next = fetching.next();
+        if next <= chain.last_index {
+            fetching.asked = Some(now.monotonic);
+            self.ask_for_chain(now, from, &chain, next, out);
+            return Some(());
+        }
+        let Fetching { slots, from: start, .. } = self.fetching.remove(&region)?;
+        if holds(slots.last(), &chain) {
+            sometimes!("chain-fetched");
+            self.adopt(now, &chain, start - 1, slots, out);
+        }
+        Some(())
+    }
+
+    /// Makes the own copy the sealed chain: its first `kept` records and `rest`.
+    ///
+    /// # Panics
+    /// When something final would be left out: the tail rule forbids it.
+    fn adopt(
+        &mut self,
+        now: Now,
+        chain: &SealedChain,
+        kept: LogIndex,
+        rest: Vec<Slot>,
+        out: &mut Outputs,
+    ) {
+        let region = chain.region;
+        // What is provisional may be of what is left out.
+        self.ledger.rewind();
+        let final_to = self.ledger.frontier().of(region);
+        assert!(final_to <= kept, "entry {final_to} of region {region} is final, not in the seal");
+        let next = billing_wire::Incarnation(chain.incarnation.0 + 1);
+        let (logs, mut desk) = self.logs_and_desk(now, out);
+        let log = &mut logs[usize::from(region.0)];
+        let left_out = log.reincarnate(kept, rest, next, &mut desk);
+        self.fetching.remove(&region);
+        self.custodies[usize::from(region.0)].read_again();
+        if !left_out.is_empty() {
+            sometimes!("orphans-left-by-a-seal");
+        }
+        for bytes in left_out {
+            self.orphaned(bytes);
+        }
+        if region == self.region {
+            self.forget_writes(now, out);
+        }
+    }
+}
+
+fn holds(slot: Option<&Slot>, chain: &SealedChain) -> bool {
+    slot.is_some_and(|slot| slot.header.hash == chain.last_hash)
+}

@@ -1,0 +1,101 @@
+//! People: an operator who seals regions, as the plan says, and keeps at it until a node has done
+//! it. Whether a region is lost is the operator's judgement; the nodes refuse to seal one that they
+//! hear.
+
+use super::event::{Event, NodeEvent};
+use super::machine::Power;
+use super::{Todo, World};
+use crate::trace::Traced;
+use billing_core::RequestId;
+use billing_wire::{RegionId, SealAnswer, SealRefusal};
+
+/// The operator asks another node after this, in nanoseconds.
+const ASK_AGAIN_NS: u64 = 1_000_000_000;
+/// A node that has not answered within this never will, in nanoseconds.
+const PATIENCE_NS: u64 = 8_000_000_000;
+/// Requests of operators are numbered from here: clients never come so far.
+const FIRST_REQUEST: u64 = 1 << 62;
+
+/// What an operator is at.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Errand {
+    /// Nodes that were asked.
+    attempts: u64,
+    pub(super) is_done: bool,
+}
+
+impl World {
+    /// Plans what the operator does.
+    pub(super) fn plan_operator(&mut self) {
+        for (number, action) in self.plan.operator.iter().enumerate() {
+            self.errands.push(Errand::default());
+            self.queue.push(action.at_ms * 1_000_000, Event::Operator { number, attempt: 0 });
+        }
+    }
+
+    /// The operator asks the next node that could seal the region.
+    pub(super) fn operator_asks(&mut self, number: usize, attempt: u64) -> Option<Todo> {
+        let region = RegionId(self.plan.operator[number].seal);
+        let errand = &mut self.errands[number];
+        if errand.is_done || errand.attempts != attempt {
+            return None;
+        }
+        errand.attempts += 1;
+        let next = Event::Operator { number, attempt: attempt + 1 };
+        let own = self.region_slots(region.0.into());
+        let is_up =
+            |slot: &usize| !own.contains(slot) && matches!(self.machines[*slot].power, Power::Up);
+        let able: Vec<usize> = (0..self.machines.len()).filter(is_up).collect();
+        let Some(slot) = able.get(attempt as usize % able.len().max(1)).copied() else {
+            self.queue.push(self.now + ASK_AGAIN_NS, next);
+            return None;
+        };
+        self.queue.push(self.now + PATIENCE_NS, next);
+        if !self.sealed.contains(&region) {
+            // From here on it may be without a leader for reasons that are no fault.
+            self.sealed.push(region);
+        }
+        self.trace.add(self.now, Traced::Request, slot as u8, &[b's', region.0]);
+        let request = RequestId(FIRST_REQUEST + number as u64);
+        Some(self.feed(slot, NodeEvent::Seal { request, regions: vec![region] }))
+    }
+
+    /// A node has sealed, or says why not.
+    pub(super) fn seal_answered(&mut self, request: RequestId, answer: &SealAnswer) {
+        let number = (request.0 - FIRST_REQUEST) as usize;
+        let region = self.plan.operator[number].seal;
+        let attempt = self.errands[number].attempts;
+        self.trace.add(self.now, Traced::Answer, region, &[b's', answer.is_ok().into()]);
+        let lives = |slot: usize| matches!(self.machines[slot].power, Power::Up);
+        let is_done = match answer {
+            Ok(_) | Err(SealRefusal::AlreadySealed { .. }) => true,
+            // It was not lost after all: the operator sees that and leaves it.
+            Err(SealRefusal::Alive { .. }) => self.region_slots(region.into()).any(lives),
+            Err(_) => false,
+        };
+        if let Err(SealRefusal::Alive { .. }) = answer
+            && is_done
+        {
+            self.sealed.retain(|sealed| sealed.0 != region);
+        }
+        self.errands[number].is_done = is_done;
+        if !is_done {
+            let next = Event::Operator { number, attempt };
+            self.queue.push(self.now + ASK_AGAIN_NS, next);
+        }
+    }
+
+    /// A sentence per thing that the operator has still to do.
+    pub(super) fn unfinished_errands(&self) -> impl Iterator<Item = String> + '_ {
+        let errands = self.errands.iter().zip(&self.plan.operator);
+        errands.filter(|(errand, _)| !errand.is_done).map(|(errand, action)| {
+            let (region, attempts) = (action.seal, errand.attempts);
+            format!("region {region} is not sealed, {attempts} nodes were asked")
+        })
+    }
+
+    /// Whether a region is gone and nothing says so: then nothing becomes final.
+    pub(super) fn has_unsealed_loss(&self) -> bool {
+        self.destroyed.iter().any(|region| !self.sealed.contains(region))
+    }
+}

@@ -1,0 +1,151 @@
+//! What a seal leaves out (billing.md §7): records that some node committed, or still commits
+//! because it has not heard, and that are not in the sealed chain. Which those are is found by
+//! walking the chain back from the hash that the seal names.
+
+use crate::facts::Facts;
+use billing_wire::{Hash, Position, ReadAnswer, RecordHeader, RecordView, SealedChain};
+use std::collections::BTreeMap;
+
+/// A record outside a sealed chain.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Orphan {
+    pub(crate) header: RecordHeader,
+    /// Whether it holds anything that must not be lost.
+    pub(crate) has_submissions: bool,
+}
+
+/// Records outside sealed chains, and how often each was appended again.
+#[derive(Debug, Default)]
+pub(crate) struct Orphans {
+    known: BTreeMap<Hash, Orphan>,
+    readmitted: BTreeMap<Hash, u32>,
+    /// Records that may be of a chain that is not known whole.
+    candidates: BTreeMap<Hash, Vec<u8>>,
+}
+
+impl Orphans {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Hash, &Orphan)> {
+        self.known.iter()
+    }
+
+    /// How often a record was appended again.
+    pub(crate) fn readmitted(&self, hash: &Hash) -> u32 {
+        self.readmitted.get(hash).copied().unwrap_or(0)
+    }
+
+    pub(crate) fn note_readmitted(&mut self, hash: Hash) -> u32 {
+        let times = self.readmitted.entry(hash).or_default();
+        *times += 1;
+        *times
+    }
+
+    fn note(&mut self, record: &RecordView<'_>) {
+        let header = record.header;
+        let has_submissions = record.count > 0;
+        self.known.insert(header.hash, Orphan { header, has_submissions });
+    }
+}
+
+/// A committed entry that was final and lies outside a sealed chain.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FinalLeftOut(pub(crate) RecordHeader);
+
+/// What knowing a whole chain came to.
+#[derive(Debug, Default)]
+pub(crate) struct Resolved {
+    /// The rest of the chain, in order.
+    pub(crate) rest: Vec<Vec<u8>>,
+    /// What was taken for a part of it and is none.
+    pub(crate) left_out: Vec<RecordHeader>,
+    /// What must not be outside of it.
+    pub(crate) broken: Vec<FinalLeftOut>,
+}
+
+impl Facts {
+    /// Whether a committed record is of a sealed incarnation and not in its chain, as far as that
+    /// is known; it is remembered then. `Some` when it makes a chain whole.
+    pub(crate) fn is_astray(&mut self, record: &RecordView<'_>) -> Option<Option<Resolved>> {
+        let header = &record.header;
+        let region = header.region;
+        let is_known = self.log(region).hash(header.index) == Some(&header.hash);
+        if is_known || !self.finality.has_sealed(region) {
+            return None;
+        }
+        let incarnation = self.finality.incarnation(region);
+        match self.finality.sealed(region).copied() {
+            Some(sealed) if !sealed.is_whole => {
+                self.orphans.candidates.insert(header.hash, record.bytes().to_vec());
+                Some(self.resolve(&sealed.chain))
+            }
+            Some(_) if header.incarnation <= incarnation => {
+                self.orphans.note(record);
+                Some(None)
+            }
+            None if header.incarnation < incarnation => {
+                self.orphans.note(record);
+                Some(None)
+            }
+            _ => None,
+        }
+    }
+
+    /// Makes a region log the sealed chain, if all of it is known.
+    pub(crate) fn resolve(&mut self, chain: &SealedChain) -> Option<Resolved> {
+        let log = self.log(chain.region);
+        let mut rest = Vec::new();
+        let (mut index, mut hash) = (chain.last_index, chain.last_hash);
+        while index > 0 && log.hash(index) != Some(&hash) {
+            let bytes = self.orphans.candidates.get(&hash)?;
+            let view = RecordView::decode(bytes).ok()?;
+            hash = view.header.prev_hash;
+            index -= 1;
+            rest.push(bytes.clone());
+        }
+        rest.reverse();
+        let (mut broken, mut left_out) = (Vec::new(), Vec::new());
+        for bytes in self.cut_log(chain.region, index) {
+            let Ok(view) = RecordView::decode(&bytes) else { continue };
+            let end = self.log(chain.region).last_hlc;
+            if !self.finality.forget(&view.header, end) {
+                broken.push(FinalLeftOut(view.header));
+            }
+            left_out.push(view.header);
+            self.orphans.note(&view);
+        }
+        for bytes in std::mem::take(&mut self.orphans.candidates).into_values() {
+            let Ok(view) = RecordView::decode(&bytes) else { continue };
+            if view.header.region != chain.region {
+                self.orphans.candidates.insert(view.header.hash, bytes);
+            } else if !rest.contains(&bytes) {
+                self.orphans.note(&view);
+            }
+        }
+        self.finality.chain_is_whole(chain.region);
+        Some(Resolved { rest, left_out, broken })
+    }
+
+    /// Hash of the committed entry at a place, in its log or outside a sealed chain.
+    pub(crate) fn committed_hash(&self, position: &Position) -> Option<Hash> {
+        let log = self.log(position.region);
+        if log.stamp(position.index) == position.hlc {
+            return log.hash(position.index).copied();
+        }
+        let is_it = |orphan: &&Orphan| {
+            let header = &orphan.header;
+            (header.hlc, header.region, header.index)
+                == (position.hlc, position.region, position.index)
+        };
+        self.orphans.known.values().find(is_it).map(|orphan| orphan.header.hash)
+    }
+
+    /// Whether a read may show what a seal has left out since: it reaches behind the end of the
+    /// sealed chain, and its node has not heard of the seal.
+    pub(crate) fn may_show_orphans(&self, answer: &ReadAnswer) -> bool {
+        let may_show = |orphan: &Orphan| {
+            let header = &orphan.header;
+            answer.frontier.of(header.region) >= header.index
+                && answer.watermark < self.finality.sealed_at(header.region)
+        };
+        self.orphans.known.values().any(may_show)
+    }
+}

@@ -1,0 +1,115 @@
+//! Histories of a region that is sealed and comes back, for S2.
+
+use crate::Case;
+use crate::stage::{Answers, NODES, Stage, open, submission};
+use billing_wire::record::encode_readmitted;
+use billing_wire::{
+    Control, Hlc, Incarnation, NodeId, Record, RecordHeader, RecordKind, RecordView, RegionId,
+    RegionMembers, SealedChain,
+};
+use billsim_model::Model;
+use billsim_oracle::{Answer, Jury};
+
+const LOST: RegionId = RegionId(0);
+const LEFT: RegionId = RegionId(1);
+
+pub(crate) const CASES: &[Case] = &[
+    ("S2", "an entry was readmitted again", |s, broken| {
+        let (orphan, mut log) = back_from_a_seal(s);
+        log.readmit(s, &orphan);
+        if broken {
+            log.readmit(s, &orphan);
+        }
+    }),
+    ("S2", "an entry that a seal left out was not readmitted", |s, broken| {
+        let (orphan, mut log) = back_from_a_seal(s);
+        if !broken {
+            log.readmit(s, &orphan);
+        }
+        s.jury.quiescent(s.now, &[], &Answers(&Model::new(), Hlc::ZERO, &[]));
+    }),
+    ("S2", "an entry of another incarnation", |s, broken| {
+        let (orphan, mut log) = back_from_a_seal(s);
+        log.incarnation.0 += u32::from(broken);
+        log.readmit(s, &orphan);
+    }),
+    ("S2", "an entry of the sealed chain was appended again", |s, broken| {
+        let (orphan, mut log) = back_from_a_seal(s);
+        let chosen = if broken { log.first.clone() } else { orphan };
+        log.readmit(s, &chosen);
+    }),
+];
+
+/// One region's log as it is written.
+struct Log {
+    region: RegionId,
+    incarnation: Incarnation,
+    last: Option<RecordHeader>,
+    first: Vec<u8>,
+}
+
+impl Log {
+    fn of(region: RegionId) -> Self {
+        Self { region, incarnation: Incarnation(0), last: None, first: Vec::new() }
+    }
+
+    fn header(&self, kind: RecordKind, ms: u64) -> RecordHeader {
+        let mut header =
+            RecordHeader::derived_noop(self.region, self.incarnation, 1, self.last.as_ref());
+        (header.kind, header.hlc) = (kind, Hlc::from_ms(ms));
+        header
+    }
+
+    fn commit(&mut self, stage: &mut Stage, bytes: &[u8]) {
+        stage.jury.committed(stage.now, NODES[0], bytes);
+        self.last = RecordView::decode(bytes).ok().map(|view| view.header);
+        if self.first.is_empty() {
+            self.first = bytes.to_vec();
+        }
+    }
+
+    fn control(&mut self, stage: &mut Stage, kind: RecordKind, ms: u64, control: &Control) {
+        let mut record = Record { header: self.header(kind, ms), submissions: Vec::new() };
+        self.commit(stage, &record.encode_with(control));
+    }
+
+    fn submit(&mut self, stage: &mut Stage, ms: u64, op: u128) -> Vec<u8> {
+        let call = stage.invoke_write(1, op, open(op as u64));
+        stage.returns(call, Answer::TimedOut);
+        let header = self.header(RecordKind::Submissions, ms);
+        let submissions = vec![submission(op, open(op as u64))];
+        let bytes = Record { header, submissions }.encode();
+        self.commit(stage, &bytes);
+        bytes
+    }
+
+    fn readmit(&mut self, stage: &mut Stage, orphan: &[u8]) {
+        let ms = self.last.map_or(0, |last| last.hlc.ms()).max(100) + 1;
+        let mut header = self.header(RecordKind::Readmitted, ms);
+        let view = RecordView::decode(orphan).expect("just encoded");
+        self.commit(stage, &encode_readmitted(&mut header, &view));
+    }
+}
+
+/// Two regions; one logs two entries and is sealed with the first alone, then let in again. What
+/// the seal left out, and the log of its next incarnation.
+fn back_from_a_seal(stage: &mut Stage) -> (Vec<u8>, Log) {
+    stage.genesis.regions.push(RegionMembers {
+        region: LEFT,
+        name: "west".to_owned(),
+        incarnation: Incarnation(0),
+        nodes: vec![NodeId(4), NodeId(5), NodeId(6)],
+    });
+    stage.jury = Jury::new(&stage.genesis);
+    let (mut lost, mut left) = (Log::of(LOST), Log::of(LEFT));
+    lost.submit(stage, 10, 1);
+    let end = lost.last.expect("just logged");
+    let orphan = lost.submit(stage, 20, 2);
+    let (region, incarnation) = (LOST, Incarnation(0));
+    let chain = SealedChain { region, incarnation, last_index: 1, last_hash: end.hash };
+    left.control(stage, RecordKind::RegionSealed, 30, &Control::Sealed(vec![chain]));
+    let incarnation = Incarnation(1);
+    let restored = Control::Restored { region, incarnation };
+    left.control(stage, RecordKind::RegionRestored, 40, &restored);
+    (orphan, Log { region, incarnation, last: Some(end), first: lost.first })
+}
