@@ -414,7 +414,7 @@ impl Jury {
             i1_effect_once::asked(facts, verdicts, at, node, books);
             a4_refunds_within_payment::asked(&facts.model, verdicts, at, node, books);
             a6_one_invoice_a_month::asked(facts, verdicts, at, node, books);
-            self.series.asked(verdicts, at, node, books);
+            self.series.asked(facts, verdicts, at, node, books);
             a2_fold_is_the_model::asked(facts, verdicts, at, node, books);
         }
         c1_nodes_converge::settled(facts, verdicts, at, nodes);

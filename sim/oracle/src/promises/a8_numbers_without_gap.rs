@@ -3,6 +3,7 @@
 
 use crate::catalogue::Promise;
 use crate::evidence::{Books, NodeView};
+use crate::facts::Facts;
 use crate::verdicts::Verdicts;
 use billing_wire::{
     CommandView, Document, DocumentKind, DocumentNumber, Incarnation, Position, Query, QueryResult,
@@ -55,15 +56,22 @@ impl Series {
         });
     }
 
-    /// At quiescence: every number of every series, and none beyond.
+    /// At quiescence: every number of every series, and none beyond. Of the log of a region that
+    /// is gone and not sealed each node knows what it got.
     pub(crate) fn asked(
         &self,
+        facts: &Facts,
         verdicts: &mut Verdicts,
         at: u64,
         node: &NodeView,
         books: &dyn Books,
     ) {
+        let is_known =
+            |region: &RegionId| !facts.is_destroyed(*region) || facts.finality.has_sealed(*region);
         for ((region, incarnation), series) in &self.submitted {
+            if !is_known(region) {
+                continue;
+            }
             for ordinal in 1..=series.len() as u64 + 1 {
                 let (region, incarnation, kind) = (*region, *incarnation, DocumentKind::Invoice);
                 let number = DocumentNumber { region, incarnation, kind, ordinal };
