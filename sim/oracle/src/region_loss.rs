@@ -137,7 +137,25 @@ fn held_by(
     };
     let mut reached: Vec<LogIndex> = members.nodes.iter().map(copy).collect();
     reached.sort_unstable_by(|a, b| b.cmp(a));
-    reached.get(members.nodes.len() / 2).copied().unwrap_or(0)
+    let mut held = reached.get(members.nodes.len() / 2).copied().unwrap_or(0);
+    // What was acknowledged here before anybody knew it to be committed counts as well.
+    while held >= log.last_index() && is_same_on_majority(region, held + 1, members, disks) {
+        held += 1;
+    }
+    held
+}
+
+/// Whether a majority of a region's nodes has one and the same record there.
+fn is_same_on_majority(
+    region: RegionId,
+    index: LogIndex,
+    members: &RegionMembers,
+    disks: &dyn DurableLogs,
+) -> bool {
+    let copies: Vec<Option<Hash>> =
+        members.nodes.iter().map(|node| disks.record_hash(*node, region, index)).collect();
+    let count = |hash: &Hash| copies.iter().flatten().filter(|copy| *copy == hash).count();
+    copies.iter().flatten().any(|hash| 2 * count(hash) > copies.len())
 }
 
 /// The fate of every acknowledged transaction; each that is lost outside its grade breaks D2.
