@@ -151,7 +151,10 @@ impl World {
         if self.unrest.len() == 1 || !self.destroyed.is_empty() {
             return;
         }
-        for status in statuses.iter().flatten().filter(|status| status.role == Role::Leader) {
+        // One that was elected just now has nothing of its own that the others could have.
+        let is_settled =
+            |status: &&Status| status.role == Role::Leader && status.folded_term == status.term;
+        for status in statuses.iter().flatten().filter(is_settled) {
             let region = self.genesis.region_of(status.node).unwrap_or_default();
             if self.now >= self.unrest[usize::from(region.0)] + AT_REST_NS {
                 self.jury.exposed_at_rest(self.now, status.node, status.exposure);
