@@ -94,6 +94,9 @@ fn draw_operator(scenario: &Scenario, seed: u64, faults: &[PlannedFault]) -> Vec
     let Some(operator) = &scenario.operator else { return Vec::new() };
     let mut stream = Stream::indexed(seed, Purpose::Process, STREAM_OF_OPERATOR);
     let mut actions: Vec<PlannedAction> = Vec::new();
+    if stream.below(100) >= u64::from(operator.percent) {
+        return actions;
+    }
     for planned in faults {
         let (region, lasts_ms) = match planned.fault {
             Fault::RegionDestroyed { region } => (region, u64::MAX),

@@ -40,6 +40,7 @@ pub(super) fn check(s: &Scenario) -> Checked {
     bound(&["swarm", "none_percent"], s.swarm.none_percent.into(), 0, 100)?;
     bound(&["swarm", "load_percent"], s.swarm.load_percent.into(), 0, 100)?;
     if let Some(operator) = &s.operator {
+        bound(&["operator", "percent"], operator.percent.into(), 0, 100)?;
         span(&["operator", "seal_after_ms"], operator.seal_after_ms, 1, 600_000)?;
         if s.cluster.regions == 1 {
             let text = "regions = 1: there is nothing to seal, at least 2 expected";

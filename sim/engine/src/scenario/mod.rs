@@ -102,8 +102,15 @@ pub struct Scenario {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Operator {
+    /// In so many seeds of a hundred there is one.
+    #[serde(default = "always")]
+    pub percent: u8,
     /// How long after a loss the operator begins to seal, in milliseconds; 1 to 600000.
     pub seal_after_ms: Between,
+}
+
+fn always() -> u8 {
+    100
 }
 
 /// How long the two phases of a run are.
