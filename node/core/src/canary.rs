@@ -73,8 +73,7 @@ mod planted {
         ("geo-without-own-term", "a new leader counts entries of other terms as geo-durable"),
         ("arrival-order-fold", "what arrives late from another region is folded where it arrives"),
         ("watermark-max", "the watermark is the highest of the regions' stamps"),
-        ("tail-by-length", "a lost log is sealed with its longest copy, whatever its last term"),
-        ("tail-told-without-a-fence", "a node tells a lost log's end and goes on taking more"),
+        ("orphans-forgotten", "what a seal leaves out is not appended again"),
         ("orphan-readmitted-twice", "a record that a seal left out is appended again each time"),
     ];
 

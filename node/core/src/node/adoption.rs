@@ -18,19 +18,32 @@ const ANSWER_BYTES: usize = 512 << 10;
 /// When the first record does not follow the own log, so many earlier ones are asked for.
 const STEP_BACK: LogIndex = 64;
 
-/// What is fetched of a sealed chain.
-#[derive(Debug, Default)]
+/// What is fetched of a chain that is sealed, or about to be.
+#[derive(Debug)]
 pub(super) struct Fetching {
+    chain: SealedChain,
     /// The records so far.
     slots: Vec<Slot>,
-    /// Index of the first of them; 0 before the first question.
+    /// Index of the first of them.
     from: LogIndex,
     asked: Option<Monotonic>,
     /// Which of the other nodes is asked next.
     turn: usize,
 }
 
+/// The rest of a chain that the own copy leaves behind `kept`.
+#[derive(Debug)]
+pub(super) struct Staged {
+    chain: SealedChain,
+    kept: LogIndex,
+    rest: Vec<Slot>,
+}
+
 impl Fetching {
+    fn of(chain: SealedChain, from: LogIndex, turn: usize) -> Self {
+        Self { chain, slots: Vec::new(), from, asked: None, turn }
+    }
+
     fn next(&self) -> LogIndex {
         self.from + self.slots.len() as u64
     }
@@ -72,10 +85,31 @@ impl Node {
             self.adopt(now, chain, chain.last_index, Vec::new(), out);
             return;
         }
+        if let Some(staged) = self.staged.remove(&chain.region)
+            && staged.chain == *chain
+        {
+            self.adopt(now, chain, staged.kept, staged.rest, out);
+            return;
+        }
+        self.fetch(now, chain, out);
+    }
+
+    /// Whether this node has all of a chain, in its log or fetched.
+    pub(super) fn has_chain(&self, chain: &SealedChain) -> bool {
+        let log = &self.logs[usize::from(chain.region.0)];
+        chain.last_index == 0
+            || holds(log.window().get(chain.last_index), chain)
+            || self.staged.get(&chain.region).is_some_and(|staged| staged.chain == *chain)
+    }
+
+    /// Asks for the rest of a chain, if it is time.
+    pub(super) fn fetch(&mut self, now: Now, chain: &SealedChain, out: &mut Outputs) {
+        let log = &self.logs[usize::from(chain.region.0)];
         let first = log.committed().min(chain.last_index - 1) + 1;
-        let fetching = self.fetching.entry(chain.region).or_default();
-        if fetching.from == 0 {
-            fetching.from = first;
+        let fetching =
+            self.fetching.entry(chain.region).or_insert_with(|| Fetching::of(*chain, first, 0));
+        if fetching.chain != *chain {
+            *fetching = Fetching::of(*chain, first, fetching.turn);
         }
         let is_due = fetching.asked.is_none_or(|at| now.monotonic.ms_since(at) >= ASK_AGAIN_MS);
         if is_due {
@@ -116,13 +150,20 @@ impl Node {
         let chain = SealedChain::decode(&mut r).ok()?;
         r.finish().ok()?;
         let window = self.logs.get(usize::from(chain.region.0))?.window();
-        if !holds(window.get(chain.last_index), &chain) {
+        let staged = self.staged.get(&chain.region).filter(|staged| staged.chain == chain);
+        if staged.is_none() && !holds(window.get(chain.last_index), &chain) {
             return Some(());
         }
+        let slot = |index: LogIndex| match staged {
+            Some(staged) if index > staged.kept => {
+                staged.rest.get((index - staged.kept - 1) as usize)
+            }
+            _ => window.get(index),
+        };
         let mut answer = Vec::new();
         answer.extend_from_slice(&next.to_le_bytes());
         for index in next.max(1)..=chain.last_index {
-            let record = &window.get(index)?.bytes;
+            let record = &slot(index)?.bytes;
             if answer.len() > 8 && answer.len() + record.len() > ANSWER_BYTES {
                 break;
             }
@@ -143,8 +184,8 @@ impl Node {
     ) -> Option<()> {
         let first = u64::from_le_bytes(body.get(..8)?.try_into().ok()?);
         let log = self.logs.get(usize::from(region.0))?;
-        let chain = self.seals.chain(region).filter(|c| c.incarnation == log.incarnation())?;
         let fetching = self.fetching.get_mut(&region).filter(|f| f.next() == first)?;
+        let chain = fetching.chain;
         let window = log.window();
         let mut at = 8;
         while at < body.len() {
@@ -165,7 +206,7 @@ impl Node {
                 // The own log left the chain before this.
                 sometimes!("chain-fetched-from-further-back");
                 let from = fetching.from.saturating_sub(STEP_BACK).max(1);
-                *fetching = Fetching { from, turn: fetching.turn, ..Fetching::default() };
+                *fetching = Fetching::of(chain, from, fetching.turn);
                 return Some(());
             }
             fetching.slots.push(Slot { header, bytes });
@@ -180,7 +221,12 @@ impl Node {
         let Fetching { slots, from: start, .. } = self.fetching.remove(&region)?;
         if holds(slots.last(), &chain) {
             sometimes!("chain-fetched");
-            self.adopt(now, &chain, start - 1, slots, out);
+            let (kept, rest) = (start - 1, slots);
+            if self.seals.chain(region) == Some(chain) {
+                self.adopt(now, &chain, kept, rest, out);
+            } else {
+                self.staged.insert(region, Staged { chain, kept, rest });
+            }
         }
         Some(())
     }
@@ -207,6 +253,7 @@ impl Node {
         let log = &mut logs[usize::from(region.0)];
         let left_out = log.reincarnate(kept, rest, next, &mut desk);
         self.fetching.remove(&region);
+        self.staged.remove(&region);
         self.custodies[usize::from(region.0)].read_again();
         if !left_out.is_empty() {
             sometimes!("orphans-left-by-a-seal");

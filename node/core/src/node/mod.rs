@@ -27,7 +27,7 @@ use crate::ledger::store::{LedgerStore, StoreError};
 use crate::session::Sessions;
 use crate::sometimes;
 use crate::time::{Monotonic, Now};
-use adoption::Fetching;
+use adoption::{Fetching, Staged};
 use billing_wire::{Control, Frontier, Hash, Hlc, NodeId, Query, QueryResult, RegionId, Token};
 use bytes::Bytes;
 use closing::Outlook;
@@ -74,6 +74,8 @@ pub struct Node {
     due_reports: Vec<DueReport>,
     /// What is fetched of sealed chains.
     fetching: BTreeMap<RegionId, Fetching>,
+    /// Chains that were fetched before they are sealed.
+    staged: BTreeMap<RegionId, Staged>,
     /// Records that seals left out and that are not known to be readmitted.
     orphans: Vec<Orphan>,
     /// When orphans were offered last.
@@ -154,6 +156,7 @@ impl Node {
             next_sealing: 0,
             due_reports: Vec::new(),
             fetching: BTreeMap::new(),
+            staged: BTreeMap::new(),
             orphans: Vec::new(),
             asked_to_return: None,
             asked_by: BTreeMap::new(),

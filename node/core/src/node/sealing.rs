@@ -10,7 +10,6 @@
 //! majority of one of them (Raft, §5.4.1). Then the seal is logged.
 
 use super::Node;
-use crate::canary;
 use crate::consensus::Consensus;
 use crate::io::{Output, Outputs, RequestId, Role};
 use crate::sometimes;
@@ -40,9 +39,6 @@ struct Tail {
 impl Tail {
     /// The tail rule: which copy of a lost log is the longest in Raft's sense.
     fn rank(&self) -> (Term, u64) {
-        if canary!("tail-by-length") {
-            return (0, self.chain.last_index);
-        }
         (self.last_term, self.chain.last_index)
     }
 }
@@ -59,6 +55,8 @@ pub(super) struct Sealing {
     began: Monotonic,
     asked: Option<Monotonic>,
     reports: BTreeMap<NodeId, Vec<Tail>>,
+    /// Where the lost logs end; set when enough nodes have promised.
+    chosen: Option<Vec<SealedChain>>,
     /// The seal was handed to the log.
     is_logged: bool,
 }
@@ -96,6 +94,7 @@ impl Node {
             began: now.monotonic,
             asked: None,
             reports: BTreeMap::new(),
+            chosen: None,
             is_logged: false,
         });
         self.work_at_seal(now, out);
@@ -144,6 +143,9 @@ impl Node {
         }
         if sealing.is_logged {
             return;
+        }
+        if let Some(chosen) = sealing.chosen.clone() {
+            return self.log_seal(now, chosen, out);
         }
         let fences = sealing.fences;
         if sealing.asked.is_none_or(|asked| now.monotonic.ms_since(asked) >= ASK_AGAIN_MS) {
@@ -232,7 +234,7 @@ impl Node {
         let mut tails = Vec::with_capacity(regions.len());
         for (region, is_heard) in regions.iter().zip(heard) {
             let log = &mut logs[usize::from(region.0)];
-            if fences && !canary!("tail-told-without-a-fence") {
+            if fences {
                 log.fence(&mut desk);
             }
             let last = log.window().last();
@@ -316,7 +318,7 @@ impl Node {
 
     fn note_tails(&mut self, from: NodeId, number: u64, tails: Vec<Tail>) {
         let Some(sealing) = &mut self.sealing else { return };
-        let is_due = sealing.number == number && !sealing.is_logged;
+        let is_due = sealing.number == number && sealing.chosen.is_none();
         // What was told before the promise was asked for is no promise.
         if is_due && (!sealing.fences || tails.iter().all(|tail| tail.is_fenced)) {
             sealing.reports.insert(from, tails);
@@ -353,7 +355,7 @@ impl Node {
         self.ask_for_tails(now, out);
     }
 
-    /// Logs the seal.
+    /// Picks the ends of the lost logs.
     fn decide_seal(&mut self) {
         let Some(sealing) = &self.sealing else { return };
         let longest = |region: RegionId| {
@@ -365,9 +367,25 @@ impl Node {
         };
         let chains: Vec<SealedChain> =
             sealing.regions.iter().filter_map(|region| longest(*region)).collect();
+        if let Some(sealing) = &mut self.sealing {
+            sealing.chosen = Some(chains);
+        }
+    }
+
+    /// Logs the seal once this node has the chains as well: the copy that was chosen may be the
+    /// only one.
+    fn log_seal(&mut self, now: Now, chosen: Vec<SealedChain>, out: &mut Outputs) {
+        let missing: Vec<SealedChain> =
+            chosen.iter().filter(|chain| !self.has_chain(chain)).copied().collect();
+        for chain in &missing {
+            self.fetch(now, chain, out);
+        }
+        if !missing.is_empty() {
+            return;
+        }
         sometimes!("region-sealed");
-        tracing::info!(?chains, "seals lost regions");
-        self.to_log.push_back(Control::Sealed(chains));
+        tracing::info!(?chosen, "seals lost regions");
+        self.to_log.push_back(Control::Sealed(chosen));
         if let Some(sealing) = &mut self.sealing {
             sealing.is_logged = true;
         }

@@ -272,12 +272,19 @@ impl Node {
     }
 
     /// The first entry of a new leader was folded: what was meant for an earlier term and is not
-    /// before it never will be logged, so its clients may know at once instead of waiting.
+    /// before it never will be logged, so its clients may know at once instead of waiting. With
+    /// several regions that entry may be lost with this one, and a copy of what it had overtaken
+    /// found: then the write is unknown, and may be tried again at once.
     pub(super) fn answer_overtaken(&mut self, now: Now, term: u64, out: &mut Outputs) {
+        let answer = if self.logs.len() > 1 {
+            WriteAnswer::Unknown
+        } else {
+            unavailable(Unavailable::NoLeader)
+        };
         for pending in self.sessions.overtaken(term) {
             sometimes!("write-overtaken");
             for waiter in pending.waiters {
-                self.answer(now, waiter, unavailable(Unavailable::NoLeader), out);
+                self.answer(now, waiter, answer.clone(), out);
             }
         }
     }
