@@ -23,6 +23,7 @@ const SHIPPED: [&str; 23] = [
     "region/cut",
     "region/everything",
     "region/dark",
+    "region/sealed-and-back",
     "region/destroyed-connected",
     "region/destroyed-partitioned",
     "region/three-regions",
