@@ -1,6 +1,6 @@
 //! Two regions, one of which stops answering. The other goes on alone after a moment and says so
 //! in every answer; when the silent one is back, both have the same books, and nothing that a
-//! client was told is lost.
+//! client was told is lost. So it is when it was given up and sealed in the meantime.
 
 use crate::api::{NEW_YEAR, payment};
 use crate::cluster::{Cluster, PATIENCE};
@@ -118,6 +118,75 @@ fn a_region_alone_goes_on_and_says_so() {
     let history = recorder.into_history();
     let logs = committed_records(&cluster, &last);
     judge(&cluster, &history, &logs, &promises_of_payments());
+}
+
+/// An operator gives the silent region up: what the other one does is final again. Then the region
+/// is back after all, is let in under its next incarnation, and both go on together.
+#[test]
+fn a_sealed_region_comes_back() {
+    let mut cluster = Cluster::found_regions(2, 3, DELAY, TUNING);
+    cluster.nodes().into_iter().for_each(|node| cluster.start(node));
+    let recorder = Recorder::new();
+    let addresses = cluster.nodes().into_iter().map(|node| (node, cluster.http(node)));
+    let mut payer = Payer { session: Session::new(0, &recorder, addresses, TIMEOUT), paid: 0 };
+    for (node, account) in [EAST[0], WEST[0]].into_iter().zip(ACCOUNTS) {
+        open(&mut payer.session, node, account);
+    }
+    cluster.await_ready();
+    assert_eq!(ask_for_seal(&cluster), 409, "the west is alive");
+    let term = |node| cluster.status(node).and_then(|status| status["term"].as_u64());
+    let before = term(WEST[0]).expect("it is ready");
+    let alone = {
+        let _frozen = Frozen::freeze(&cluster, &WEST);
+        let (submission, grade, _) = payer.pay(EAST[1], ACCOUNTS[0]);
+        assert_eq!(grade, Grade::Region);
+        assert_provisional(&mut payer, EAST[1], &submission);
+        wait_for("the west to be sealed", PATIENCE, || {
+            (ask_for_seal(&cluster) == 200).then_some(())
+        });
+        let query = Query::Operation { op_id: submission.op_id };
+        wait_for("a payment to be final without the west", PATIENCE, || {
+            let found = payer.session.look(EAST[2], query);
+            matches!(found, QueryResult::Operation(OperationState::Final { .. })).then_some(())
+        });
+        assert_eq!(ask_for_seal(&cluster), 409, "it is sealed already");
+        submission
+    };
+    wait_for("the west to serve under its next incarnation", PATIENCE, || {
+        WEST.into_iter().all(|node| term(node) > Some(before)).then_some(())
+    });
+    wait_for("both regions to be geo again", PATIENCE, || {
+        cluster.nodes().into_iter().all(|node| is_geo(&cluster, node)).then_some(())
+    });
+    let (_, status) = payer.send(WEST[1], &alone, true);
+    assert_eq!(status, 200, "the region that is back knows what was done without it");
+    together(&mut payer);
+    let last = cluster.await_all_final();
+    for account in ACCOUNTS {
+        let expected = payer.balance(EAST[0], account);
+        for node in cluster.nodes() {
+            assert_eq!(payer.balance(node, account), expected, "node {node}");
+        }
+    }
+    cluster.stop_all();
+    let history = recorder.into_history();
+    let logs = committed_records(&cluster, &last);
+    let promises = [promises_of_payments(), vec!["S2"]].concat();
+    judge(&cluster, &history, &logs, &promises);
+}
+
+/// Asks every node of the east to seal the west: the leader's status, or the last one's.
+fn ask_for_seal(cluster: &Cluster) -> u16 {
+    let mut status = 0;
+    for node in EAST {
+        let mut client = HttpClient::new(cluster.http(node), TIMEOUT);
+        let reply = client.send("POST", "/v1/seal", &[], br#"{"regions":["region1"]}"#);
+        status = reply.expect("a healthy node answers").status;
+        if status != 503 {
+            break;
+        }
+    }
+    status
 }
 
 /// Both regions write, and each write is on both before it is answered.
