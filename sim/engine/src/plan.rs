@@ -105,8 +105,9 @@ fn draw_operator(scenario: &Scenario, seed: u64, faults: &[PlannedFault]) -> Vec
         };
         let waits_ms = stream.range(operator.seal_after_ms.min, operator.seal_after_ms.max);
         let at_ms = planned.at_ms + waits_ms;
+        // One that was sealed and came back is sealed again when it is destroyed.
         let is_sealed = actions.iter().any(|action| action.seal == region);
-        if waits_ms < lasts_ms && !is_sealed {
+        if waits_ms < lasts_ms && (!is_sealed || lasts_ms == u64::MAX) {
             actions.push(PlannedAction { at_ms, seal: region });
         }
     }

@@ -212,7 +212,7 @@ impl Facts {
 
     /// Whether a region is gone and not sealed: nothing is final behind its end.
     pub(crate) fn has_unsealed_loss(&self) -> bool {
-        self.destructions.iter().any(|gone| !self.finality.has_sealed(gone.region))
+        self.destructions.iter().any(|gone| self.finality.sealed(gone.region).is_none())
     }
 
     /// The regions that are left.

@@ -158,8 +158,13 @@ fn regions_are_bounded_and_one_is_left() {
     both.faults.extend(plan_of(9, 0, Fault::RegionDestroyed { region: 1 }).faults);
     let mut seals = plan_of(0, 0, Fault::RegionDestroyed { region: 0 });
     seals.operator.push(PlannedAction { at_ms: 5_000, seal: 0 });
+    assert_eq!(check(&seals, &two), Ok(()));
+    let mut stranger = seals.clone();
+    stranger.operator[0].seal = 2;
+    seals.operator.push(PlannedAction { at_ms: 4_999, seal: 1 });
     let cases = [
         both,
+        stranger,
         seals,
         plan_of(0, 1, Fault::RegionDark { region: 2 }),
         plan_of(0, 1, Fault::ZoneDark { zone: 3 }),

@@ -83,6 +83,10 @@ impl World {
             self.jury.region_gone(self.now, region);
         }
         self.outage_begins(region, kind);
+        if slots.clone().any(|slot| self.machines[slot].is_running()) {
+            // It is back from an earlier seal, which says nothing of what it did since.
+            self.sealed.retain(|sealed| *sealed != region);
+        }
         for slot in slots.clone() {
             // Whatever was to start it is of an earlier life.
             self.stop(slot);

@@ -66,8 +66,9 @@ impl Series {
         node: &NodeView,
         books: &dyn Books,
     ) {
-        let is_known =
-            |region: &RegionId| !facts.is_destroyed(*region) || facts.finality.has_sealed(*region);
+        let is_known = |region: &RegionId| {
+            !facts.is_destroyed(*region) || facts.finality.sealed(*region).is_some()
+        };
         for ((region, incarnation), series) in &self.submitted {
             if !is_known(region) {
                 continue;

@@ -12,7 +12,7 @@ pub(crate) const WORDS: &str = "after the faults are over all nodes have the sam
 /// A frontier as far as it is of regions that are left, or sealed.
 fn standing(facts: &Facts, frontier: &Frontier) -> Frontier {
     let mut standing = *frontier;
-    let is_unsealed = |gone: &&Destruction| !facts.finality.has_sealed(gone.region);
+    let is_unsealed = |gone: &&Destruction| facts.finality.sealed(gone.region).is_none();
     for gone in facts.destructions.iter().filter(is_unsealed) {
         standing.set(gone.region, 0);
     }
