@@ -224,10 +224,11 @@ impl Seals {
                     self.watermark_without(&closed, waiting.index, custodies)
                 }
                 Control::Restored { region, incarnation } => {
-                    // Not before the chain is adopted here, too.
+                    // Not before the chain is adopted here, too; a node that was started again may
+                    // have adopted a later one.
                     let adopted = custodies[usize::from(region.0)].incarnation;
                     let follows = |chain: SealedChain| {
-                        chain.incarnation.0 + 1 == incarnation.0 && adopted == *incarnation
+                        chain.incarnation.0 + 1 == incarnation.0 && adopted >= *incarnation
                     };
                     if !self.chain(*region).is_some_and(follows) {
                         return false;
