@@ -25,7 +25,9 @@ fn a_destroyed_region_takes_only_what_it_may() {
         for seed in 1..4 {
             let result = run(name, seed, Arm::Central);
             assert_eq!(result.outcome.verdict, Verdict::Held, "{name} {seed}");
-            assert_eq!(result.outcome.excuses.len(), 1, "finality is excused");
+            // Finality is excused while nobody seals the lost region, and only then.
+            let is_unsealed = result.plan.operator.is_empty();
+            assert_eq!(result.outcome.excuses.len(), usize::from(is_unsealed), "{name} {seed}");
             let report = result.losses.expect("a region was destroyed");
             assert_eq!(report.outages.len(), 1);
             assert!(report.transactions.len() > 500);
