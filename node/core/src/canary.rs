@@ -73,6 +73,8 @@ mod planted {
         ("geo-without-own-term", "a new leader counts entries of other terms as geo-durable"),
         ("arrival-order-fold", "what arrives late from another region is folded where it arrives"),
         ("watermark-max", "the watermark is the highest of the regions' stamps"),
+        ("degraded-answers-first-of-entry", "alone, a region answers only the first of an entry"),
+        ("degraded-logs-no-geo-index", "a region tells no geo index until it is in geo mode again"),
         ("orphans-forgotten", "what a seal leaves out is not appended again"),
         ("orphan-readmitted-twice", "a record that a seal left out is appended again each time"),
     ];

@@ -49,6 +49,8 @@ catalogue! {
     S2 => s2_sealed_is_readmitted,
     L1 => l1_writes_continue,
     L2 => l2_region_gone,
+    L3 => l3_partition_serves,
+    L4 => l4_watermark_catches_up,
     L5 => l5_progress_resumes,
     L8 => l8_every_call_ends,
 }

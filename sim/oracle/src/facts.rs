@@ -7,9 +7,9 @@ use crate::orphans::Orphans;
 use crate::region_loss::{Acknowledgement, Destruction};
 use billing_wire::limits::REGIONS_MAX;
 use billing_wire::{
-    CommandClass, Disposition, Frontier, Genesis, Grade, Hash, Hlc, LogIndex, NodeId, OpId,
-    Position, Read, Receipt, RecordHeader, RecordView, RegionId, RegionMembers, Submission, Term,
-    Token,
+    Command, CommandClass, Disposition, Frontier, Genesis, Grade, Hash, Hlc, LogIndex, NodeId,
+    OpId, Position, Read, Receipt, RecordHeader, RecordView, RegionId, RegionMembers, Submission,
+    Term, Token,
 };
 use billsim_model::{Model, Step};
 use std::collections::BTreeMap;
@@ -108,6 +108,8 @@ pub(crate) struct Call {
     pub(crate) session: u32,
     /// The node's region; an edge may send it anywhere.
     pub(crate) region: Option<RegionId>,
+    /// It records a payment.
+    pub(crate) pays: bool,
     pub(crate) ask: Ask,
 }
 
@@ -368,7 +370,11 @@ impl Facts {
                 Ask::Write { op_id: submission.op_id, fingerprint }
             }
         };
-        self.calls.insert(call, Call { at, session, region, ask });
+        let pays = matches!(
+            request,
+            Request::Write(Submission { command: Command::RecordPayment { .. }, .. }, _)
+        );
+        self.calls.insert(call, Call { at, session, region, pays, ask });
     }
 
     /// A call that shows nothing has the default token.

@@ -39,6 +39,8 @@ pub struct Jury {
     sessions: r2_reads_never_go_back::Sessions,
     writes: l1_writes_continue::Writes,
     reroutes: l2_region_gone::Reroutes,
+    partitions: l3_partition_serves::Payments,
+    catching_up: l4_watermark_catches_up::CatchingUp,
     progress: l5_progress_resumes::Progress,
     owed: l8_every_call_ends::Owed,
     issued: a7_documents_stand::Issued,
@@ -58,6 +60,8 @@ impl Jury {
             sessions: r2_reads_never_go_back::Sessions::default(),
             writes: l1_writes_continue::Writes::default(),
             reroutes: l2_region_gone::Reroutes::default(),
+            partitions: l3_partition_serves::Payments::default(),
+            catching_up: l4_watermark_catches_up::CatchingUp::default(),
             progress: l5_progress_resumes::Progress::default(),
             owed: l8_every_call_ends::Owed::default(),
             issued: a7_documents_stand::Issued::default(),
@@ -108,6 +112,7 @@ impl Jury {
         answer: &Answer,
     ) {
         self.writes.returned(at, call, answer);
+        self.partitions.returned(at, call, answer);
         self.reroutes.returned(&mut self.verdicts, at, call, answer);
         let succeeded = matches!(answer, Answer::Write(WriteAnswer::Done(_)));
         self.progress.returned(call.at, succeeded);
@@ -279,6 +284,7 @@ impl Jury {
         let (facts, verdicts) = (&self.facts, &mut self.verdicts);
         a2_fold_is_the_model::folded(facts, verdicts, at, node, frontier, chain);
         self.watermarks.folded(verdicts, at, (node, incarnation), frontier, watermark);
+        self.catching_up.folded(verdicts, at, node, watermark);
     }
 
     /// A call reached a node that runs (L8).
@@ -354,6 +360,26 @@ impl Jury {
         self.writes.window(&mut self.verdicts, region, (from, to), pending);
     }
 
+    /// From `from` to `to` regions were cut off from each other, all of them whole, and nothing
+    /// else was wrong (L3). Told at the end of the window; windows come in order. The caller has
+    /// left out the first `geo_timeout`.
+    pub fn partition_window(&mut self, from: u64, to: u64) {
+        self.partitions.window(from, to);
+    }
+
+    /// The regions hear each other again after `apart_ns`, during which nothing else was wrong:
+    /// from now on they catch up (L4).
+    pub fn reunited(&mut self, at: u64, apart_ns: u64) {
+        if !self.facts.has_unsealed_loss() {
+            self.catching_up.begins(&self.facts, at, apart_ns);
+        }
+    }
+
+    /// Something goes wrong again: whoever was catching up need not be in time (L4).
+    pub fn disturbed(&mut self, at: u64) {
+        self.catching_up.disturbed(&mut self.verdicts, at);
+    }
+
     /// A node has folded up to here for good (O8), and says this of its region (D3). After
     /// [`Self::folded`]; a cluster of one region has nothing of the sort.
     pub fn beyond_its_region(
@@ -405,7 +431,7 @@ impl Jury {
     }
 
     /// Everything is healed and settled, no client waits: judges what can only be said at the end
-    /// (C1, D2, D5, D7, O3, O4, O6, L5, L8).
+    /// (C1, D2, D5, D7, O3, O4, O6, L3, L4, L5, L8).
     pub fn quiescent(&mut self, at: u64, nodes: &[NodeView], books: &dyn Books) {
         let (facts, verdicts) = (&self.facts, &mut self.verdicts);
         d2_acknowledged_is_kept::asked(facts, verdicts, at, nodes, books);
@@ -423,6 +449,8 @@ impl Jury {
             let (frontier, chain) = (&node.folded, node.ledger.outcome_chain);
             a2_fold_is_the_model::folded(facts, verdicts, at, node.node, frontier, chain);
         }
+        self.partitions.settled(verdicts, at);
+        l4_watermark_catches_up::settled(facts, verdicts, at);
         self.progress.settled(verdicts, at);
         self.reroutes.settled(verdicts, at);
         self.settled(at);

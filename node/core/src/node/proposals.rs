@@ -1,6 +1,7 @@
 //! What a leader proposes: submissions in batches, and what it logs beside them.
 
 use super::Node;
+use crate::canary;
 use crate::consensus::Consensus;
 use crate::io::Role;
 use crate::sometimes;
@@ -83,7 +84,8 @@ impl Node {
     /// The header of the entry that comes next in the own region log.
     fn next_header(&mut self, now: Now, kind: RecordKind, mode: RegionMode) -> RecordHeader {
         let hlc = self.clock.stamp(self.last_stamp(), now.wall);
-        let geo_index = self.geo_live();
+        let is_silent = canary!("degraded-logs-no-geo-index") && mode == RegionMode::Degraded;
+        let geo_index = if is_silent { 0 } else { self.geo_live() };
         let own = self.own_log();
         let last = own.window().last();
         RecordHeader {

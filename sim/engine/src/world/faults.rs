@@ -20,6 +20,7 @@ impl World {
         self.trace.add(self.now, Traced::Fault, number as u8, kind.as_bytes());
         self.last_fault = Some(planned.to_string());
         self.disturbed_at = self.now;
+        self.note_trouble_of(&fault);
         match fault {
             Fault::PowerCut { node } => return self.power_cut(node.slot(), kind, Some(ends_at)),
             Fault::Kill { node } => return self.kill(node.slot(), ends_at),
@@ -48,6 +49,7 @@ impl World {
         self.tallies.fired(kind);
         self.in_force[number] = true;
         self.switch(&fault, true);
+        self.watch_partition();
         self.surge(number, false);
         if ends_at > self.now {
             self.queue.push(ends_at, Event::FaultEnds(number));
@@ -62,6 +64,8 @@ impl World {
             let fault = self.plan.faults[number].fault;
             self.switch_flap(number, false);
             self.switch(&fault, false);
+            self.note_trouble_of(&fault);
+            self.watch_partition();
             self.surge(number, true);
             self.restore_overlapping(&fault);
         }
@@ -251,6 +255,7 @@ impl World {
     /// The node is gone; what was meant for it is void.
     pub(super) fn stop(&mut self, slot: usize) {
         self.close_calls(slot);
+        self.note_trouble();
         let machine = &mut self.machines[slot];
         machine.power = Power::Down;
         machine.life += 1;
@@ -266,6 +271,7 @@ impl World {
         }
         machine.power = Power::Paused(until);
         let life = machine.life;
+        self.note_trouble();
         self.tallies.fired("pause");
         self.queue.push(until, Event::Resume { slot, life });
     }
@@ -277,6 +283,8 @@ impl World {
         }
         machine.power = Power::Up;
         self.jury.resumed(self.now, machine.node);
+        self.note_trouble();
+        let machine = &mut self.machines[slot];
         // In the order of arrival, a nanosecond apart.
         for (place, event) in std::mem::take(&mut machine.backlog).into_iter().enumerate() {
             let at = self.now + place as u64;

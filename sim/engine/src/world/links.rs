@@ -164,6 +164,11 @@ impl Links {
         })
     }
 
+    /// When the last frame arrives that passed while its link had a fault.
+    pub fn late_until(&self) -> u64 {
+        self.links.iter().map(|link| link.late_until).max().unwrap_or(0)
+    }
+
     /// A frame leaves.
     pub fn pass(&mut self, now: u64, from: usize, to: usize, frame: Bytes) -> Passage {
         let is_near = from / self.per_region == to / self.per_region;

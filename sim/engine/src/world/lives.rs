@@ -37,6 +37,7 @@ impl World {
         let machine = &mut self.machines[slot];
         machine.life += 1;
         self.disturbed_at = now;
+        self.trouble_at = now;
         let (node, life) = (machine.node, machine.life);
         self.trace.add(now, Traced::Life, slot as u8, &[1]);
         let before = durable_tails(machine, regions);
@@ -90,6 +91,7 @@ impl World {
     pub(super) fn reopen(&mut self, slot: usize) {
         let now = self.now;
         self.close_calls(slot);
+        self.note_trouble();
         let machine = &mut self.machines[slot];
         machine.disk().reopen(now);
         machine.power = Power::Down;

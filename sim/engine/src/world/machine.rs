@@ -107,6 +107,11 @@ impl Machine {
         (self.config.write_timeout_ms + 2 * self.config.tick_ms + 1_000) * 1_000_000
     }
 
+    /// Settings of its node.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
     /// Whether the node runs and is not standing still.
     pub fn is_running(&self) -> bool {
         self.power == Power::Up

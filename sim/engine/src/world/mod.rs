@@ -12,6 +12,7 @@ mod lives;
 pub mod machine;
 mod operator;
 mod outages;
+mod partition;
 mod phases;
 pub mod port;
 pub mod queue;
@@ -138,6 +139,10 @@ pub struct World {
     outages: outages::Outages,
     /// When something last went wrong or came right, in nanoseconds.
     disturbed_at: u64,
+    /// When something else than a cut between regions last went wrong or came right.
+    trouble_at: u64,
+    /// The cut between regions that is in force.
+    partition: partition::Partition,
     /// When a region last committed something, or could not be heard, in nanoseconds.
     unrest: Vec<u64>,
     /// Regions that are gone for good, in the order in which they went.
@@ -215,6 +220,8 @@ impl World {
             open_flaps: BTreeSet::new(),
             outages: outages::Outages::default(),
             disturbed_at: 0,
+            trouble_at: 0,
+            partition: partition::Partition::default(),
             unrest: vec![0; usize::from(scenario.cluster.regions)],
             destroyed: Vec::new(),
             sealed: Vec::new(),

@@ -54,6 +54,7 @@ impl World {
         if !self.sealed.contains(&region) {
             // From here on it may be without a leader for reasons that are no fault.
             self.sealed.push(region);
+            self.note_trouble();
         }
         self.trace.add(self.now, Traced::Request, slot as u8, &[b's', region.0]);
         let request = RequestId(FIRST_REQUEST + number as u64);

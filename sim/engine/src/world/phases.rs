@@ -186,6 +186,7 @@ impl World {
     /// What the oracles are shown at the end.
     pub fn judge_quiescence(&mut self, replicas: &[Option<Replica>]) {
         self.close_availability();
+        self.note_trouble();
         for slot in 0..replicas.len() {
             self.close_calls(slot);
         }

@@ -22,6 +22,8 @@ pub(crate) mod i2_retries_agree;
 pub(crate) mod i3_foreign_body_never_posts;
 pub(crate) mod l1_writes_continue;
 pub(crate) mod l2_region_gone;
+pub(crate) mod l3_partition_serves;
+pub(crate) mod l4_watermark_catches_up;
 pub(crate) mod l5_progress_resumes;
 pub(crate) mod l8_every_call_ends;
 pub(crate) mod o1_dense_and_rising;

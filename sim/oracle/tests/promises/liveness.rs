@@ -52,6 +52,67 @@ pub(crate) const CASES: &[Case] = &[
         s.jury.availability_window(REGION, from, s.now);
         s.quiesce(|_| {});
     }),
+    ("L3", "payments failed in a region that was cut off", |s, broken| {
+        let from = s.now;
+        s.write(1, 1, open(1));
+        s.write(1, 2, pay(1, 5));
+        let call = s.invoke_write(2, 9, pay(1, 5));
+        // Who gives up within a second has not waited.
+        s.now += if broken { 2 * SECOND } else { SECOND / 2 };
+        s.returns(call, Answer::TimedOut);
+        s.jury.partition_window(from, s.now);
+        s.quiesce(|_| {});
+    }),
+    ("L3", "payments failed in a region that was cut off", |s, broken| {
+        // One in a thousand may fail, two may not.
+        let from = s.now;
+        s.write(1, 1, open(1));
+        for op in 2..=1_000 {
+            s.write(1, op, pay(1, 5));
+        }
+        for op in 5_001..=5_001 + u128::from(broken) {
+            let call = s.invoke_write(2, op, pay(1, 5));
+            s.returns(call, Answer::Write(WriteAnswer::Unknown));
+        }
+        s.jury.partition_window(from, s.now);
+        // What fails before a cut, or is not over with it, is no part of it.
+        let before = s.invoke_write(2, 6_001, pay(1, 5));
+        s.now += SECOND;
+        let within = s.now;
+        s.returns(before, Answer::Write(WriteAnswer::Unknown));
+        let call = s.invoke_write(2, 6_002, pay(1, 5));
+        s.now += SECOND;
+        s.returns(call, Answer::TimedOut);
+        s.jury.partition_window(within, s.now - 1);
+        s.quiesce(|_| {});
+    }),
+    ("L4", "the watermark did not catch up after a cut", |s, broken| {
+        let record = s.log(vec![submission(1, open(1))]);
+        let call = s.invoke_write(1, 1, open(1));
+        s.jury.committed(s.now, NODES[0], &record);
+        s.jury.reunited(s.now, 10 * SECOND);
+        s.now += if broken { 4 * SECOND + 1 } else { 4 * SECOND };
+        s.commit(&record);
+        let receipt = s.receipt(1);
+        s.done(call, receipt);
+    }),
+    ("L4", "the watermark did not catch up after a cut", |s, broken| {
+        let record = s.log(vec![submission(1, open(1))]);
+        let call = s.invoke_write(1, 1, open(1));
+        s.jury.committed(s.now, NODES[0], &record);
+        s.jury.reunited(s.now, 10 * SECOND);
+        s.now += 3 * SECOND;
+        s.fold(NODES[0]);
+        if !broken {
+            // Whoever is disturbed before the limit need not be in time.
+            s.jury.disturbed(s.now);
+        }
+        s.now += 2 * SECOND;
+        s.jury.disturbed(s.now);
+        s.commit(&record);
+        let receipt = s.receipt(1);
+        s.done(call, receipt);
+    }),
     ("L5", "no write succeeded after the faults were over", |s, broken| {
         s.jury.healed(s.now);
         let call = s.invoke_write(1, 9, pay(1, 5));

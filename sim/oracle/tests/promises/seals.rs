@@ -1,4 +1,5 @@
-//! Histories of a region that is sealed and comes back, for S2.
+//! Histories of a region that is sealed and comes back, for S2; and
+//! of entries that wait for their final place, for L4.
 
 use crate::Case;
 use crate::stage::{Answers, NODES, Stage, open, submission};
@@ -15,28 +16,42 @@ const LEFT: RegionId = RegionId(1);
 
 pub(crate) const CASES: &[Case] = &[
     ("S2", "an entry was readmitted again", |s, broken| {
-        let (orphan, mut log) = back_from_a_seal(s);
+        let (orphan, mut log, _) = back_from_a_seal(s);
         log.readmit(s, &orphan);
         if broken {
             log.readmit(s, &orphan);
         }
     }),
     ("S2", "an entry that a seal left out was not readmitted", |s, broken| {
-        let (orphan, mut log) = back_from_a_seal(s);
+        let (orphan, mut log, mut left) = back_from_a_seal(s);
         if !broken {
             log.readmit(s, &orphan);
+            left.close(s, 110, 0);
+            log.close(s, 120, 2);
+            left.close(s, 130, 3);
         }
         s.jury.quiescent(s.now, &[], &Answers(&Model::new(), Hlc::ZERO, &[]));
     }),
     ("S2", "an entry of another incarnation", |s, broken| {
-        let (orphan, mut log) = back_from_a_seal(s);
+        let (orphan, mut log, _) = back_from_a_seal(s);
         log.incarnation.0 += u32::from(broken);
         log.readmit(s, &orphan);
     }),
     ("S2", "an entry of the sealed chain was appended again", |s, broken| {
-        let (orphan, mut log) = back_from_a_seal(s);
+        let (orphan, mut log, _) = back_from_a_seal(s);
         let chosen = if broken { log.first.clone() } else { orphan };
         log.readmit(s, &chosen);
+    }),
+    ("L4", "a logged command never became final", |s, broken| {
+        two_regions(s);
+        let (mut first, mut second) = (Log::of(LOST), Log::of(LEFT));
+        first.submit(s, 10, 1);
+        second.close(s, 15, 0);
+        if !broken {
+            first.close(s, 20, 1);
+        }
+        second.close(s, 25, 1);
+        s.jury.quiescent(s.now, &[], &Answers(&Model::new(), Hlc::ZERO, &[]));
     }),
 ];
 
@@ -73,6 +88,12 @@ impl Log {
         self.commit(stage, &record.encode_with(control));
     }
 
+    /// Its leader says how far the log is geo-durable.
+    fn close(&mut self, stage: &mut Stage, ms: u64, geo_index: u64) {
+        let header = RecordHeader { geo_index, ..self.header(RecordKind::CloseTs, ms) };
+        self.commit(stage, &Record { header, submissions: Vec::new() }.encode());
+    }
+
     fn submit(&mut self, stage: &mut Stage, ms: u64, op: u128) -> Vec<u8> {
         let call = stage.invoke_write(1, op, open(op as u64));
         stage.returns(call, Answer::TimedOut);
@@ -91,9 +112,8 @@ impl Log {
     }
 }
 
-/// Two regions; one logs two entries and is sealed with the first alone, then let in again. What
-/// the seal left out, and the log of its next incarnation.
-fn back_from_a_seal(stage: &mut Stage) -> (Vec<u8>, Log) {
+/// A second region joins, before anything has happened.
+fn two_regions(stage: &mut Stage) {
     stage.genesis.regions.push(RegionMembers {
         region: LEFT,
         name: "west".to_owned(),
@@ -101,6 +121,12 @@ fn back_from_a_seal(stage: &mut Stage) -> (Vec<u8>, Log) {
         nodes: vec![NodeId(4), NodeId(5), NodeId(6)],
     });
     stage.jury = Jury::new(&stage.genesis);
+}
+
+/// Two regions; one logs two entries and is sealed with the first alone, then let in again. What
+/// the seal left out, the log of its next incarnation, and the log of the other.
+fn back_from_a_seal(stage: &mut Stage) -> (Vec<u8>, Log, Log) {
+    two_regions(stage);
     let (mut lost, mut left) = (Log::of(LOST), Log::of(LEFT));
     lost.submit(stage, 10, 1);
     let end = lost.last.expect("just logged");
@@ -111,5 +137,6 @@ fn back_from_a_seal(stage: &mut Stage) -> (Vec<u8>, Log) {
     let incarnation = Incarnation(1);
     let restored = Control::Restored { region, incarnation };
     left.control(stage, RecordKind::RegionRestored, 40, &restored);
-    (orphan, Log { region, incarnation, last: Some(end), first: lost.first })
+    let back = Log { region, incarnation, last: Some(end), first: lost.first };
+    (orphan, back, left)
 }

@@ -1,0 +1,91 @@
+//! L4: regions that hear each other again have one order soon. After the end of the last cut
+//! between them every node's watermark passes the stamp of every submission that was committed
+//! before, within 2 s and a fifth of the length of the cut. At the end of a run nothing that is
+//! logged is without its final disposition.
+//!
+//! Judged where the cut was the only thing that was wrong, and nothing goes wrong until the limit:
+//! else nothing is compared. A region that is gone and not sealed holds up everything.
+
+use crate::catalogue::Promise;
+use crate::facts::Facts;
+use crate::verdicts::Verdicts;
+use billing_wire::{Hlc, NodeId};
+use std::collections::BTreeSet;
+
+pub(crate) const WORDS: &str =
+    "after a cut the watermark catches up within 2 s and a fifth of its length";
+
+/// What catching up may take beside its share of the cut, in nanoseconds.
+const BASE: u64 = 2_000_000_000;
+/// The share of the cut's length that it may take: one so manyth.
+const SHARE: u64 = 5;
+
+/// Nodes that have not caught up after the last cut.
+#[derive(Debug, Default)]
+pub(crate) struct CatchingUp {
+    behind: BTreeSet<NodeId>,
+    /// The last stamp that was committed before the heal.
+    wanted: Hlc,
+    limit: u64,
+}
+
+impl CatchingUp {
+    /// The regions hear each other again after so long.
+    pub(crate) fn begins(&mut self, facts: &Facts, at: u64, apart_ns: u64) {
+        self.behind = facts.genesis.nodes().collect();
+        self.wanted = facts.last_submissions();
+        self.limit = at + BASE + apart_ns / SHARE;
+    }
+
+    /// A node's watermark is here.
+    pub(crate) fn folded(
+        &mut self,
+        verdicts: &mut Verdicts,
+        at: u64,
+        node: NodeId,
+        watermark: Hlc,
+    ) {
+        if self.behind.is_empty() {
+            return;
+        }
+        self.overdue(verdicts, at);
+        if watermark >= self.wanted && self.behind.remove(&node) {
+            verdicts.check(Promise::L4, at, None, true, || (String::new(), String::new()));
+        }
+    }
+
+    /// Something is wrong again.
+    pub(crate) fn disturbed(&mut self, verdicts: &mut Verdicts, at: u64) {
+        self.overdue(verdicts, at);
+        self.behind.clear();
+    }
+
+    /// Whoever is still behind after the limit is late.
+    fn overdue(&mut self, verdicts: &mut Verdicts, at: u64) {
+        if at <= self.limit {
+            return;
+        }
+        let (limit, wanted) = (self.limit, self.wanted);
+        for node in std::mem::take(&mut self.behind) {
+            verdicts.check(Promise::L4, limit, None, false, || {
+                let shape = "the watermark did not catch up after a cut".to_owned();
+                (shape, format!("node {node} has not passed {wanted:?} at {limit} ns"))
+            });
+        }
+    }
+}
+
+/// The end: everything that is logged has its final disposition. One comparison a run, so that
+/// the count says how often nodes caught up.
+pub(crate) fn settled(facts: &Facts, verdicts: &mut Verdicts, at: u64) {
+    let mut logged = facts.operations.iter().filter(|(_, known)| known.is_logged).peekable();
+    if facts.has_unsealed_loss() || logged.peek().is_none() {
+        return;
+    }
+    let waits = logged.find(|(op_id, _)| facts.model.operation(**op_id).is_none());
+    let op_id = waits.map(|(op_id, _)| *op_id);
+    verdicts.check(Promise::L4, at, op_id, waits.is_none(), || {
+        let shape = "a logged command never became final".to_owned();
+        (shape, format!("{op_id:?} is in a region log and has no disposition"))
+    });
+}
