@@ -3,15 +3,15 @@
 //! walking the chain back from the hash that the seal names.
 
 use crate::facts::Facts;
-use billing_wire::{Hash, Position, ReadAnswer, RecordHeader, RecordView, SealedChain};
-use std::collections::BTreeMap;
+use billing_wire::{Hash, OpId, Position, ReadAnswer, RecordHeader, RecordView, SealedChain};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A record outside a sealed chain.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Orphan {
     pub(crate) header: RecordHeader,
-    /// Whether it holds anything that must not be lost.
-    pub(crate) has_submissions: bool,
+    /// What it holds that must not be lost.
+    pub(crate) operations: Vec<OpId>,
 }
 
 /// Records outside sealed chains, and how often each was appended again.
@@ -41,8 +41,8 @@ impl Orphans {
 
     fn note(&mut self, record: &RecordView<'_>) {
         let header = record.header;
-        let has_submissions = record.count > 0;
-        self.known.insert(header.hash, Orphan { header, has_submissions });
+        let operations = record.submissions().flatten().map(|held| held.op_id).collect();
+        self.known.insert(header.hash, Orphan { header, operations });
     }
 }
 
@@ -136,6 +136,16 @@ impl Facts {
                 == (position.hlc, position.region, position.index)
         };
         self.orphans.known.values().find(is_it).map(|orphan| orphan.header.hash)
+    }
+
+    /// The operations that were logged behind the sealed end of a region that is gone for good.
+    pub(crate) fn lost_behind_seals(&self) -> BTreeSet<OpId> {
+        let is_lost = |orphan: &&Orphan| {
+            let region = orphan.header.region;
+            self.is_destroyed(region) && self.finality.sealed(region).is_some()
+        };
+        let lost = self.orphans.known.values().filter(is_lost);
+        lost.flat_map(|orphan| orphan.operations.iter().copied()).collect()
     }
 
     /// Whether a read may show what a seal has left out since: it reaches behind the end of the

@@ -1,7 +1,8 @@
 //! L4: regions that hear each other again have one order soon. After the end of the last cut
 //! between them every node's watermark passes the stamp of every submission that was committed
 //! before, within 2 s and a fifth of the length of the cut. At the end of a run nothing that is
-//! logged is without its final disposition.
+//! logged is without its final disposition, but what a region that is gone for good had logged
+//! behind its sealed end, and nobody anywhere else.
 //!
 //! Judged where the cut was the only thing that was wrong, and nothing goes wrong until the limit:
 //! else nothing is compared. A region that is gone and not sealed holds up everything.
@@ -82,7 +83,9 @@ pub(crate) fn settled(facts: &Facts, verdicts: &mut Verdicts, at: u64) {
     if facts.has_unsealed_loss() || logged.peek().is_none() {
         return;
     }
-    let waits = logged.find(|(op_id, _)| facts.model.operation(**op_id).is_none());
+    let lost = facts.lost_behind_seals();
+    let waits = logged
+        .find(|(op_id, _)| facts.model.operation(**op_id).is_none() && !lost.contains(*op_id));
     let op_id = waits.map(|(op_id, _)| *op_id);
     verdicts.check(Promise::L4, at, op_id, waits.is_none(), || {
         let shape = "a logged command never became final".to_owned();

@@ -56,7 +56,7 @@ pub(crate) fn settled(facts: &Facts, verdicts: &mut Verdicts, at: u64) {
         // One that was readmitted in an incarnation that was sealed in turn is known by another
         // hash; its submissions are looked for by their operations (D2).
         let is_plain = header.kind == billing_wire::RecordKind::Submissions;
-        if !orphan.has_submissions || !is_back || !is_plain {
+        if orphan.operations.is_empty() || !is_back || !is_plain {
             continue;
         }
         let times = facts.orphans.readmitted(hash);

@@ -2,7 +2,7 @@
 //! of entries that wait for their final place, for L4.
 
 use crate::Case;
-use crate::stage::{Answers, NODES, Stage, open, submission};
+use crate::stage::{Answers, Disks, NODES, Stage, open, submission};
 use billing_wire::record::encode_readmitted;
 use billing_wire::{
     Control, Hlc, Incarnation, NodeId, Record, RecordHeader, RecordKind, RecordView, RegionId,
@@ -51,6 +51,26 @@ pub(crate) const CASES: &[Case] = &[
             first.close(s, 20, 1);
         }
         second.close(s, 25, 1);
+        s.jury.quiescent(s.now, &[], &Answers(&Model::new(), Hlc::ZERO, &[]));
+    }),
+    ("L4", "a logged command never became final", |s, broken| {
+        two_regions(s);
+        let (mut lost, mut left) = (Log::of(LOST), Log::of(LEFT));
+        lost.submit(s, 10, 1);
+        let end = lost.last.expect("just logged");
+        lost.submit(s, 20, 2);
+        if !broken {
+            // What lay behind the end of a region that is gone went with it.
+            s.jury.region_destroyed(s.now, LOST, None, &Disks::default());
+        }
+        let chain = SealedChain {
+            region: LOST,
+            incarnation: Incarnation(0),
+            last_index: 1,
+            last_hash: end.hash,
+        };
+        left.control(s, RecordKind::RegionSealed, 30, &Control::Sealed(vec![chain]));
+        left.close(s, 40, 1);
         s.jury.quiescent(s.now, &[], &Answers(&Model::new(), Hlc::ZERO, &[]));
     }),
 ];
