@@ -51,6 +51,15 @@ pub(crate) fn wrap_within(text: &str, width: usize, lines_max: usize) -> Vec<Str
     lines
 }
 
+/// The first words of a long text, at most so many characters; the record has all of them.
+pub(crate) fn shortened(text: &str, characters_max: usize) -> String {
+    if text.chars().count() <= characters_max {
+        return text.to_owned();
+    }
+    let start: String = text.chars().take(characters_max).collect();
+    format!("{} …", start.rsplit_once(' ').map_or(start.as_str(), |(words, _)| words))
+}
+
 #[cfg(test)]
 mod tests {
     use super::{count, plural, wrap, wrap_within};

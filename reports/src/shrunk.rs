@@ -1,6 +1,6 @@
 //! A shrunk failure: how much smaller it is, and why it happens, in billing words.
 
-use crate::layout::{count, plural};
+use crate::layout::{count, plural, shortened};
 use billsim_record::{Failure, FaultPlan, PlannedFault};
 
 /// Characters of what was seen that an explanation repeats.
@@ -56,7 +56,7 @@ pub fn explanation(cause: &Cause<'_>) -> String {
     let at = *at_ns as f64 / 1e9;
     format!(
         "Broken promise {oracle}: {promise}. Seen at {at:.3} s: {}.\n{}.\n{}\n",
-        shortened(detail),
+        shortened(detail, DETAIL_MAX),
         capitalised(cause.told.trim_end_matches('.')),
         needs(cause)
     )
@@ -95,15 +95,6 @@ fn of_fault(planned: &PlannedFault) -> String {
         Some(strength) => format!("{planned} ({strength})"),
         None => planned.to_string(),
     }
-}
-
-/// The first sentences of a long detail; the outcome has all of them.
-fn shortened(detail: &str) -> String {
-    if detail.chars().count() <= DETAIL_MAX {
-        return detail.to_owned();
-    }
-    let start: String = detail.chars().take(DETAIL_MAX).collect();
-    format!("{} …", start.rsplit_once(' ').map_or(start.as_str(), |(words, _)| words))
 }
 
 fn capitalised(text: &str) -> String {

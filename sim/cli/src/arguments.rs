@@ -171,7 +171,8 @@ pub(crate) struct Run {
     /// copy.
     #[arg(long, value_name = "OP_ID")]
     pub(crate) custody: Option<OpId>,
-    /// Where the verdict over the loss of a region goes; a new one under `target/runs` if absent.
+    /// Where the files of a failure or of the loss of a region go: `timeline.html`, events, plan;
+    /// a new directory under `target/runs` if absent.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
     /// Runs each node as a task of its own; the trace hash must not change.

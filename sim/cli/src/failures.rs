@@ -3,18 +3,31 @@
 use crate::context::invocation;
 use crate::corpus::Loaded;
 use crate::run_directory::RunDirectory;
+use crate::story;
 use crate::tool_error::ToolError;
-use billsim_engine::RunResult;
+use billsim_engine::{Job, RunResult};
+use billsim_record::{ExitCode, FaultPlan, Outcome};
 use billsim_reports::Tally;
 use billsim_reports::epilogue::{Place, epilogue};
 use billsim_reports::tally::cause_of;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+/// Causes whose failure is told at the end of a sweep; the others are stored all the same.
+const STORIES_MAX: usize = 20;
+
+/// A failure that is stored.
+#[derive(Debug)]
+struct Kept {
+    outcome: Outcome,
+    plan: FaultPlan,
+    path: PathBuf,
+}
+
 /// Bundles of failures, one per cause: that of the lowest seed.
 #[derive(Debug, Default)]
 pub(crate) struct Failures {
-    kept: BTreeMap<String, (String, u64, PathBuf)>,
+    kept: BTreeMap<String, Kept>,
 }
 
 impl Failures {
@@ -26,21 +39,33 @@ impl Failures {
         scenario: &Loaded,
     ) -> Result<(), ToolError> {
         let Some(cause) = cause_of(&result.outcome) else { return Ok(()) };
-        let place = (result.outcome.scenario.clone(), result.outcome.seed);
-        let is_first =
-            self.kept.get(&cause).is_none_or(|(name, seed, _)| (&place.0, &place.1) < (name, seed));
+        let outcome = &result.outcome;
+        let is_first = self.kept.get(&cause).is_none_or(|known| {
+            (&outcome.scenario, outcome.seed) < (&known.outcome.scenario, known.outcome.seed)
+        });
         if is_first {
             let path = directory.keep_failure(&cause, result, scenario)?;
-            self.kept.insert(cause, (place.0, place.1, path));
+            let (outcome, plan) = (outcome.clone(), result.plan.clone());
+            self.kept.insert(cause, Kept { outcome, plan, path });
         }
         Ok(())
+    }
+
+    /// Tells each failure that was kept: runs it again and writes its story. Returns the worst
+    /// that came of it.
+    pub(crate) fn tell(&self, job: impl Fn(&FaultPlan) -> Job) -> ExitCode {
+        // A run that did not come to its end has no events either.
+        let is_told =
+            |kept: &&Kept| kept.outcome.failure.as_ref().is_some_and(|failure| failure.event > 0);
+        let told = self.kept.values().filter(is_told).take(STORIES_MAX);
+        let codes = told.map(|kept| story::keep(&kept.path, &job(&kept.plan), &kept.outcome));
+        codes.fold(ExitCode::Held, ExitCode::worse)
     }
 
     /// The last words about the worst cause; `None` when nothing failed.
     pub(crate) fn epilogue(&self, tally: &Tally, canary: Option<&str>) -> Option<String> {
         let (name, cause) = tally.worst_cause()?;
-        let (_, _, path) = self.kept.get(name)?;
-        let shown = path.display().to_string();
+        let shown = self.kept.get(name)?.path.display().to_string();
         let others: Vec<&str> =
             tally.causes.keys().map(String::as_str).filter(|other| *other != name).collect();
         let replay = format!("{} replay {shown}", invocation(canary));

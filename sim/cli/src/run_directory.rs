@@ -72,17 +72,27 @@ impl RunDirectory {
         scenario: &Loaded,
     ) -> Result<PathBuf, ToolError> {
         let directory = self.path.join("failures").join(cause);
-        fs::create_dir_all(&directory).map_err(|error| ToolError::write(&directory, &error))?;
+        Self::keep_result(&directory, result, scenario)?;
+        Ok(directory)
+    }
+
+    /// Keeps what a run needs to be seen again in a directory of its own.
+    pub(crate) fn keep_result(
+        directory: &Path,
+        result: &RunResult,
+        scenario: &Loaded,
+    ) -> Result<(), ToolError> {
+        fs::create_dir_all(directory).map_err(|error| ToolError::write(directory, &error))?;
         create(&directory.join("outcome.json"), document::pretty(&result.outcome).as_bytes())?;
         create(
             &directory.join("plan.json"),
             document::pretty::<FaultPlan>(&result.plan).as_bytes(),
         )?;
         create(&directory.join("scenario.toml"), scenario.text.as_bytes())?;
-        if let Some(verdict) = &result.losses {
-            Self::keep_loss(&directory, verdict)?;
+        match &result.losses {
+            Some(verdict) => Self::keep_loss(directory, verdict),
+            None => Ok(()),
         }
-        Ok(directory)
     }
 
     /// Writes the verdict over a run in which a region was destroyed, whole, into a directory.

@@ -23,6 +23,11 @@ impl ToolError {
         Self { code: ExitCode::Tool, message: message.to_string() }
     }
 
+    /// Two runs that must be the same are not.
+    pub(crate) fn nondeterminism(message: impl fmt::Display) -> Self {
+        Self { code: ExitCode::Nondeterminism, message: message.to_string() }
+    }
+
     /// A file that the user named cannot be read.
     pub(crate) fn read(path: &Path, error: &std::io::Error) -> Self {
         Self::usage(format!("{}: {error}", path.display()))

@@ -3,12 +3,14 @@
 use crate::clients::Population;
 use crate::crew::{Arm, Central, Crew, Tasks};
 use crate::scenario::Scenario;
+use crate::world::custody::Step;
+use crate::world::teller::{self, Told};
 use crate::world::{LATENCY_MAX_US, Phase, Todo, World};
 use crate::{loss, marks, panics, plan, telling};
 use billing_wire::OpId;
 use billsim_oracle::{LossReport, Violation};
 use billsim_record::outcome::OUTCOME_FORMAT;
-use billsim_record::{Failure, FaultPlan, LossVerdict, Outcome, Verdict};
+use billsim_record::{Failure, FaultPlan, LossVerdict, Outcome, RunEvents, Verdict};
 use hdrhistogram::Histogram;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -38,6 +40,8 @@ pub struct Job {
     pub past: Vec<String>,
     /// Whether a failure is told as what a client did and was told; costs memory.
     pub tell: bool,
+    /// Whether the run is told as events, for reports; costs memory.
+    pub events: bool,
     /// A transaction that is followed from client to disk; costs time.
     pub custody: Option<OpId>,
 }
@@ -54,6 +58,7 @@ impl Job {
             canary: None,
             past: Vec::new(),
             tell: false,
+            events: false,
             custody: None,
         }
     }
@@ -79,10 +84,14 @@ pub struct RunResult {
     pub load: LoadSeen,
     /// The transaction of a failure in a sentence, where the job asked for it.
     pub told: Option<String>,
+    /// The operation that it is about.
+    pub about: Option<OpId>,
     /// The fate of every acknowledged transaction, where a region was destroyed.
     pub losses: Option<LossVerdict>,
     /// Where the transaction that was followed was, a line per event.
     pub custody: Vec<String>,
+    /// What happened, where the job asked for it.
+    pub events: Option<Box<RunEvents>>,
 }
 
 /// How much the clients did until the end of a run.
@@ -139,6 +148,9 @@ async fn course<C: Crew>(
     world.jury.pass_over(&job.past);
     if job.tell {
         world.keep_history();
+    }
+    if job.events {
+        world.keep_events();
     }
     if let Some(op_id) = job.custody {
         world.follow(op_id);
@@ -221,6 +233,8 @@ fn conclude(job: &Job, mut world: World, end: End, losses: Option<&LossReport>) 
     let load = load_seen(world.clients());
     let (history, lost) = (world.take_history(), world.lost_entries());
     let custody = world.custody_trail();
+    let (scenario, seed) = (job.scenario.name.as_str(), job.seed);
+    let told_events = world.take_events(Told { scenario, seed, custody: &custody });
     let acknowledged = world.acknowledged();
     let (last_fault, excuses) = (world.last_fault.clone(), world.excuses());
     let (now, events, trace_hash) = (world.now, world.trace.events(), world.trace.digest());
@@ -232,18 +246,12 @@ fn conclude(job: &Job, mut world: World, end: End, losses: Option<&LossReport>) 
     let recovery = recovery(&judgement.waited);
     let mut violations: Vec<Violation> = broken.into_iter().collect();
     violations.extend(judgement.violations);
-    let stuck = match end {
-        End::Stuck(sentences) => sentences,
-        End::Abandoned => vec!["the run made no progress in wall time and was ended".to_owned()],
-        End::Settled | End::Broken => Vec::new(),
-    };
+    let stuck = sentences(end);
     let failure = failure(&violations, &stuck, now, events, last_fault);
-    let verdict = match violations.first() {
-        Some(first) if first.oracle.starts_with('L') => Verdict::Liveness,
-        Some(_) => Verdict::Safety,
-        None if !stuck.is_empty() => Verdict::Liveness,
-        None => Verdict::Held,
-    };
+    let further = violations.get(1..).unwrap_or_default();
+    let told_events =
+        told_events.map(|told| Box::new(teller::finish(told, failure.as_ref(), further)));
+    let verdict = verdict_of(&violations, &stuck);
     let comparisons = judgement.comparisons.into_iter().map(|(id, n)| (id.to_owned(), n)).collect();
     let outcome = Outcome {
         format: OUTCOME_FORMAT,
@@ -268,24 +276,40 @@ fn conclude(job: &Job, mut world: World, end: End, losses: Option<&LossReport>) 
         stuck,
         excuses,
     };
-    let told = history.zip(outcome.failure.as_ref()).map(|(history, failure)| {
-        let told = telling::tell(&history, failure, lost);
-        told.unwrap_or_else(|| "No client had sent anything yet.".to_owned())
-    });
+    let told = history.zip(outcome.failure.as_ref());
+    let told = told.map(|(history, failure)| telling::told(&history, failure, lost));
+    let told_events = told_events.map(|events| teller::about(events, told.as_ref()));
     let losses = loss::verdict(losses, &outcome);
-    let is_planned = job.plan.is_some();
-    let arm = job.arm;
     RunResult {
         outcome,
         plan,
         write_latency,
         recovery,
-        arm,
-        is_planned,
+        arm: job.arm,
+        is_planned: job.plan.is_some(),
         load,
-        told,
+        about: told.as_ref().and_then(|told| told.about),
+        told: told.map(|told| told.words),
         losses,
-        custody,
+        custody: custody.iter().map(Step::line).collect(),
+        events: told_events,
+    }
+}
+
+fn sentences(end: End) -> Vec<String> {
+    match end {
+        End::Stuck(sentences) => sentences,
+        End::Abandoned => vec!["the run made no progress in wall time and was ended".to_owned()],
+        End::Settled | End::Broken => Vec::new(),
+    }
+}
+
+fn verdict_of(violations: &[Violation], stuck: &[String]) -> Verdict {
+    match violations.first() {
+        Some(first) if first.oracle.starts_with('L') => Verdict::Liveness,
+        Some(_) => Verdict::Safety,
+        None if !stuck.is_empty() => Verdict::Liveness,
+        None => Verdict::Held,
     }
 }
 

@@ -188,7 +188,9 @@ fn ended_badly(job: &Job, verdict: Verdict, words: &str) -> RunResult {
         is_planned,
         load,
         told,
+        about: None,
         losses,
         custody,
+        events: None,
     }
 }

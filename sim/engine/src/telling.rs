@@ -3,22 +3,39 @@
 
 use crate::world::LostEntries;
 use billing_wire::{
-    AdjustmentReason, Command, OpId, Position, Query, Read, ReversalReason, WriteAnswer,
+    AdjustmentReason, Command, Disposition, Grade, OpId, Position, Query, Read, Receipt,
+    ReversalReason, WriteAnswer,
 };
 use billsim_oracle::history::{Answer, Event, Request};
 use billsim_record::Failure;
+use billsim_record::event::CallResult;
+
+/// The transaction of a failure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Told {
+    /// In a sentence or two.
+    pub(crate) words: String,
+    /// The operation that they are about.
+    pub(crate) about: Option<OpId>,
+}
+
+/// As [`tell`], also where no client had sent anything.
+pub(crate) fn told(history: &[Event], failure: &Failure, lost: Option<LostEntries>) -> Told {
+    tell(history, failure, lost).unwrap_or_else(|| Told {
+        words: "No client had sent anything yet.".to_owned(),
+        about: None,
+    })
+}
 
 /// The transaction of a failure in a sentence or two. Where the broken promise is not about one
 /// transaction: one whose entry a node lost, the read that broke it, or the last transaction that
 /// was acknowledged before. `None`: no client had sent a write.
-pub(crate) fn tell(
-    history: &[Event],
-    failure: &Failure,
-    lost: Option<LostEntries>,
-) -> Option<String> {
+fn tell(history: &[Event], failure: &Failure, lost: Option<LostEntries>) -> Option<Told> {
+    let sentence = |op_id| of_operation(history, op_id).map(|words| (op_id, words));
+    let told = |words, about| Some(Told { words, about: Some(about) });
     let named: Option<OpId> = failure.transaction.as_ref().and_then(|text| text.parse().ok());
-    if let Some(sentence) = named.and_then(|op_id| of_operation(history, op_id)) {
-        return Some(sentence);
+    if let Some((op_id, words)) = named.and_then(sentence) {
+        return told(words, op_id);
     }
     let is_lost = |at: Position| {
         let is_in = |lost: LostEntries| {
@@ -26,22 +43,21 @@ pub(crate) fn tell(
         };
         lost.is_some_and(is_in)
     };
-    let gone = last_acknowledged(history, is_lost).and_then(|op_id| of_operation(history, op_id));
-    if let Some(gone) = gone {
-        return Some(format!("In what was lost: {gone}"));
+    if let Some((op_id, gone)) = last_acknowledged(history, is_lost).and_then(sentence) {
+        return told(format!("In what was lost: {gone}"), op_id);
     }
-    let last = last_acknowledged(history, |_| true);
-    let about = last.and_then(|op_id| of_operation(history, op_id));
+    let last = last_acknowledged(history, |_| true).and_then(sentence);
     if let Some(read) = last_read(history, failure.at_ns) {
-        let before = about.map(|about| format!(" Acknowledged last before it: {about}"));
-        return Some(format!("{read}{}", before.unwrap_or_default()));
+        let about = last.as_ref().map(|(op_id, _)| *op_id);
+        let before = last.map(|(_, about)| format!(" Acknowledged last before it: {about}"));
+        return Some(Told { words: format!("{read}{}", before.unwrap_or_default()), about });
     }
-    if let Some(about) = about {
-        return Some(format!("No transaction is named; the last acknowledged one: {about}"));
+    if let Some((op_id, about)) = last {
+        let words = format!("No transaction is named; the last acknowledged one: {about}");
+        return told(words, op_id);
     }
-    let sent = history.iter().rev().find_map(sent_operation)?;
-    let about = of_operation(history, sent)?;
-    Some(format!("Nothing was acknowledged yet; sent last: {about}"))
+    let (op_id, about) = history.iter().rev().find_map(sent_operation).and_then(sentence)?;
+    told(format!("Nothing was acknowledged yet; sent last: {about}"), op_id)
 }
 
 fn sent_operation(event: &Event) -> Option<OpId> {
@@ -117,7 +133,8 @@ fn last_read(history: &[Event], at_ns: u64) -> Option<String> {
     })
 }
 
-fn of_read(read: &Read) -> String {
+/// What a read asks for.
+pub(crate) fn of_read(read: &Read) -> String {
     match read.query {
         Query::Balance { account } => format!("the balance of account {account}"),
         Query::History { account, .. } => format!("the history of account {account}"),
@@ -136,7 +153,8 @@ fn of_read(read: &Read) -> String {
     }
 }
 
-fn words(command: &Command) -> String {
+/// What is asked for, in billing words.
+pub(crate) fn words(command: &Command) -> String {
     match command {
         Command::OpenAccount { account, service_point, .. } => {
             format!("request to open account {account} at service point {service_point}")
@@ -174,6 +192,45 @@ fn words(command: &Command) -> String {
             format!("report that {} of refund {refund} were paid out", money(*amount))
         }
     }
+}
+
+/// What came back to a client, and whether what it asked for is done.
+pub(crate) fn of_answer(answer: &Answer) -> (CallResult, String) {
+    let told = |result, words: &str| (result, words.to_owned());
+    match answer {
+        Answer::Write(WriteAnswer::Done(receipt)) => (CallResult::Ok, of_receipt(receipt)),
+        Answer::Write(WriteAnswer::Conflict { .. }) => {
+            told(CallResult::Fail, "refused: the operation has another content")
+        }
+        Answer::Write(WriteAnswer::Refused(why)) => (CallResult::Fail, format!("refused: {why:?}")),
+        Answer::Write(WriteAnswer::Unavailable { reason, retry_after_ms }) => {
+            let words = format!("not taken: {reason:?}, try again in {retry_after_ms} ms");
+            (CallResult::Fail, words)
+        }
+        Answer::Write(WriteAnswer::Unknown) => {
+            told(CallResult::Unknown, "unknown: the node cannot say whether it will be done")
+        }
+        Answer::Read(_) => told(CallResult::Ok, "read"),
+        Answer::TimedOut => told(CallResult::Unknown, "no answer in time"),
+        Answer::Refused => told(CallResult::Fail, "the connection was refused"),
+    }
+}
+
+fn of_receipt(receipt: &Receipt) -> String {
+    let what = match receipt.disposition {
+        Disposition::Applied => "done",
+        Disposition::Duplicate { .. } => "was done before",
+        Disposition::Redirected { .. } => "booked elsewhere",
+        Disposition::Denied { .. } => "denied for good",
+        Disposition::Compensated { .. } => "negated",
+    };
+    let again = if receipt.replayed { ", told again" } else { "" };
+    let grade = match receipt.grade {
+        Grade::Region => "region",
+        Grade::Geo => "geo",
+        Grade::Final => "final",
+    };
+    format!("{what}, grade {grade}, at {}{again}", receipt.position)
 }
 
 /// Minor units of the simulated clusters' currency.
@@ -244,7 +301,7 @@ mod tests {
     fn a_transaction_is_told_from_its_first_sending_to_its_receipt() {
         let op_id = OpId(5);
         let mut history = vec![invoke(1_000_000_000, 1, 2, pay(op_id))];
-        let told = |history: &[Event], named| tell(history, &failure(named), None).unwrap();
+        let told = |history: &[Event], named| tell(history, &failure(named), None).unwrap().words;
         assert!(told(&history, None).starts_with("Nothing was acknowledged yet; sent last: "));
         history.push(Event::Return { at: 2, call: CallId(1), answer: Answer::TimedOut });
         history.push(invoke(2_500_000_000, 2, 3, pay(op_id)));
@@ -258,7 +315,7 @@ mod tests {
         let unnamed = format!("No transaction is named; the last acknowledged one: {sentence}");
         assert_eq!(told(&history, None), unnamed);
         let lost_entries = LostEntries { region: RegionId(0), kept: 0, durable: 1 };
-        let lost = tell(&history, &failure(None), Some(lost_entries)).unwrap();
+        let lost = tell(&history, &failure(None), Some(lost_entries)).unwrap().words;
         assert_eq!(lost, unnamed, "it stands at index 0");
         let Event::Return { answer: Answer::Write(WriteAnswer::Done(receipt)), .. } =
             &mut history[3]
@@ -266,7 +323,7 @@ mod tests {
             panic!("the receipt is the last event")
         };
         receipt.position.index = 1;
-        let lost = tell(&history, &failure(None), Some(lost_entries)).unwrap();
+        let lost = tell(&history, &failure(None), Some(lost_entries)).unwrap().words;
         assert_eq!(lost, format!("In what was lost: {sentence}"));
         assert_eq!(tell(&[], &failure(Some(op_id)), None), None);
     }
@@ -290,7 +347,7 @@ mod tests {
             Event::Return { at: 9_000_000_000, call: CallId(3), answer },
         ];
         assert_eq!(
-            tell(&history, &failure(None), None).unwrap(),
+            tell(&history, &failure(None), None).unwrap().words,
             "Client 4 asked node 1 for the balance of account 7 at 8.900 s, told at 9.000 s."
         );
     }

@@ -2,6 +2,7 @@
 //! verdicts and exit codes. No logic beyond order and names.
 
 pub mod document;
+pub mod event;
 pub mod exit_code;
 pub mod manifest;
 pub mod outcome;
@@ -10,6 +11,7 @@ pub mod planned_load;
 pub mod region_loss;
 
 pub use document::{Document, ReadError};
+pub use event::{Happening, RunEvent, RunEvents};
 pub use exit_code::ExitCode;
 pub use manifest::Manifest;
 pub use outcome::{Failure, FaultTally, Outcome, Verdict};

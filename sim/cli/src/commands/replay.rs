@@ -2,8 +2,8 @@
 
 use crate::arguments::Replay;
 use crate::bundle::Bundle;
-use crate::commands::run::show;
-use crate::context::{invocation, warn};
+use crate::commands::run::{Again, show};
+use crate::context::warn;
 use crate::logs;
 use crate::tool_error::ToolError;
 use billsim_engine::sweep::run_one;
@@ -17,7 +17,7 @@ pub(crate) fn replay(arguments: &Replay, canary: Option<&str>) -> Result<ExitCod
     }
     let job = bundle.job(bundle.plan.clone(), canary);
     let result = run_one(job).map_err(ToolError::tool)?;
-    let again = format!("{} replay {}", invocation(canary), path.display());
+    let again = Again::planned(path, canary);
     let code = show(&result, arguments.format, &again);
     let Some(stored) = bundle.stored else { return Ok(code) };
     if stored.trace_hash == result.outcome.trace_hash {

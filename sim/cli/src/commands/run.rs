@@ -3,19 +3,20 @@
 use crate::arguments::{Format, Run};
 use crate::context::{invocation, say, warn};
 use crate::corpus::{Corpus, read_plan};
-use crate::logs;
 use crate::run_directory::RunDirectory;
 use crate::tool_error::ToolError;
+use crate::{logs, story};
 use billsim_engine::sweep::run_one;
 use billsim_engine::{Arm, Job, RunResult, plan};
-use billsim_record::{ExitCode, Fate, LossVerdict, document};
+use billsim_record::{ExitCode, Fate, LossVerdict, Verdict, document};
 use billsim_reports::Tally;
 use billsim_reports::epilogue::{Place, epilogue};
 use billsim_reports::region_loss;
 use billsim_reports::summary::{Circumstances, summary};
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Transactions lost outside their grade that are followed.
 const TRAILS_MAX: usize = 16;
@@ -27,7 +28,7 @@ pub(crate) fn run(arguments: &Run, canary: Option<&str>) -> Result<ExitCode, Too
     if let Some(filter) = &arguments.log {
         logs::show(filter)?;
     }
-    let mut job = Job::new(loaded.scenario, arguments.seed);
+    let mut job = Job::new(Arc::clone(&loaded.scenario), arguments.seed);
     if let Some(path) = &arguments.plan {
         let plan = read_plan(path)?;
         plan::check(&plan, &job.scenario.cluster)
@@ -43,16 +44,47 @@ pub(crate) fn run(arguments: &Run, canary: Option<&str>) -> Result<ExitCode, Too
         fs::write(path, document::pretty(&result.plan))
             .map_err(|error| ToolError::write(path, &error))?;
     }
-    let again =
-        format!("{} run {} --seed {}", invocation(canary), arguments.scenario, arguments.seed);
-    let code = show(&result, arguments.format, &again);
-    if let Some(verdict) = &result.losses {
-        let directory = arguments.out.clone().unwrap_or_else(RunDirectory::of_one_run);
-        RunDirectory::keep_loss(&directory, verdict)?;
-        follow_lost(&job, verdict, &directory)?;
+    let failed = result.outcome.verdict != Verdict::Held;
+    let wants_files = failed || result.losses.is_some();
+    let directory =
+        wants_files.then(|| arguments.out.clone().unwrap_or_else(RunDirectory::of_one_run));
+    let mut code = ExitCode::Held;
+    if let Some(directory) = &directory {
+        RunDirectory::keep_result(directory, &result, &loaded)?;
+    }
+    if let Some(directory) = directory.as_ref().filter(|_| failed) {
+        code = story::keep(directory, &job, &result.outcome);
+    }
+    if let Some((verdict, directory)) = result.losses.as_ref().zip(directory.as_ref()) {
+        follow_lost(&job, verdict, directory)?;
         warn(&format!("region-loss verdict: {}", directory.join("verdict.txt").display()));
     }
-    Ok(code)
+    let again = match directory.filter(|_| failed) {
+        Some(directory) => Again::stored(directory, canary),
+        None => Again::default(),
+    };
+    Ok(show(&result, arguments.format, &again).worse(code))
+}
+
+/// How to see a failure again.
+#[derive(Debug, Default)]
+pub(crate) struct Again {
+    command: String,
+    directory: Option<PathBuf>,
+}
+
+impl Again {
+    /// A failure that is stored here.
+    pub(crate) fn stored(directory: PathBuf, canary: Option<&str>) -> Self {
+        let command = format!("{} replay {}", invocation(canary), directory.display());
+        Self { command, directory: Some(directory) }
+    }
+
+    /// A failure of a plan by itself.
+    pub(crate) fn planned(plan: &Path, canary: Option<&str>) -> Self {
+        let command = format!("{} replay {}", invocation(canary), plan.display());
+        Self { command, directory: None }
+    }
 }
 
 /// Runs again for each transaction that is lost outside its grade, and writes its custody trail.
@@ -69,7 +101,7 @@ fn follow_lost(job: &Job, verdict: &LossVerdict, directory: &Path) -> Result<(),
 }
 
 /// Prints the outcome of one run.
-pub(crate) fn show(result: &RunResult, format: Format, again: &str) -> ExitCode {
+pub(crate) fn show(result: &RunResult, format: Format, again: &Again) -> ExitCode {
     let outcome = &result.outcome;
     if format == Format::Json {
         say(&document::line(outcome));
@@ -111,7 +143,8 @@ pub(crate) fn show(result: &RunResult, format: Format, again: &str) -> ExitCode 
         say(&format!("{line}\n"));
     }
     if let Some((_, cause)) = tally.worst_cause() {
-        let place = Place { replay: again, directory: None, others: &[] };
+        let directory = again.directory.as_ref().map(|path| path.display().to_string());
+        let place = Place { replay: &again.command, directory: directory.as_deref(), others: &[] };
         say(&format!("\n{}", epilogue(cause, place)));
     }
     outcome.verdict.exit_code()

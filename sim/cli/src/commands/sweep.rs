@@ -285,7 +285,14 @@ fn conclude(
             coverage_required,
         },
     );
-    let mut code = results.tally.exit_code();
+    let told = results.failures.tell(|plan| {
+        let mut job =
+            Job::new(Arc::clone(&results.work.scenarios[&plan.scenario].scenario), plan.seed);
+        job.plan = Some(plan.clone());
+        job.canary = canary.map(str::to_owned);
+        job
+    });
+    let mut code = results.tally.exit_code().worse(told);
     if coverage_required && !results.tally.gaps().is_empty() {
         code = code.worse(ExitCode::Coverage);
     }

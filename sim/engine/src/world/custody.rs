@@ -27,12 +27,30 @@ pub(super) struct Custody {
     seen: BTreeMap<(usize, RegionId), LogIndex>,
     in_memory: BTreeSet<Place>,
     on_disk: BTreeSet<Place>,
-    trail: Vec<String>,
+    trail: Vec<Step>,
+}
+
+/// A step of the trail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Step {
+    /// When, in simulated nanoseconds.
+    pub(crate) at: u64,
+    /// Where the bytes are now, or where they were.
+    pub(crate) words: String,
+    /// No copy is left.
+    pub(crate) is_last: bool,
+}
+
+impl Step {
+    /// As a line of the trail.
+    pub(crate) fn line(&self) -> String {
+        format!("{:>12.6} s  {}", self.at as f64 / 1e9, self.words)
+    }
 }
 
 impl Custody {
     fn say(&mut self, at: u64, words: &str) {
-        self.trail.push(format!("{:>12.6} s  {words}", at as f64 / 1e9));
+        self.trail.push(Step { at, words: words.to_owned(), is_last: false });
     }
 }
 
@@ -53,8 +71,8 @@ impl World {
         }));
     }
 
-    /// The trail so far, a line per event; empty when none was asked for.
-    pub fn custody_trail(&mut self) -> Vec<String> {
+    /// The trail so far; empty when none was asked for.
+    pub(crate) fn custody_trail(&mut self) -> Vec<Step> {
         self.custody.take().map(|custody| custody.trail).unwrap_or_default()
     }
 
@@ -149,7 +167,8 @@ impl World {
             custody.say(self.now, &format!("gone from the disk of {}: {why}", named(&place)));
         }
         if was_last && custody.in_memory.is_empty() {
-            custody.say(self.now, &format!("THE LAST COPY IS GONE: {why}"));
+            let words = format!("THE LAST COPY IS GONE: {why}");
+            custody.trail.push(Step { at: self.now, words, is_last: true });
         }
     }
 }

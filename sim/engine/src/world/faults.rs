@@ -7,7 +7,7 @@ use super::machine::Power;
 use super::{Todo, World};
 use crate::trace::Traced;
 use billing_core::sometimes;
-use billsim_record::{Fault, NodeNumber};
+use billsim_record::{Fault, Happening, NodeNumber};
 
 const MS: u64 = 1_000_000;
 
@@ -18,6 +18,7 @@ impl World {
         let fault = planned.fault;
         let ends_at = self.now + planned.for_ms * MS;
         self.trace.add(self.now, Traced::Fault, number as u8, kind.as_bytes());
+        self.tell(|_| Happening::FaultBegins { fault: number as u64 + 1, planned });
         self.last_fault = Some(planned.to_string());
         self.disturbed_at = self.now;
         self.note_trouble_of(&fault);
@@ -60,6 +61,7 @@ impl World {
     pub(super) fn end_fault(&mut self, number: usize) -> Option<Todo> {
         if std::mem::take(&mut self.in_force[number]) {
             self.trace.add(self.now, Traced::Fault, number as u8, b"over");
+            self.tell(|_| Happening::FaultEnds { fault: number as u64 + 1 });
             self.disturbed_at = self.now;
             let fault = self.plan.faults[number].fault;
             self.switch_flap(number, false);
@@ -261,6 +263,7 @@ impl World {
         machine.life += 1;
         machine.backlog.clear();
         self.trace.add(self.now, Traced::Life, slot as u8, &[0]);
+        self.tell_down(slot, false);
         self.custody_of_death(slot);
     }
 

@@ -10,6 +10,7 @@ use billing_shell::{OpenError, Replica};
 use billing_wire::RegionId;
 use billsim_oracle::Violation;
 use billsim_oracle::evidence::Tail;
+use billsim_record::Happening;
 
 /// A machine that could not open its node tries again after this, in nanoseconds.
 const OPEN_AGAIN_NS: u64 = 500_000_000;
@@ -53,6 +54,7 @@ impl World {
                 machine.lost_power = false;
                 let tick_ns = machine.tick_ns();
                 self.judge_recovery(node, &disk, &replica);
+                self.tell(|_| Happening::NodeUp { node: node.0 });
                 if life > 1 {
                     sometimes!("node-opened-again");
                 }
@@ -92,6 +94,7 @@ impl World {
         let now = self.now;
         self.close_calls(slot);
         self.note_trouble();
+        self.tell_down(slot, true);
         let machine = &mut self.machines[slot];
         machine.disk().reopen(now);
         machine.power = Power::Down;

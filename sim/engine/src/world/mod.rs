@@ -3,7 +3,7 @@
 
 mod availability;
 pub mod clock;
-mod custody;
+pub(crate) mod custody;
 mod edges;
 pub mod event;
 mod faults;
@@ -18,6 +18,7 @@ pub mod port;
 pub mod queue;
 mod regions;
 pub mod tally;
+pub(crate) mod teller;
 mod traffic;
 mod witness;
 
@@ -163,6 +164,8 @@ pub struct World {
     lost_entries: Option<LostEntries>,
     /// Follows one transaction, where that was asked for.
     custody: Option<Box<custody::Custody>>,
+    /// Tells the run for reports, where that was asked for.
+    teller: Option<Box<teller::Teller>>,
     /// What clients did and were told, where it is kept.
     history: Option<billsim_oracle::history::History>,
 }
@@ -232,6 +235,7 @@ impl World {
             available_since: vec![None; usize::from(scenario.cluster.regions)],
             lost_entries: None,
             custody: None,
+            teller: None,
             history: None,
         };
         world.clients.restrict(&world.plan.load);
@@ -411,6 +415,7 @@ impl World {
             self.beyond_its_region(&status);
         }
         self.custody_of_node(slot, replica);
+        self.tell_leader(slot, replica);
         let halted = self.machines[slot].halted.is_some();
         if !self.leaving.is_empty() {
             self.answers_leave(slot);

@@ -8,6 +8,7 @@ use super::{Todo, World};
 use crate::trace::Traced;
 use billing_core::RequestId;
 use billing_wire::{RegionId, SealAnswer, SealRefusal};
+use billsim_record::Happening;
 
 /// The operator asks another node after this, in nanoseconds.
 const ASK_AGAIN_NS: u64 = 1_000_000_000;
@@ -57,6 +58,8 @@ impl World {
             self.note_trouble();
         }
         self.trace.add(self.now, Traced::Request, slot as u8, &[b's', region.0]);
+        let node = self.machines[slot].node.0;
+        self.tell(|_| Happening::SealAsked { region: region.0, node });
         let request = RequestId(FIRST_REQUEST + number as u64);
         Some(self.feed(slot, NodeEvent::Seal { request, regions: vec![region] }))
     }
@@ -67,6 +70,7 @@ impl World {
         let region = self.plan.operator[number].seal;
         let attempt = self.errands[number].attempts;
         self.trace.add(self.now, Traced::Answer, region, &[b's', answer.is_ok().into()]);
+        self.tell(|_| answered(region, answer));
         let lives = |slot: usize| matches!(self.machines[slot].power, Power::Up);
         let is_done = match answer {
             Ok(_) | Err(SealRefusal::AlreadySealed { .. }) => true,
@@ -99,4 +103,17 @@ impl World {
     pub(super) fn has_unsealed_loss(&self) -> bool {
         self.destroyed.iter().any(|region| !self.sealed.contains(region))
     }
+}
+
+fn answered(region: u8, answer: &SealAnswer) -> Happening {
+    let words = match answer {
+        Ok(chains) => {
+            let ends = chains.iter().map(|chain| {
+                format!("the log of region {} ends at entry {}", chain.region, chain.last_index)
+            });
+            ends.collect::<Vec<_>>().join(", ")
+        }
+        Err(refusal) => refusal.to_string(),
+    };
+    Happening::SealAnswered { region, sealed: answer.is_ok(), words }
 }

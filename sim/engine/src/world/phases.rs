@@ -15,6 +15,7 @@ use billing_wire::{
     ClusterId, Frontier, Genesis, Incarnation, NodeId, Query, QueryResult, RegionId, RegionMembers,
 };
 use billsim_oracle::{Books, LedgerView, NodeView};
+use billsim_record::Happening;
 use std::collections::BTreeMap;
 
 /// Names of regions in the order of their ids.
@@ -57,6 +58,7 @@ impl World {
     /// Ends the safety phase. Returns what whoever runs the nodes must do.
     pub fn enter_liveness(&mut self) -> Vec<Todo> {
         self.phase = Phase::Liveness;
+        self.tell(|_| Happening::Phase { phase: "liveness".to_owned() });
         self.end_all_faults();
         let mut stream = self.process_stream();
         let standing = self.standing_regions().into_iter();
@@ -104,6 +106,7 @@ impl World {
     /// The third node comes back, in half of the runs without its ledger database.
     pub fn enter_recovery(&mut self) {
         self.phase = Phase::Recovery;
+        self.tell(|_| Happening::Phase { phase: "recovery".to_owned() });
         self.unrest.fill(self.now);
         for slot in 0..self.machines.len() {
             let machine = &self.machines[slot];

@@ -54,6 +54,7 @@ impl World {
         self.jury.client(event);
         self.outages.note(event);
         self.custody_of_client(event);
+        self.tell_client(event);
         if let Some(history) = &mut self.history {
             history.push(event.clone());
         }

@@ -1,0 +1,99 @@
+//! A failure in three lines of billing words: who asked for what and was told what, what happened
+//! to it, and why that must not happen.
+
+use crate::layout::shortened;
+use billsim_record::{Failure, Happening, Outcome, RunEvent, RunEvents};
+
+/// Characters of what was seen that an explanation repeats.
+const DETAIL_MAX: usize = 240;
+
+/// Why a run failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Explanation {
+    /// Who sent what, of whom, and who acknowledged it.
+    pub transaction: String,
+    /// Which event took it away, or what happened last before the promise broke.
+    pub cause: String,
+    /// Which promise forbids that.
+    pub why: String,
+}
+
+impl Explanation {
+    /// Three lines, each a sentence or two.
+    pub fn lines(&self) -> String {
+        format!("{}\n{}\n{}\n", self.transaction, self.cause, self.why)
+    }
+}
+
+/// Explains a failure; `None` for a run that held, or that broke no promise.
+pub fn explain(outcome: &Outcome, events: Option<&RunEvents>) -> Option<Explanation> {
+    let failure = outcome.failure.as_ref()?;
+    Some(Explanation {
+        transaction: transaction(failure, events),
+        cause: cause(failure, events),
+        why: why(failure),
+    })
+}
+
+fn transaction(failure: &Failure, events: Option<&RunEvents>) -> String {
+    let told = events.and_then(|events| events.head.told.as_deref());
+    match (told, &failure.transaction) {
+        (Some(told), _) => sentence(told),
+        (None, Some(named)) => format!("It is about transaction {named}."),
+        (None, None) => "It is not about one transaction.".to_owned(),
+    }
+}
+
+/// What took the last copy away; else the last loss of a copy; else the last fault.
+fn cause(failure: &Failure, events: Option<&RunEvents>) -> String {
+    let told = events.map_or(&[][..], |events| &events.events);
+    let before: Vec<&RunEvent> =
+        told.iter().take_while(|event| event.at_ns <= failure.at_ns).collect();
+    let step = |wanted: fn(&str, bool) -> bool| {
+        before.iter().rev().find_map(|event| match &event.what {
+            Happening::Custody { words, is_last } if wanted(words, *is_last) => {
+                Some((event.at_ns, words.as_str()))
+            }
+            _ => None,
+        })
+    };
+    if let Some((at, words)) = step(|_, is_last| is_last) {
+        let why = words.split_once(": ").map_or(words, |(_, why)| why);
+        return format!("The last copy of it went at {}: {why}.", seconds(at));
+    }
+    if let Some((at, words)) = step(|words, _| is_loss(words)) {
+        return format!("A copy of it went at {}: {words}.", seconds(at));
+    }
+    let began = before.iter().rev().find_map(|event| match &event.what {
+        Happening::FaultBegins { planned, .. } => Some(planned.to_string()),
+        _ => None,
+    });
+    // The outcome knows the last fault before the end; the promise may have broken earlier.
+    match if events.is_some() { began } else { failure.last_fault.clone() } {
+        Some(fault) => format!("The last fault before it: {fault}."),
+        None => "No fault came before it: the node does this by itself.".to_owned(),
+    }
+}
+
+/// What a node had in memory only was promised to nobody.
+fn is_loss(words: &str) -> bool {
+    words.starts_with("gone from the disk") || words.starts_with("replaced by")
+}
+
+fn why(failure: &Failure) -> String {
+    let Failure { oracle, promise, detail, at_ns, .. } = failure;
+    let detail = shortened(detail, DETAIL_MAX);
+    let end = if detail.ends_with('…') { "" } else { "." };
+    let detail = detail.trim_end_matches('.');
+    format!("That breaks {oracle}, {promise}. Seen at {}: {detail}{end}", seconds(*at_ns))
+}
+
+fn sentence(text: &str) -> String {
+    let mut characters = text.trim_end_matches('.').chars();
+    let first = characters.next().map(|first| first.to_uppercase().collect::<String>());
+    format!("{}{}.", first.unwrap_or_default(), characters.as_str())
+}
+
+pub(crate) fn seconds(at_ns: u64) -> String {
+    format!("{}.{:03} s", at_ns / 1_000_000_000, at_ns / 1_000_000 % 1_000)
+}

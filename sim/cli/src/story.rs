@@ -1,0 +1,83 @@
+//! The story of a failure: the same seed again, this time told as events, and the pages made of
+//! them. Sweeps pay nothing for it until something breaks.
+
+use crate::context::{invocation, warn};
+use crate::logs;
+use crate::tool_error::ToolError;
+use billsim_engine::sweep::run_one;
+use billsim_engine::{Job, RunResult};
+use billsim_record::{ExitCode, Outcome, RunEvents};
+use billsim_reports::timeline::timeline;
+use std::fs;
+use std::path::Path;
+
+/// Runs a job again, told, with its transaction followed if it is about one.
+///
+/// # Errors
+/// A nondeterminism if it is another run than the first one.
+pub(crate) fn told(job: &Job, outcome: &Outcome) -> Result<RunResult, ToolError> {
+    let _hushed = logs::hush();
+    let told = Job { events: true, tell: true, ..job.clone() };
+    let mut result = run_one(told.clone()).map_err(ToolError::tool)?;
+    if told.custody.is_none() && result.about.is_some() {
+        let followed = Job { custody: result.about, ..told };
+        result = run_one(followed).map_err(ToolError::tool)?;
+    }
+    let (first, again) = (&outcome.trace_hash, &result.outcome.trace_hash);
+    if first == again {
+        return Ok(result);
+    }
+    Err(ToolError::nondeterminism(format!(
+        "{}, seed {}: told again it is another run, trace {again} instead of {first}: all verdicts \
+         are void",
+        outcome.scenario, outcome.seed
+    )))
+}
+
+/// Writes the story of a failure into its directory: `events.jsonl` and the pages made of it.
+pub(crate) fn write(
+    directory: &Path,
+    outcome: &Outcome,
+    events: &RunEvents,
+) -> Result<(), ToolError> {
+    create(&directory.join("events.jsonl"), &events.to_lines())?;
+    pages(directory, outcome, events)
+}
+
+/// Writes the pages only.
+pub(crate) fn pages(
+    directory: &Path,
+    outcome: &Outcome,
+    events: &RunEvents,
+) -> Result<(), ToolError> {
+    let shown = directory.display();
+    let command = invocation(outcome.canary.as_deref());
+    let replay = format!("{command} replay {shown}");
+    let shrink = format!("{command} shrink {shown}");
+    let next = [
+        ("See it again, with the nodes' own logs", format!("{replay} --log info")),
+        ("Find the fewest faults and operations that it takes", shrink),
+    ];
+    let next = next.each_ref().map(|(what, line)| (*what, line.as_str()));
+    let next = if outcome.failure.is_some() { &next[..] } else { &[] };
+    create(&directory.join("timeline.html"), &timeline(outcome, events, next))
+}
+
+/// Tells a failure in its directory. That it cannot be told is said, and takes nothing away.
+pub(crate) fn keep(directory: &Path, job: &Job, outcome: &Outcome) -> ExitCode {
+    let kept = told(job, outcome).and_then(|result| match &result.events {
+        Some(events) => write(directory, outcome, events),
+        None => Ok(()),
+    });
+    kept.map_or_else(
+        |error| {
+            warn(&format!("billsim: {error}"));
+            error.code
+        },
+        |()| ExitCode::Held,
+    )
+}
+
+fn create(path: &Path, text: &str) -> Result<(), ToolError> {
+    fs::write(path, text).map_err(|error| ToolError::write(path, &error))
+}
