@@ -6,12 +6,13 @@
 //!                           last_hash 32 }
 //! RegionRestored  region u8, reserved 3, incarnation u32
 //! Readmitted      region u8, reserved 3, incarnation u32, index u64, hlc u64, hash 32
+//! ChainPart       chain as in RegionSealed, kept u64, offset u64, bytes
 //! ```
 
 use crate::codec::{DecodeError, Reader};
 use crate::hlc::Hlc;
 use crate::ids::{Hash, Incarnation, LogIndex, RegionId};
-use crate::limits::REGIONS_MAX;
+use crate::limits::{CHAIN_PART_BYTES_MAX, REGIONS_MAX};
 use crate::record::RecordKind;
 
 const WHAT: &str = "control part of a record";
@@ -65,6 +66,20 @@ pub struct Origin {
     pub hash: Hash,
 }
 
+/// A piece of the end of a log that is about to be sealed, in the log that seals it. The copy that
+/// was chosen may lie on one disk; this way what only it holds is as durable as the seal itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChainPart {
+    /// The chain that is about to be sealed.
+    pub chain: SealedChain,
+    /// The chain's first so many records are known to lie elsewhere; the end begins behind them.
+    pub kept: LogIndex,
+    /// Where the piece stands in the records of the end, one after the other, in bytes.
+    pub offset: u64,
+    /// The piece: at most [`CHAIN_PART_BYTES_MAX`], not cut where a record ends.
+    pub bytes: Vec<u8>,
+}
+
 /// The control part of a record, by its kind.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Control {
@@ -82,6 +97,8 @@ pub enum Control {
     },
     /// The submissions of this record stood elsewhere before.
     Readmitted(Origin),
+    /// A piece of the end of a log that is about to be sealed.
+    ChainPart(ChainPart),
 }
 
 impl Control {
@@ -96,6 +113,12 @@ impl Control {
                 out.extend_from_slice(&origin.index.to_le_bytes());
                 out.extend_from_slice(&origin.hlc.0.to_le_bytes());
                 out.extend_from_slice(&origin.hash);
+            }
+            Self::ChainPart(part) => {
+                part.chain.encode(out);
+                out.extend_from_slice(&part.kept.to_le_bytes());
+                out.extend_from_slice(&part.offset.to_le_bytes());
+                out.extend_from_slice(&part.bytes);
             }
         }
     }
@@ -121,6 +144,14 @@ impl Control {
                 let (region, incarnation) = take_region(&mut r)?;
                 let (index, hlc, hash) = (r.u64()?, Hlc(r.u64()?), r.hash()?);
                 Self::Readmitted(Origin { region, incarnation, index, hlc, hash })
+            }
+            RecordKind::ChainPart => {
+                let chain = SealedChain::decode(&mut r)?;
+                let (kept, offset) = (r.u64()?, r.u64()?);
+                let length = r.left();
+                r.at_most("bytes", length as u64, CHAIN_PART_BYTES_MAX as u64)?;
+                let bytes = r.take(length)?.to_vec();
+                Self::ChainPart(ChainPart { chain, kept, offset, bytes })
             }
             _ => Self::None,
         };
@@ -148,6 +179,24 @@ mod tests {
     fn chain(region: u8) -> SealedChain {
         let (incarnation, last_index) = (Incarnation(1), 77);
         SealedChain { region: RegionId(region), incarnation, last_index, last_hash: [7; 32] }
+    }
+
+    #[test]
+    fn a_piece_of_a_chain_survives_and_is_bounded() {
+        let piece = |length| {
+            let bytes = vec![9; length];
+            Control::ChainPart(ChainPart { chain: chain(1), kept: 70, offset: 3, bytes })
+        };
+        for length in [0, 1, CHAIN_PART_BYTES_MAX] {
+            let mut bytes = Vec::new();
+            piece(length).encode(&mut bytes);
+            assert_eq!(Control::decode(RecordKind::ChainPart, &bytes), Ok(piece(length)));
+            let cut = Control::decode(RecordKind::ChainPart, &bytes[..SealedChain::BYTES + 15]);
+            assert!(cut.is_err(), "cut before the piece");
+        }
+        let mut bytes = Vec::new();
+        piece(CHAIN_PART_BYTES_MAX + 1).encode(&mut bytes);
+        assert!(Control::decode(RecordKind::ChainPart, &bytes).is_err(), "too long");
     }
 
     #[test]

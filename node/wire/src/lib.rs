@@ -28,7 +28,7 @@ pub use command::{
     AdjustmentReason, Command, CommandClass, MeterRead, ReadQuality, ReversalReason,
 };
 pub use command_view::{CommandView, ReadsView};
-pub use control::{Control, Origin, SealedChain};
+pub use control::{ChainPart, Control, Origin, SealedChain};
 pub use frame::{Frame, FrameHeader, FrameKind};
 pub use genesis::{Genesis, RegionMembers};
 pub use hlc::Hlc;

@@ -8,6 +8,8 @@ pub const SUBMISSIONS_PER_RECORD_MAX: usize = 512;
 pub const RECORD_BYTES_MAX: usize = 1 << 20;
 /// Bytes of one encoded frame between nodes.
 pub const FRAME_BYTES_MAX: usize = 8 << 20;
+/// Bytes of one piece of the end of a log that is about to be sealed.
+pub const CHAIN_PART_BYTES_MAX: usize = 48 << 10;
 /// Bytes of one canonical command body.
 pub const COMMAND_BYTES_MAX: usize = 8 << 10;
 /// Bytes of a free text field (provider name, external reference).

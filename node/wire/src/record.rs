@@ -67,10 +67,12 @@ pub enum RecordKind {
     MembersChanged = 8,
     /// A sealed region is back under a new incarnation.
     RegionRestored = 9,
+    /// A piece of the end of a region log that is about to be sealed.
+    ChainPart = 10,
 }
 
 impl RecordKind {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Noop,
         Self::Submissions,
         Self::CloseTs,
@@ -81,6 +83,7 @@ impl RecordKind {
         Self::ReleaseActivated,
         Self::MembersChanged,
         Self::RegionRestored,
+        Self::ChainPart,
     ];
 
     /// Whether entries of this kind carry what clients submitted.

@@ -168,7 +168,7 @@ fn a_refused_record_says_why() {
     record: length is 4278190280, at most 1048576 expected
     record: 116 bytes expected at offset 0, 8 left
     record: format version 9, this release reads 1; use a matching release
-    record: kind is 77, at most 9 expected
+    record: kind is 77, at most 10 expected
     record: region is 5, at most 4 expected
     record: mode is 2, at most 1 expected
     record: count is 65281, at most 512 expected

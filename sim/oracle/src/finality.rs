@@ -107,7 +107,7 @@ impl Finality {
         }
         self.waiting.insert(place);
         match record.control() {
-            Control::None | Control::Readmitted(_) => {}
+            Control::None | Control::Readmitted(_) | Control::ChainPart(_) => {}
             control => {
                 if let Control::Restored { .. } = control {
                     self.returns.insert(place);
@@ -222,7 +222,7 @@ impl Finality {
                 (region.incarnation, region.floor) = (incarnation, place.0);
                 Vec::new()
             }
-            Control::None | Control::Readmitted(_) => Vec::new(),
+            Control::None | Control::Readmitted(_) | Control::ChainPart(_) => Vec::new(),
         };
         self.keep_what_is_alone();
         Some(sealed)
@@ -258,7 +258,7 @@ impl Finality {
                 let follows = |s: Sealed| s.chain.incarnation.0 + 1 == incarnation.0 && s.is_whole;
                 sealed.is_some_and(follows) && *hlc <= self.watermark(&[], 0)
             }
-            Control::None | Control::Readmitted(_) => false,
+            Control::None | Control::Readmitted(_) | Control::ChainPart(_) => false,
         }
     }
 }

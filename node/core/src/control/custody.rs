@@ -45,7 +45,10 @@ impl Custody {
             }
             match header.kind {
                 RecordKind::Submissions => self.last_submissions = header.hlc,
-                RecordKind::RegionSealed | RecordKind::RegionRestored | RecordKind::Readmitted => {
+                RecordKind::RegionSealed
+                | RecordKind::RegionRestored
+                | RecordKind::Readmitted
+                | RecordKind::ChainPart => {
                     self.read_control(&slot.bytes, seals);
                 }
                 _ => {}

@@ -2,9 +2,10 @@
 //! their place in the final order of the regions that are left, so every node that holds the same
 //! logs says the same, whatever came first.
 
-use super::Custody;
+use super::{ChainParts, Custody};
 use crate::canary;
 use billing_wire::{Control, Genesis, Hash, Hlc, Incarnation, LogIndex, RegionId, SealedChain};
+use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Whether a region takes part in the order.
@@ -37,6 +38,8 @@ pub struct Seals {
     alone_from: LogIndex,
     /// Hashes of the records that were appended again.
     readmitted: BTreeSet<Hash>,
+    /// Ends of lost logs that were logged before their seals.
+    parts: ChainParts,
 }
 
 impl Seals {
@@ -48,6 +51,7 @@ impl Seals {
             waiting: BTreeMap::new(),
             alone_from: 0,
             readmitted: BTreeSet::new(),
+            parts: ChainParts::default(),
         }
     }
 
@@ -58,6 +62,7 @@ impl Seals {
             Control::Readmitted(origin) => {
                 self.readmitted.insert(origin.hash);
             }
+            Control::ChainPart(part) => self.parts.note(&part),
             Control::Sealed(_) | Control::Restored { .. } => {
                 self.waiting.insert(place, Waiting { index, control });
             }
@@ -75,6 +80,12 @@ impl Seals {
     /// Whether a record of this hash was appended again.
     pub fn is_readmitted(&self, hash: &Hash) -> bool {
         self.readmitted.contains(hash)
+    }
+
+    /// The ends of a chain that were logged before its seal: how many records are before each, and
+    /// its bytes.
+    pub fn ends_of(&self, chain: &SealedChain) -> impl Iterator<Item = (LogIndex, Bytes)> {
+        self.parts.of(chain)
     }
 
     /// Whether a region takes part.
@@ -178,7 +189,7 @@ impl Seals {
                     let floor = place.0;
                     self.standings[usize::from(region.0)] = Standing::Open { incarnation, floor };
                 }
-                Control::None | Control::Readmitted(_) => {}
+                Control::None | Control::Readmitted(_) | Control::ChainPart(_) => {}
             }
             changed = true;
             self.settle_alone(custodies);
@@ -235,7 +246,7 @@ impl Seals {
                     }
                     self.watermark(custodies)
                 }
-                Control::None | Control::Readmitted(_) => return false,
+                Control::None | Control::Readmitted(_) | Control::ChainPart(_) => return false,
             };
             *hlc <= watermark
         };

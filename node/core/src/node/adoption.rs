@@ -91,7 +91,23 @@ impl Node {
             self.adopt(now, chain, staged.kept, staged.rest, out);
             return;
         }
+        if let Some((kept, rest)) = self.logged_end(chain) {
+            sometimes!("chain-end-read-from-the-log");
+            self.adopt(now, chain, kept, rest, out);
+            return;
+        }
         self.fetch(now, chain, out);
+    }
+
+    /// A record of a chain that this node has, in its log or fetched.
+    pub(super) fn slot_of(&self, chain: &SealedChain, index: LogIndex) -> Option<&Slot> {
+        let staged = self.staged.get(&chain.region).filter(|staged| staged.chain == *chain);
+        match staged {
+            Some(staged) if index > staged.kept => {
+                staged.rest.get((index - staged.kept - 1) as usize)
+            }
+            _ => self.logs.get(usize::from(chain.region.0))?.window().get(index),
+        }
     }
 
     /// Whether this node has all of a chain, in its log or fetched.
@@ -149,21 +165,13 @@ impl Node {
         let next = r.u64().ok()?;
         let chain = SealedChain::decode(&mut r).ok()?;
         r.finish().ok()?;
-        let window = self.logs.get(usize::from(chain.region.0))?.window();
-        let staged = self.staged.get(&chain.region).filter(|staged| staged.chain == chain);
-        if staged.is_none() && !holds(window.get(chain.last_index), &chain) {
+        if !holds(self.slot_of(&chain, chain.last_index), &chain) {
             return Some(());
         }
-        let slot = |index: LogIndex| match staged {
-            Some(staged) if index > staged.kept => {
-                staged.rest.get((index - staged.kept - 1) as usize)
-            }
-            _ => window.get(index),
-        };
         let mut answer = Vec::new();
         answer.extend_from_slice(&next.to_le_bytes());
         for index in next.max(1)..=chain.last_index {
-            let record = &slot(index)?.bytes;
+            let record = &self.slot_of(&chain, index)?.bytes;
             if answer.len() > 8 && answer.len() + record.len() > ANSWER_BYTES {
                 break;
             }
@@ -189,28 +197,17 @@ impl Node {
         let window = log.window();
         let mut at = 8;
         while at < body.len() {
-            let length = RecordView::length(&body[at..]).ok()?;
-            let bytes = body.get(at..at + length).map(|_| body.slice(at..at + length))?;
-            let view = RecordView::decode(&bytes).ok()?;
-            let header = view.header;
             let index = fetching.next();
-            let before = match fetching.slots.last() {
-                Some(last) => last.header.hash,
-                None => window.get(index - 1).map_or([0; 32], |slot| slot.header.hash),
-            };
-            let is_next = header.index == index && header.region == region && view.verify_hash();
-            if !is_next || header.index > chain.last_index {
-                return None;
-            }
-            if header.prev_hash != before {
+            let slot = next_slot(body, &mut at, &chain, index)?;
+            let before = fetching.slots.last().or_else(|| window.get(index - 1));
+            if !follows(&slot, before) {
                 // The own log left the chain before this.
                 sometimes!("chain-fetched-from-further-back");
                 let from = fetching.from.saturating_sub(STEP_BACK).max(1);
                 *fetching = Fetching::of(chain, from, fetching.turn);
                 return Some(());
             }
-            fetching.slots.push(Slot { header, bytes });
-            at += length;
+            fetching.slots.push(slot);
         }
         let next = fetching.next();
         if next <= chain.last_index {
@@ -267,6 +264,32 @@ impl Node {
     }
 }
 
-fn holds(slot: Option<&Slot>, chain: &SealedChain) -> bool {
+/// The record of a chain at `index`, which stands in `bytes` at `at`; moves `at` behind it. `None`:
+/// damaged, or another record.
+pub(super) fn next_slot(
+    bytes: &Bytes,
+    at: &mut usize,
+    chain: &SealedChain,
+    index: LogIndex,
+) -> Option<Slot> {
+    let length = RecordView::length(bytes.get(*at..)?).ok()?;
+    let record = bytes.get(*at..*at + length).map(|_| bytes.slice(*at..*at + length))?;
+    let view = RecordView::decode(&record).ok()?;
+    let header = view.header;
+    let is_it = header.index == index
+        && index <= chain.last_index
+        && header.region == chain.region
+        && view.verify_hash();
+    *at += length;
+    is_it.then_some(Slot { header, bytes: record })
+}
+
+/// Whether a record is the one behind `before`; `None` stands before the first.
+pub(super) fn follows(slot: &Slot, before: Option<&Slot>) -> bool {
+    slot.header.prev_hash == before.map_or([0; 32], |before| before.header.hash)
+}
+
+/// Whether a record is the last of a chain.
+pub(super) fn holds(slot: Option<&Slot>, chain: &SealedChain) -> bool {
     slot.is_some_and(|slot| slot.header.hash == chain.last_hash)
 }

@@ -2,6 +2,7 @@
 //! This file is the order of things; each thing itself lies in its own room.
 
 mod adoption;
+mod chain_end;
 mod closing;
 mod desk;
 mod frames;

@@ -26,7 +26,11 @@ impl Node {
             return self.append(now, kind, mode, Vec::new());
         }
         if let Some(control) = self.to_log.pop_front() {
-            return self.append_control(now, &control);
+            let accepted = self.append_control(now, &control);
+            if !accepted {
+                self.to_log.push_front(control);
+            }
+            return accepted;
         }
         if let Some((_, orphan)) = self.orphans_to_log.pop_front() {
             return self.append_orphan(now, &orphan);
@@ -65,6 +69,7 @@ impl Node {
         let kind = match control {
             Control::Sealed(_) => RecordKind::RegionSealed,
             Control::Restored { .. } => RecordKind::RegionRestored,
+            Control::ChainPart(_) => RecordKind::ChainPart,
             Control::None | Control::Readmitted(_) => return false,
         };
         let header = self.next_header(now, kind, self.logged_mode());

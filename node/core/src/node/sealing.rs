@@ -10,12 +10,15 @@
 //! majority of one of them (Raft, §5.4.1). Then the seal is logged.
 
 use super::Node;
+use crate::canary;
 use crate::consensus::Consensus;
 use crate::io::{Output, Outputs, RequestId, Role};
 use crate::sometimes;
 use crate::time::{Monotonic, Now};
 use billing_wire::codec::{DecodeError, Reader};
-use billing_wire::{Control, FrameKind, NodeId, RegionId, SealRefusal, SealedChain, Term};
+use billing_wire::{
+    Control, FrameKind, LogIndex, NodeId, RegionId, SealRefusal, SealedChain, Term,
+};
 use std::collections::BTreeMap;
 
 /// Nodes are asked again after so many milliseconds.
@@ -30,6 +33,8 @@ const GIVE_UP_MS: u64 = 5_000;
 struct Tail {
     chain: SealedChain,
     last_term: Term,
+    /// So many records of its copy are known to be committed.
+    committed: LogIndex,
     /// The node hears the region.
     is_heard: bool,
     /// It has promised to take no more of it.
@@ -38,8 +43,14 @@ struct Tail {
 
 impl Tail {
     /// The tail rule: which copy of a lost log is the longest in Raft's sense.
-    fn rank(&self) -> (Term, u64) {
-        (self.last_term, self.chain.last_index)
+    fn rank(&self) -> (Term, LogIndex) {
+        let term = if canary!("tail-by-length") { 0 } else { self.last_term };
+        (term, self.chain.last_index)
+    }
+
+    /// So many records of the chain that was chosen lie on this node for sure.
+    fn holds_of(&self, chosen: &SealedChain) -> LogIndex {
+        if self.chain == *chosen { chosen.last_index } else { self.committed }
     }
 }
 
@@ -246,7 +257,8 @@ impl Node {
             };
             let (last_term, is_fenced) =
                 (last.map_or(0, |last| last.term), fences || log.is_fenced());
-            tails.push(Tail { chain, last_term, is_heard, is_fenced });
+            let committed = log.committed();
+            tails.push(Tail { chain, last_term, committed, is_heard, is_fenced });
         }
         self.due_reports.retain(|due| (due.to, due.number) != (to, number));
         self.due_reports.push(DueReport { to, number, tails, is_persisting: false });
@@ -295,6 +307,7 @@ impl Node {
             for tail in &tails {
                 body.extend_from_slice(&[tail.is_heard.into(), tail.is_fenced.into()]);
                 body.extend_from_slice(&tail.last_term.to_le_bytes());
+                body.extend_from_slice(&tail.committed.to_le_bytes());
                 tail.chain.encode(&mut body);
             }
             self.send(now, FrameKind::TailReport, to, self.region, &body, out);
@@ -308,8 +321,9 @@ impl Node {
         let mut tails = Vec::new();
         for _ in 0..count {
             let (is_heard, is_fenced) = (r.u8().ok()? != 0, r.u8().ok()? != 0);
-            let (last_term, chain) = (r.u64().ok()?, SealedChain::decode(&mut r).ok()?);
-            tails.push(Tail { chain, last_term, is_heard, is_fenced });
+            let (last_term, committed) = (r.u64().ok()?, r.u64().ok()?);
+            let chain = SealedChain::decode(&mut r).ok()?;
+            tails.push(Tail { chain, last_term, committed, is_heard, is_fenced });
         }
         r.finish().ok()?;
         self.note_tails(from, number, tails);
@@ -372,8 +386,7 @@ impl Node {
         }
     }
 
-    /// Logs the seal once this node has the chains as well: the copy that was chosen may be the
-    /// only one.
+    /// Logs the seal once this node has the chains as well, behind what too few have of them.
     fn log_seal(&mut self, now: Now, chosen: Vec<SealedChain>, out: &mut Outputs) {
         let missing: Vec<SealedChain> =
             chosen.iter().filter(|chain| !self.has_chain(chain)).copied().collect();
@@ -384,10 +397,32 @@ impl Node {
             return;
         }
         sometimes!("region-sealed");
+        for chain in &chosen {
+            let kept = self.held_by_majorities(chain);
+            self.log_chain_end(chain, kept);
+        }
         tracing::info!(?chosen, "seals lost regions");
         self.to_log.push_back(Control::Sealed(chosen));
         if let Some(sealing) = &mut self.sealing {
             sealing.is_logged = true;
         }
+    }
+
+    /// So many records of a chain lie on a majority of each region that is left.
+    fn held_by_majorities(&self, chain: &SealedChain) -> LogIndex {
+        let Some(sealing) = &self.sealing else { return 0 };
+        let held_by = |node: &NodeId| {
+            let tails = sealing.reports.get(node).into_iter().flatten();
+            let of_region = tails.filter(|tail| tail.chain.region == chain.region);
+            of_region.map(|tail| tail.holds_of(chain)).next().unwrap_or(0)
+        };
+        let held_in = |region: RegionId| {
+            let members = &self.config.genesis.regions[usize::from(region.0)].nodes;
+            let mut held: Vec<LogIndex> = members.iter().map(held_by).collect();
+            held.sort_unstable_by(|a, b| b.cmp(a));
+            held[members.len() / 2]
+        };
+        let is_left = |region: &RegionId| !sealing.regions.contains(region);
+        self.seals.open().filter(is_left).map(held_in).min().unwrap_or(0)
     }
 }
