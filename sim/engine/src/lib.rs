@@ -18,6 +18,7 @@ pub mod crew;
 #[cfg(madsim)]
 pub mod disk;
 #[cfg(madsim)]
+mod expectations;
 mod loss;
 #[cfg(madsim)]
 pub mod marks;

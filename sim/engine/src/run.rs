@@ -2,6 +2,7 @@
 
 use crate::clients::Population;
 use crate::crew::{Arm, Central, Crew, Tasks};
+use crate::expectations::{EXPECTED, Measured, missed};
 use crate::scenario::Scenario;
 use crate::world::custody::Step;
 use crate::world::teller::{self, Told};
@@ -242,10 +243,14 @@ fn conclude(job: &Job, mut world: World, end: End, losses: Option<&LossReport>) 
     let (broken, delivered, write_latency) = (world.broken, world.delivered, world.latency);
     let geo_latency = world.geo_latency;
     let faults = world.tallies.into_map();
-    let judgement = world.jury.finish();
+    let mut judgement = world.jury.finish();
     let recovery = recovery(&judgement.waited);
     let mut violations: Vec<Violation> = broken.into_iter().collect();
-    violations.extend(judgement.violations);
+    violations.append(&mut judgement.violations);
+    if violations.is_empty() && matches!(end, End::Settled) {
+        let measured = Measured { plan: &plan, geo_latency: &geo_latency, judged: &judgement };
+        violations.extend(missed(&job.scenario, &measured, now));
+    }
     let stuck = sentences(end);
     let failure = failure(&violations, &stuck, now, events, last_fault);
     let further = violations.get(1..).unwrap_or_default();
@@ -306,7 +311,9 @@ fn sentences(end: End) -> Vec<String> {
 
 fn verdict_of(violations: &[Violation], stuck: &[String]) -> Verdict {
     match violations.first() {
-        Some(first) if first.oracle.starts_with('L') => Verdict::Liveness,
+        Some(Violation { oracle, .. }) if oracle.starts_with('L') || *oracle == EXPECTED => {
+            Verdict::Liveness
+        }
         Some(_) => Verdict::Safety,
         None if !stuck.is_empty() => Verdict::Liveness,
         None => Verdict::Held,

@@ -31,6 +31,30 @@ pub struct Judgement {
     pub comparisons: BTreeMap<&'static str, u64>,
     /// How long each client behind an edge waited after its region was gone, in nanoseconds.
     pub waited: Vec<u64>,
+    /// What followed each cut between regions that were whole, in order.
+    pub reunions: Vec<Reunion>,
+    /// What regions did while they were cut off from each other.
+    pub apart: Apart,
+}
+
+/// Regions that hear each other again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reunion {
+    /// How long they had not, in nanoseconds.
+    pub apart_ns: u64,
+    /// After so many nanoseconds every node had one order again of all that was logged before.
+    pub caught_up_ns: u64,
+    /// No region changed its leader since the cut began.
+    pub leaders_stand: bool,
+}
+
+/// What regions did alone, all of them being whole.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Apart {
+    /// Payments per region that were owed success.
+    pub payments: Vec<u64>,
+    /// Payments that more than one region acknowledged meanwhile.
+    pub paid_in_two_regions: u64,
 }
 
 /// The bytes that would survive a power cut now, parsed by the simulator's own inspector.

@@ -7,9 +7,9 @@ use crate::orphans::Orphans;
 use crate::region_loss::{Acknowledgement, Destruction};
 use billing_wire::limits::REGIONS_MAX;
 use billing_wire::{
-    Command, CommandClass, Disposition, Frontier, Genesis, Grade, Hash, Hlc, LogIndex, NodeId,
-    OpId, Position, Read, Receipt, RecordHeader, RecordView, RegionId, RegionMembers, Submission,
-    Term, Token,
+    Command, CommandClass, Disposition, Frontier, Genesis, Grade, Hash, Hlc, Incarnation, LogIndex,
+    NodeId, OpId, Position, Read, Receipt, RecordHeader, RecordView, RegionId, RegionMembers,
+    Submission, Term, Token,
 };
 use billsim_model::{Model, Step};
 use std::collections::BTreeMap;
@@ -229,6 +229,16 @@ impl Facts {
             *end = log.last_index();
         }
         ends
+    }
+
+    /// Incarnation and term of every region log, which change with its leader.
+    pub(crate) fn leaders(&self) -> Vec<(Incarnation, Term)> {
+        let regions = self.genesis.regions.iter().map(|members| members.region);
+        let of = |region| {
+            let log = self.log(region);
+            (self.finality.incarnation(region), log.term(log.last_index()).unwrap_or(0))
+        };
+        regions.map(of).collect()
     }
 
     /// Stamp of the last entry of any region log that carries submissions.

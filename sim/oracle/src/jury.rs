@@ -284,7 +284,7 @@ impl Jury {
         let (facts, verdicts) = (&self.facts, &mut self.verdicts);
         a2_fold_is_the_model::folded(facts, verdicts, at, node, frontier, chain);
         self.watermarks.folded(verdicts, at, (node, incarnation), frontier, watermark);
-        self.catching_up.folded(verdicts, at, node, watermark);
+        self.catching_up.folded(facts, verdicts, at, (node, watermark));
     }
 
     /// A call reached a node that runs (L8).
@@ -365,6 +365,11 @@ impl Jury {
     /// left out the first `geo_timeout`.
     pub fn partition_window(&mut self, from: u64, to: u64) {
         self.partitions.window(from, to);
+    }
+
+    /// Regions no longer hear each other; all of them are whole.
+    pub fn parted(&mut self) {
+        self.catching_up.parted(self.facts.leaders());
     }
 
     /// The regions hear each other again after `apart_ns`, during which nothing else was wrong:
@@ -487,6 +492,7 @@ impl Jury {
     /// The end.
     pub fn finish(self) -> Judgement {
         let waited = self.reroutes.into_waited();
-        Judgement { waited, ..self.verdicts.into_judgement() }
+        let (reunions, apart) = (self.catching_up.into_reunions(), self.partitions.apart());
+        Judgement { waited, reunions, apart, ..self.verdicts.into_judgement() }
     }
 }

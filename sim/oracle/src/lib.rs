@@ -16,7 +16,9 @@ mod real_run;
 mod verdicts;
 
 pub use catalogue::CATALOGUE;
-pub use evidence::{Books, DurableLogs, Judgement, LedgerView, NodeView, Tail, Violation};
+pub use evidence::{
+    Apart, Books, DurableLogs, Judgement, LedgerView, NodeView, Reunion, Tail, Violation,
+};
 pub use history::{Answer, CallId, Endpoint, Event, History, Request};
 pub use jury::Jury;
 pub use promises::d3_exposure_is_exact::Exposed;

@@ -68,6 +68,6 @@ impl Verdicts {
     pub(crate) fn into_judgement(self) -> Judgement {
         let ids = CATALOGUE.iter().map(|(id, _)| *id);
         let comparisons: BTreeMap<_, _> = ids.zip(self.compared).collect();
-        Judgement { violations: self.violations, comparisons, waited: Vec::new() }
+        Judgement { violations: self.violations, comparisons, ..Judgement::default() }
     }
 }

@@ -4,7 +4,7 @@
 
 use super::generator::{Draft, Generator};
 use super::memory::Refund;
-use crate::scenario::Mix;
+use crate::scenario::Load;
 use crate::seed::Stream;
 use billing_wire::limits::HISTORY_PAGE_MAX;
 use billing_wire::{
@@ -28,7 +28,8 @@ pub(super) struct Billing {
 }
 
 impl Billing {
-    pub(super) fn new(mix: &Mix, others: u32, regions: u8, mut stream: Stream) -> Self {
+    pub(super) fn new(load: &Load, others: u32, regions: u8, mut stream: Stream) -> Self {
+        let mix = &load.mix;
         let mut mix = [
             others,
             mix.close_account,
@@ -45,7 +46,7 @@ impl Billing {
             mix.invoice_race,
         ];
         for weight in &mut mix[1..] {
-            if *weight > 0 && stream.below(8) == 0 {
+            if *weight > 0 && stream.below(8) == 0 && !load.whole_mix {
                 *weight = 0;
             }
         }

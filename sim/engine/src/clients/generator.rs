@@ -78,11 +78,11 @@ impl Generator {
             m.operation,
             m.trial_balance,
         ];
-        let billing = Billing::new(m, mix.iter().sum(), regions, billing);
+        let billing = Billing::new(load, mix.iter().sum(), regions, billing);
         // Swarm: a seed does without some operations and mistakes, never without payments and
         // accounts; what the others do to each other then shows more clearly.
         for weight in &mut mix[2..] {
-            if stream.below(8) == 0 {
+            if stream.below(8) == 0 && !load.whole_mix {
                 *weight = 0;
             }
         }

@@ -27,6 +27,7 @@ pub(super) fn check(s: &Scenario) -> Checked {
         );
     }
     check_load(s)?;
+    check_expect(s)?;
     bound(&["timeouts", "request_ms"], s.timeouts.request_ms, 10, 60_000)?;
     span(&["timeouts", "backoff_ms"], s.timeouts.backoff_ms, 1, 60_000)?;
     bound(&["timeouts", "attempts"], s.timeouts.attempts.into(), 1, 1_000)?;
@@ -57,6 +58,24 @@ pub(super) fn check(s: &Scenario) -> Checked {
         ),
         None => Ok(()),
     }
+}
+
+fn check_expect(s: &Scenario) -> Checked {
+    let expect = &s.expect;
+    for (key, value, high) in [
+        ("geo_p99_ms", expect.geo_p99_ms, 60_000),
+        ("catch_up_ms", expect.catch_up_ms, 3_600_000),
+        ("payments_apart", expect.payments_apart, 1_000_000),
+        ("paid_in_two_regions", expect.paid_in_two_regions, 1_000_000),
+    ] {
+        let Some(value) = value else { continue };
+        bound(&["expect", key], value, 1, high)?;
+        if s.cluster.regions == 1 {
+            let text = format!("{key} is about several regions, and this cluster has one");
+            return wrong(&["expect", key], text);
+        }
+    }
+    Ok(())
 }
 
 fn check_load(s: &Scenario) -> Checked {

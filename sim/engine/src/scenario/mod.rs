@@ -4,12 +4,14 @@
 mod check;
 mod edge;
 mod error;
+mod expect;
 mod faults;
 mod node;
 mod profiles;
 
 pub use edge::EdgeOverrides;
 pub use error::{ScenarioError, SourceError};
+pub use expect::Expect;
 pub use faults::{FaultDraw, FaultKind, Swarm};
 pub use node::NodeOverrides;
 pub use profiles::{Profile, ProfileRun, Profiles};
@@ -68,6 +70,9 @@ pub struct Scenario {
     pub require: Vec<FaultKind>,
     /// How long.
     pub phases: Phases,
+    /// What every run must show beyond the promises.
+    #[serde(default)]
+    pub expect: Expect,
     /// Which cluster.
     pub cluster: Cluster,
     /// What clients do.
@@ -167,6 +172,9 @@ pub struct Load {
     pub backlog: Option<Between>,
     /// How often each operation is asked for, relative to the others.
     pub mix: Mix,
+    /// No seed does without some of them.
+    #[serde(default)]
+    pub whole_mix: bool,
     /// How often clients misbehave.
     #[serde(default)]
     pub misbehaviour: Misbehaviour,

@@ -48,6 +48,7 @@ impl World {
         match (self.partition.since, self.is_cut()) {
             (None, true) => {
                 self.jury.disturbed(self.now);
+                self.jury.parted();
                 let is_clean = self.is_whole() && self.settled_at() <= self.now;
                 let geo_timeout_ns = self.machines[0].config().geo_timeout_ms * MS;
                 let owes_from = is_clean.then_some(self.now + geo_timeout_ns + MARGIN_NS);

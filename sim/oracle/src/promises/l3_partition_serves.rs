@@ -7,11 +7,13 @@
 //! do payments that no healthy cluster would log. What goes through an edge is judged by L2.
 
 use crate::catalogue::Promise;
-use crate::facts::Call;
+use crate::evidence::Apart;
+use crate::facts::{Ask, Call};
 use crate::history::Answer;
 use crate::verdicts::Verdicts;
 use billing_wire::limits::REGIONS_MAX;
-use billing_wire::{RegionId, WriteAnswer};
+use billing_wire::{OpId, RegionId, WriteAnswer};
+use std::collections::BTreeMap;
 
 pub(crate) const WORDS: &str =
     "while regions are cut off from each other, 999 of 1000 payments succeed in each";
@@ -24,6 +26,7 @@ const PATIENCE_MIN: u64 = 1_000_000_000;
 /// A payment that returned and was not part of a window yet.
 #[derive(Debug, Clone, Copy)]
 struct Payment {
+    op_id: OpId,
     began: u64,
     ended: u64,
     succeeded: bool,
@@ -43,12 +46,15 @@ struct Region {
 #[derive(Debug, Default)]
 pub(crate) struct Payments {
     regions: [Region; REGIONS_MAX],
+    /// A bit per region that acknowledged a payment while it was alone.
+    acknowledged: BTreeMap<OpId, u8>,
 }
 
 impl Payments {
     /// A call returned.
     pub(crate) fn returned(&mut self, at: u64, call: &Call, answer: &Answer) {
         let (true, Some(region)) = (call.pays, call.region) else { return };
+        let Ask::Write { op_id, .. } = call.ask else { return };
         let Some(region) = self.regions.get_mut(usize::from(region.0)) else { return };
         let succeeded = match answer {
             Answer::Write(WriteAnswer::Done(_)) => true,
@@ -59,23 +65,32 @@ impl Payments {
             | Answer::TimedOut
             | Answer::Refused => false,
         };
-        region.returned.push(Payment { began: call.at, ended: at, succeeded });
+        region.returned.push(Payment { op_id, began: call.at, ended: at, succeeded });
     }
 
     /// From `from` to `to` success was owed. Windows come in order.
     pub(crate) fn window(&mut self, from: u64, to: u64) {
-        for region in &mut self.regions {
+        for (place, region) in self.regions.iter_mut().enumerate() {
             for payment in region.returned.drain(..) {
                 if payment.began < from || payment.ended > to {
                     continue;
                 }
                 region.judged += 1;
-                if !payment.succeeded {
+                if payment.succeeded {
+                    *self.acknowledged.entry(payment.op_id).or_default() |= 1 << place;
+                } else {
                     region.failed += 1;
                     region.first.get_or_insert(payment);
                 }
             }
         }
+    }
+
+    /// What regions did alone.
+    pub(crate) fn apart(&self) -> Apart {
+        let payments = self.regions.iter().map(|region| region.judged).collect();
+        let in_two = self.acknowledged.values().filter(|regions| regions.count_ones() > 1);
+        Apart { payments, paid_in_two_regions: in_two.count() as u64 }
     }
 
     /// The end of the run.

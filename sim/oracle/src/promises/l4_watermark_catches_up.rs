@@ -8,9 +8,10 @@
 //! else nothing is compared. A region that is gone and not sealed holds up everything.
 
 use crate::catalogue::Promise;
+use crate::evidence::Reunion;
 use crate::facts::Facts;
 use crate::verdicts::Verdicts;
-use billing_wire::{Hlc, NodeId};
+use billing_wire::{Hlc, Incarnation, NodeId, Term};
 use std::collections::BTreeSet;
 
 pub(crate) const WORDS: &str =
@@ -28,23 +29,40 @@ pub(crate) struct CatchingUp {
     /// The last stamp that was committed before the heal.
     wanted: Hlc,
     limit: u64,
+    /// When the cut was over, and how long it had been.
+    since: u64,
+    apart_ns: u64,
+    /// Who led what before the cut.
+    leaders: Vec<(Incarnation, Term)>,
+    reunions: Vec<Reunion>,
 }
 
 impl CatchingUp {
+    /// The regions hear each other no longer.
+    pub(crate) fn parted(&mut self, leaders: Vec<(Incarnation, Term)>) {
+        self.leaders = leaders;
+    }
+
+    /// How long each cut was, and catching up after it.
+    pub(crate) fn into_reunions(self) -> Vec<Reunion> {
+        self.reunions
+    }
+
     /// The regions hear each other again after so long.
     pub(crate) fn begins(&mut self, facts: &Facts, at: u64, apart_ns: u64) {
         self.behind = facts.genesis.nodes().collect();
         self.wanted = facts.last_submissions();
         self.limit = at + BASE + apart_ns / SHARE;
+        (self.since, self.apart_ns) = (at, apart_ns);
     }
 
     /// A node's watermark is here.
     pub(crate) fn folded(
         &mut self,
+        facts: &Facts,
         verdicts: &mut Verdicts,
         at: u64,
-        node: NodeId,
-        watermark: Hlc,
+        (node, watermark): (NodeId, Hlc),
     ) {
         if self.behind.is_empty() {
             return;
@@ -52,6 +70,11 @@ impl CatchingUp {
         self.overdue(verdicts, at);
         if watermark >= self.wanted && self.behind.remove(&node) {
             verdicts.check(Promise::L4, at, None, true, || (String::new(), String::new()));
+            if self.behind.is_empty() {
+                let leaders_stand = self.leaders == facts.leaders();
+                let (apart_ns, caught_up_ns) = (self.apart_ns, at - self.since);
+                self.reunions.push(Reunion { apart_ns, caught_up_ns, leaders_stand });
+            }
         }
     }
 

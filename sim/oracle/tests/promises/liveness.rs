@@ -52,6 +52,14 @@ pub(crate) const CASES: &[Case] = &[
         s.jury.availability_window(REGION, from, s.now);
         s.quiesce(|_| {});
     }),
+    ("L2", "the clients of a region that went waited too long", |s, broken| {
+        // Of a hundred one may, of a few none.
+        let from = s.now;
+        s.jury.region_gone(from, REGION);
+        s.write_through_edge(1, 1, open(1), if broken { 11 * SECOND } else { 9 * SECOND });
+        s.jury.availability_window(REGION, from, s.now);
+        s.quiesce(|_| {});
+    }),
     ("L3", "payments failed in a region that was cut off", |s, broken| {
         let from = s.now;
         s.write(1, 1, open(1));
