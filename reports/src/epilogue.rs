@@ -19,6 +19,10 @@ pub struct Place<'a> {
     pub replay: &'a str,
     /// Directory with all that is known about it.
     pub directory: Option<&'a str>,
+    /// The page that shows it.
+    pub timeline: Option<&'a str>,
+    /// The transaction in billing words.
+    pub told: Option<&'a str>,
     /// Other causes of the same sweep.
     pub others: &'a [&'a str],
 }
@@ -29,14 +33,15 @@ pub fn epilogue(cause: &Cause, place: Place<'_>) -> String {
     if let Some(failure) = &cause.first.failure {
         field(&mut lines, "promise", &failure.promise);
         field(&mut lines, "seen", &failure.detail);
-        field(&mut lines, "transaction", failure.transaction.as_deref().unwrap_or("none involved"));
+        let transaction = failure.transaction.as_deref().unwrap_or("none involved");
+        field(&mut lines, "transaction", place.told.unwrap_or(transaction));
         field(&mut lines, "last fault", failure.last_fault.as_deref().unwrap_or("none before"));
         let seconds = failure.at_ns as f64 / 1e9;
         let after = plural(failure.further, "violation");
         let when = format!("{seconds:.3} s, event {}; {after} followed", count(failure.event));
         field(&mut lines, "simulated at", &when);
     }
-    for stuck in cause.first.stuck.iter().take(2) {
+    for stuck in cause.first.untold_stuck().take(2) {
         field(&mut lines, "stuck", stuck);
     }
     if cause.seeds > 1 {
@@ -45,10 +50,13 @@ pub fn epilogue(cause: &Cause, place: Place<'_>) -> String {
     if !place.others.is_empty() {
         field(&mut lines, "other causes", &place.others.join(", "));
     }
-    lines.truncate(LINES_MAX - 3);
+    lines.truncate(LINES_MAX - 4);
     lines.push(String::new());
     // Not wrapped: a command is copied as one line.
     lines.push(format!("  {:<MARGIN$}{}", "replay", place.replay));
+    if let Some(timeline) = place.timeline {
+        lines.push(format!("  {:<MARGIN$}{timeline}", "open"));
+    }
     if let Some(directory) = place.directory {
         lines.push(format!("  {:<MARGIN$}{directory}", "files"));
     }

@@ -3,13 +3,21 @@
 
 pub mod epilogue;
 pub mod explain;
+pub mod junit;
 mod layout;
+pub mod markdown;
 pub mod outcomes;
 mod page;
+pub mod percentiles;
+pub mod perfetto;
+pub mod prometheus;
 pub mod region_loss;
+pub mod report;
+pub mod run;
 pub mod shrunk;
 pub mod summary;
 pub mod tally;
 pub mod timeline;
 
+pub use run::{Latency, Run};
 pub use tally::{Cause, Tally};

@@ -4,6 +4,9 @@
 /// The look that all pages share.
 pub(crate) const PAGE_CSS: &str = include_str!("../templates/page.css");
 
+/// What the buttons of all pages do.
+pub(crate) const PAGE_JS: &str = include_str!("../templates/page.js");
+
 /// Text for an element or an attribute in double quotes.
 pub(crate) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -13,6 +16,8 @@ pub(crate) fn escape(text: &str) -> String {
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
+            // No document of XML may hold it.
+            control if control < ' ' && !matches!(control, '\n' | '\t') => out.push('\u{fffd}'),
             other => out.push(other),
         }
     }
@@ -58,7 +63,7 @@ mod tests {
 
     #[test]
     fn text_stays_in_its_place() {
-        assert_eq!(escape("a<b>&\"c\""), "a&lt;b&gt;&amp;&quot;c&quot;");
+        assert_eq!(escape("a<b>&\"c\"\u{1}"), "a&lt;b&gt;&amp;&quot;c&quot;\u{fffd}");
         assert_eq!(script_json("\"</script>\""), "\"\\u003c/script>\"");
         assert!(command("x \"y\"").contains("data-copy=\"x &quot;y&quot;\""));
     }

@@ -25,6 +25,39 @@ pub struct ScenarioTally {
     pub simulated_seconds: f64,
     /// Acknowledged writes.
     pub acknowledged: u64,
+    /// Comparisons per oracle.
+    pub comparisons: BTreeMap<String, u64>,
+    /// What failed, by oracle, or by verdict where no oracle spoke.
+    pub failed: BTreeMap<String, Failed>,
+}
+
+/// Seeds of a scenario that one oracle found wanting.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Failed {
+    /// How many.
+    pub seeds: u64,
+    /// The outcome of the lowest.
+    pub first: Outcome,
+}
+
+impl ScenarioTally {
+    /// What was compared, and what failed.
+    fn note(&mut self, outcome: &Outcome) {
+        for (oracle, count) in &outcome.comparisons {
+            *self.comparisons.entry(oracle.clone()).or_default() += count;
+        }
+        if outcome.verdict == Verdict::Held {
+            return;
+        }
+        let oracle = outcome.failure.as_ref().map(|failure| failure.oracle.clone());
+        let name = oracle.unwrap_or_else(|| outcome.verdict.name().to_owned());
+        let failed = self.failed.entry(name);
+        let failed = failed.or_insert_with(|| Failed { seeds: 0, first: outcome.clone() });
+        failed.seeds += 1;
+        if outcome.seed < failed.first.seed {
+            failed.first = outcome.clone();
+        }
+    }
 }
 
 /// What a sweep came to.
@@ -42,6 +75,8 @@ pub struct Tally {
     pub comparisons: BTreeMap<String, u64>,
     /// Hits per mark.
     pub marks: BTreeMap<String, u64>,
+    /// What was not waited for or not compared, with its reason, and how often.
+    pub excuses: BTreeMap<String, u64>,
     /// Fault kinds that somebody must have seen.
     pub required: BTreeSet<String>,
     /// Ways to fail, by `<oracle>-<fingerprint>`.
@@ -84,6 +119,7 @@ impl Tally {
         scenario.held += u64::from(outcome.verdict == Verdict::Held);
         scenario.simulated_seconds += outcome.simulated_seconds;
         scenario.acknowledged += outcome.acknowledged;
+        scenario.note(outcome);
         *self.verdicts.entry(outcome.verdict).or_default() += 1;
         self.delivered_messages += outcome.delivered_messages;
         for (kind, fault) in &outcome.faults {
@@ -94,6 +130,9 @@ impl Tally {
         }
         for (oracle, count) in &outcome.comparisons {
             *self.comparisons.entry(oracle.clone()).or_default() += count;
+        }
+        for (reason, count) in &outcome.excuses {
+            *self.excuses.entry(reason.clone()).or_default() += count;
         }
         for (mark, count) in &outcome.marks {
             *self.marks.entry(mark.clone()).or_default() += count;

@@ -3,7 +3,7 @@
 
 use crate::explain::{explain, seconds};
 use crate::layout::count;
-use crate::page::{PAGE_CSS, command, escape, fill, script_json};
+use crate::page::{PAGE_CSS, PAGE_JS, command, escape, fill, script_json};
 use billsim_record::{Happening, Outcome, RunEvent, RunEvents, Verdict};
 use serde::Serialize;
 
@@ -46,6 +46,7 @@ pub fn timeline(outcome: &Outcome, events: &RunEvents, next: &[(&str, &str)]) ->
             ("data", &script_json(&data)),
             ("model_js", MODEL_JS),
             ("view_js", VIEW_JS),
+            ("page_js", PAGE_JS),
             ("footer", &escape(&footer(outcome))),
         ],
     )
@@ -95,7 +96,7 @@ fn story(outcome: &Outcome, events: &RunEvents, next: &[(&str, &str)]) -> String
         card("What happened to it", &paragraph(&words.cause), "");
         card("Why that must not be", &paragraph(&words.why), "");
     }
-    let stuck: String = outcome.stuck.iter().take(4).map(|text| paragraph(text)).collect();
+    let stuck: String = outcome.untold_stuck().take(4).map(|text| paragraph(text)).collect();
     if !stuck.is_empty() {
         card("What did not come to an end", &stuck, " wide");
     }

@@ -325,12 +325,6 @@ byId("overview").addEventListener("click", (mouse) => {
   const at = place / (width() - LEFT - 8) * endNs, half = (view.to - view.from) / 2;
   show(at - half, at + half);
 });
-for (const button of document.querySelectorAll("button[data-copy]")) {
-  button.addEventListener("click", async () => {
-    try { await navigator.clipboard.writeText(button.dataset.copy); button.textContent = "copied"; }
-    catch { button.textContent = "select and copy"; }
-  });
-}
 window.addEventListener("resize", draw);
 window.addEventListener("beforeprint", () => show(0, endNs));
 if (location.hash === "#first-violation") jump();

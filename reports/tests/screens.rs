@@ -114,6 +114,8 @@ fn a_failure_fits_on_one_screen() {
     let place = Place {
         replay: "target/release/billsim replay runs/0001/failures/D1-00c0ffee00c0ffee",
         directory: Some("runs/0001/failures/D1-00c0ffee00c0ffee"),
+        timeline: Some("runs/0001/failures/D1-00c0ffee00c0ffee/timeline.html"),
+        told: None,
         others: &["L5-00c0ffee00c0ffee"],
     };
     let text = epilogue(cause, place);
@@ -133,7 +135,13 @@ fn the_longest_failure_still_shows_its_command() {
     outcome.stuck = vec![long.clone(), long];
     let tally = tally_of(&[outcome]);
     let (_, cause) = tally.worst_cause().expect("there is one");
-    let place = Place { replay: "billsim replay x", directory: Some("x"), others: &["a"; 500] };
+    let place = Place {
+        replay: "billsim replay x",
+        directory: Some("x"),
+        timeline: None,
+        told: None,
+        others: &["a"; 500],
+    };
     let text = epilogue(cause, place);
     assert!(text.lines().count() <= LINES_MAX, "{text}");
     assert!(text.contains("billsim replay x"));

@@ -29,6 +29,8 @@ pub(crate) enum Command {
     Replay(Replay),
     /// Makes a failing plan as small as it gets, and says why it fails.
     Shrink(Shrink),
+    /// Makes the reports of a stored run again: pages, tables, metrics.
+    Report(Report),
     /// Files plans under `scenarios/regressions/`, which every sweep runs first.
     Corpus(Corpus),
     /// Measures the speed of the testbed at one job.
@@ -201,6 +203,18 @@ pub(crate) struct Replay {
     /// `json`: the outcome as one document.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(crate) format: Format,
+}
+
+/// `billsim report`.
+///
+/// Writes `report.html`, `summary.md`, `junit.xml`, `metrics.prom` and `latency/*.txt` into the
+/// directory of a run, and `timeline.html` and `trace.json` (for ui.perfetto.dev) into that of each
+/// failure, from what is stored there. A sweep writes the same at its end.
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Report {
+    /// The directory of a run, or one under its `failures/`.
+    pub(crate) path: PathBuf,
 }
 
 /// `billsim shrink`.

@@ -22,6 +22,7 @@ struct Kept {
     outcome: Outcome,
     plan: FaultPlan,
     path: PathBuf,
+    told: Option<String>,
 }
 
 /// Bundles of failures, one per cause: that of the lowest seed.
@@ -46,29 +47,44 @@ impl Failures {
         if is_first {
             let path = directory.keep_failure(&cause, result, scenario)?;
             let (outcome, plan) = (outcome.clone(), result.plan.clone());
-            self.kept.insert(cause, Kept { outcome, plan, path });
+            self.kept.insert(cause, Kept { outcome, plan, path, told: None });
         }
         Ok(())
     }
 
     /// Tells each failure that was kept: runs it again and writes its story. Returns the worst
     /// that came of it.
-    pub(crate) fn tell(&self, job: impl Fn(&FaultPlan) -> Job) -> ExitCode {
+    pub(crate) fn tell(&mut self, job: impl Fn(&FaultPlan) -> Job) -> ExitCode {
         // A run that did not come to its end has no events either.
-        let is_told =
-            |kept: &&Kept| kept.outcome.failure.as_ref().is_some_and(|failure| failure.event > 0);
-        let told = self.kept.values().filter(is_told).take(STORIES_MAX);
-        let codes = told.map(|kept| story::keep(&kept.path, &job(&kept.plan), &kept.outcome));
-        codes.fold(ExitCode::Held, ExitCode::worse)
+        let is_told = |kept: &&mut Kept| {
+            kept.outcome.failure.as_ref().is_some_and(|failure| failure.event > 0)
+        };
+        let mut code = ExitCode::Held;
+        for kept in self.kept.values_mut().filter(is_told).take(STORIES_MAX) {
+            let story = story::keep(&kept.path, &job(&kept.plan), &kept.outcome);
+            code = code.worse(story.code);
+            kept.told = story.told;
+        }
+        code
     }
 
     /// The last words about the worst cause; `None` when nothing failed.
     pub(crate) fn epilogue(&self, tally: &Tally, canary: Option<&str>) -> Option<String> {
         let (name, cause) = tally.worst_cause()?;
-        let shown = self.kept.get(name)?.path.display().to_string();
+        let kept = self.kept.get(name)?;
+        let shown = kept.path.display().to_string();
+        let timeline = kept.path.join(story::PAGES[0]);
+        let timeline = timeline.is_file().then(|| timeline.display().to_string());
         let others: Vec<&str> =
             tally.causes.keys().map(String::as_str).filter(|other| *other != name).collect();
         let replay = format!("{} replay {shown}", invocation(canary));
-        Some(epilogue(cause, Place { replay: &replay, directory: Some(&shown), others: &others }))
+        let place = Place {
+            replay: &replay,
+            directory: Some(&shown),
+            timeline: timeline.as_deref(),
+            told: kept.told.as_deref(),
+            others: &others,
+        };
+        Some(epilogue(cause, place))
     }
 }

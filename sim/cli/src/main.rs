@@ -11,6 +11,7 @@ mod interrupt;
 mod logs;
 mod progress;
 mod run_directory;
+mod stored_run;
 mod story;
 mod tool_error;
 mod wall_clock;

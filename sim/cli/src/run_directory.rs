@@ -2,9 +2,10 @@
 //! soon as its seed ends, so that an interrupted run is a usable one.
 
 use crate::corpus::Loaded;
+use crate::stored_run::file_name;
 use crate::tool_error::ToolError;
 use billsim_engine::RunResult;
-use billsim_record::{FaultPlan, LossVerdict, Manifest, Outcome, document};
+use billsim_record::{Conclusion, FaultPlan, LossVerdict, Manifest, Outcome, document};
 use billsim_reports::outcomes;
 use billsim_reports::region_loss::region_loss;
 use hdrhistogram::Histogram;
@@ -116,12 +117,17 @@ impl RunDirectory {
     ) -> Result<(), ToolError> {
         let directory = self.path.join("latency");
         fs::create_dir_all(&directory).map_err(|error| ToolError::write(&directory, &error))?;
-        let file = directory.join(format!("{}.hdr", scenario.replace('/', "-")));
+        let file = directory.join(format!("{}.hdr", file_name(scenario)));
         let mut bytes = Vec::new();
         V2Serializer::new()
             .serialize(histogram, &mut bytes)
             .map_err(|error| ToolError::tool(format!("latency histogram: {error:?}")))?;
         create(&file, &bytes)
+    }
+
+    /// Writes how it ended.
+    pub(crate) fn write_conclusion(&self, conclusion: &Conclusion) -> Result<(), ToolError> {
+        create(&self.path.join("conclusion.json"), document::pretty(conclusion).as_bytes())
     }
 
     /// Writes the summary.

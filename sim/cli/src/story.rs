@@ -7,9 +7,13 @@ use crate::tool_error::ToolError;
 use billsim_engine::sweep::run_one;
 use billsim_engine::{Job, RunResult};
 use billsim_record::{ExitCode, Outcome, RunEvents};
+use billsim_reports::perfetto::perfetto;
 use billsim_reports::timeline::timeline;
 use std::fs;
 use std::path::Path;
+
+/// What is made of the events of a failure.
+pub(crate) const PAGES: [&str; 2] = ["timeline.html", "trace.json"];
 
 /// Runs a job again, told, with its transaction followed if it is about one.
 ///
@@ -60,22 +64,32 @@ pub(crate) fn pages(
     ];
     let next = next.each_ref().map(|(what, line)| (*what, line.as_str()));
     let next = if outcome.failure.is_some() { &next[..] } else { &[] };
-    create(&directory.join("timeline.html"), &timeline(outcome, events, next))
+    create(&directory.join(PAGES[0]), &timeline(outcome, events, next))?;
+    create(&directory.join(PAGES[1]), &perfetto(events))
+}
+
+/// What came of telling a failure.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    /// How well that went.
+    pub(crate) code: ExitCode,
+    /// Its transaction in billing words.
+    pub(crate) told: Option<String>,
 }
 
 /// Tells a failure in its directory. That it cannot be told is said, and takes nothing away.
-pub(crate) fn keep(directory: &Path, job: &Job, outcome: &Outcome) -> ExitCode {
+pub(crate) fn keep(directory: &Path, job: &Job, outcome: &Outcome) -> Kept {
     let kept = told(job, outcome).and_then(|result| match &result.events {
-        Some(events) => write(directory, outcome, events),
-        None => Ok(()),
+        Some(events) => write(directory, outcome, events).map(|()| result.told),
+        None => Ok(None),
     });
-    kept.map_or_else(
-        |error| {
+    match kept {
+        Ok(told) => Kept { code: ExitCode::Held, told },
+        Err(error) => {
             warn(&format!("billsim: {error}"));
-            error.code
-        },
-        |()| ExitCode::Held,
-    )
+            Kept { code: error.code, told: None }
+        }
+    }
 }
 
 fn create(path: &Path, text: &str) -> Result<(), ToolError> {

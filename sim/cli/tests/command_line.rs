@@ -1,7 +1,7 @@
 //! The command line as people and schedulers meet it: what it says, how it ends, what it leaves.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
@@ -121,9 +121,65 @@ fn a_sweep_leaves_a_directory_that_tells_what_it_was() {
     assert_eq!(outcomes.lines().count(), 4);
     assert!(Path::new(&format!("{out}/latency/smoke-crash.hdr")).is_file());
     assert!(Path::new(&format!("{out}/summary.txt")).is_file());
+    let names =
+        ["report.html", "summary.md", "junit.xml", "metrics.prom", "latency/smoke-crash.txt"];
+    let reports = || names.map(|name| fs::read_to_string(format!("{out}/{name}")).unwrap());
+    let written = reports();
+    names.iter().for_each(|name| fs::remove_file(format!("{out}/{name}")).unwrap());
+    let made = billsim(&["report", out]);
+    assert_eq!(code(&made), 0, "{}", stderr(&made));
+    assert_eq!(reports(), written, "made again of what is stored");
     let again = billsim(&arguments);
     assert_eq!(code(&again), 2, "a directory holds one run");
     assert!(stderr(&again).contains("already holds a run"), "{}", stderr(&again));
+}
+
+/// A run that must fail: faults until the end, and a second to recover from all of them.
+fn hopeless(directory: &Path) -> PathBuf {
+    let text = include_str!("../../../scenarios/smoke/everything.toml");
+    let hopeless = text.replace("settle_limit_s = 30", "settle_limit_s = 1");
+    assert_ne!(text, hopeless);
+    let file = directory.join("hopeless.toml");
+    fs::write(&file, hopeless).unwrap();
+    file
+}
+
+#[test]
+fn a_run_that_fails_leaves_its_story() {
+    let directory = tempfile::tempdir().unwrap();
+    let scenario = hopeless(directory.path());
+    let out = directory.path().join("failure");
+    let [scenario, out] = [&scenario, &out].map(|path| path.to_str().unwrap());
+    let output = billsim(&["run", scenario, "--seed", "3", "--out", out]);
+    assert_eq!(code(&output), 11, "{}", stderr(&output));
+    let screen = String::from_utf8(output.stdout).unwrap();
+    let last = screen.split("\nLIVENESS").last().unwrap();
+    assert!(last.lines().count() <= 24, "{last}");
+    assert!(last.contains(&format!("replay {out}")), "{last}");
+    assert!(last.contains(&format!("{out}/timeline.html")), "{last}");
+    let read = |name: &str| fs::read_to_string(format!("{out}/{name}")).unwrap();
+    let outcome: serde_json::Value = serde_json::from_str(&read("outcome.json")).unwrap();
+    let events: Vec<serde_json::Value> =
+        read("events.jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(events[0]["trace_hash"], outcome["trace_hash"], "told, it is the same run");
+    let violation = events.iter().find(|event| event["kind"] == "violation").unwrap();
+    assert_eq!(violation["event"], outcome["failure"]["event"]);
+    let pages = ["timeline.html", "trace.json"];
+    let written = pages.map(read);
+    let made = billsim(&["report", out]);
+    assert_eq!(code(&made), 0, "{}", stderr(&made));
+    assert_eq!(pages.map(read), written, "made again of what is stored");
+    let replayed = billsim(&["replay", out]);
+    assert_eq!(code(&replayed), 11);
+    assert!(stderr(&replayed).contains("exact"), "{}", stderr(&replayed));
+}
+
+#[test]
+fn a_directory_without_a_run_has_no_reports() {
+    let directory = tempfile::tempdir().unwrap();
+    let output = billsim(&["report", directory.path().to_str().unwrap()]);
+    assert_eq!(code(&output), 2);
+    assert!(stderr(&output).contains("neither a run"), "{}", stderr(&output));
 }
 
 #[test]

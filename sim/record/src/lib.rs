@@ -1,6 +1,7 @@
 //! Plain versioned data that the testbed writes and reads: fault plans, outcomes, manifests,
 //! verdicts and exit codes. No logic beyond order and names.
 
+pub mod conclusion;
 pub mod document;
 pub mod event;
 pub mod exit_code;
@@ -10,6 +11,7 @@ pub mod plan;
 pub mod planned_load;
 pub mod region_loss;
 
+pub use conclusion::Conclusion;
 pub use document::{Document, ReadError};
 pub use event::{Happening, RunEvent, RunEvents};
 pub use exit_code::ExitCode;

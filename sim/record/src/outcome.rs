@@ -147,6 +147,14 @@ pub struct Outcome {
     pub excuses: BTreeMap<String, u64>,
 }
 
+impl Outcome {
+    /// What had not converged, as far as the failure does not say the same.
+    pub fn untold_stuck(&self) -> impl Iterator<Item = &str> {
+        let told = self.failure.as_ref().map_or("", |failure| failure.detail.as_str());
+        self.stuck.iter().map(String::as_str).filter(move |sentence| !told.contains(sentence))
+    }
+}
+
 impl Document for Outcome {
     const KIND: &'static str = "the outcome";
     const FORMAT: u32 = OUTCOME_FORMAT;

@@ -6,12 +6,14 @@ mod corpus;
 mod doctor;
 mod list;
 mod replay;
+mod report;
 mod run;
 mod schema;
 mod shrink;
 mod shrink_progress;
 mod shrink_trials;
 mod sweep;
+mod sweep_end;
 
 use crate::arguments::{Arguments, Command};
 use crate::context::{plant, warn};
@@ -24,6 +26,7 @@ pub(crate) fn dispatch(arguments: Arguments) -> ExitCode {
     let result = plant(canary).and_then(|()| match arguments.command {
         Command::Sweep(sweep) => sweep::sweep(&sweep, canary),
         Command::Run(run) => run::run(&run, canary),
+        Command::Report(report) => report::report(&report),
         Command::Replay(replay) => replay::replay(&replay, canary),
         Command::Shrink(shrink) => shrink::shrink(&shrink, canary),
         Command::Corpus(corpus) => corpus::corpus(&corpus, canary),

@@ -48,19 +48,20 @@ pub(crate) fn run(arguments: &Run, canary: Option<&str>) -> Result<ExitCode, Too
     let wants_files = failed || result.losses.is_some();
     let directory =
         wants_files.then(|| arguments.out.clone().unwrap_or_else(RunDirectory::of_one_run));
-    let mut code = ExitCode::Held;
+    let (mut code, mut told) = (ExitCode::Held, None);
     if let Some(directory) = &directory {
         RunDirectory::keep_result(directory, &result, &loaded)?;
     }
     if let Some(directory) = directory.as_ref().filter(|_| failed) {
-        code = story::keep(directory, &job, &result.outcome);
+        let kept = story::keep(directory, &job, &result.outcome);
+        (code, told) = (kept.code, kept.told);
     }
     if let Some((verdict, directory)) = result.losses.as_ref().zip(directory.as_ref()) {
         follow_lost(&job, verdict, directory)?;
         warn(&format!("region-loss verdict: {}", directory.join("verdict.txt").display()));
     }
     let again = match directory.filter(|_| failed) {
-        Some(directory) => Again::stored(directory, canary),
+        Some(directory) => Again { told, ..Again::stored(directory, canary) },
         None => Again::default(),
     };
     Ok(show(&result, arguments.format, &again).worse(code))
@@ -71,19 +72,20 @@ pub(crate) fn run(arguments: &Run, canary: Option<&str>) -> Result<ExitCode, Too
 pub(crate) struct Again {
     command: String,
     directory: Option<PathBuf>,
+    told: Option<String>,
 }
 
 impl Again {
     /// A failure that is stored here.
     pub(crate) fn stored(directory: PathBuf, canary: Option<&str>) -> Self {
         let command = format!("{} replay {}", invocation(canary), directory.display());
-        Self { command, directory: Some(directory) }
+        Self { command, directory: Some(directory), told: None }
     }
 
     /// A failure of a plan by itself.
     pub(crate) fn planned(plan: &Path, canary: Option<&str>) -> Self {
         let command = format!("{} replay {}", invocation(canary), plan.display());
-        Self { command, directory: None }
+        Self { command, directory: None, told: None }
     }
 }
 
@@ -143,8 +145,17 @@ pub(crate) fn show(result: &RunResult, format: Format, again: &Again) -> ExitCod
         say(&format!("{line}\n"));
     }
     if let Some((_, cause)) = tally.worst_cause() {
+        let timeline = again.directory.as_ref().map(|path| path.join(story::PAGES[0]));
+        let timeline = timeline.filter(|file| file.is_file());
+        let timeline = timeline.map(|file| file.display().to_string());
         let directory = again.directory.as_ref().map(|path| path.display().to_string());
-        let place = Place { replay: &again.command, directory: directory.as_deref(), others: &[] };
+        let place = Place {
+            replay: &again.command,
+            directory: directory.as_deref(),
+            timeline: timeline.as_deref(),
+            told: again.told.as_deref(),
+            others: &[],
+        };
         say(&format!("\n{}", epilogue(cause, place)));
     }
     outcome.verdict.exit_code()

@@ -1,7 +1,8 @@
 //! `billsim sweep`: many seeds, a progress bar, a verdict, a run directory.
 
 use crate::arguments::{Format, Seeds, Sweep};
-use crate::context::{invocation, jobs, say, warn};
+use crate::commands::sweep_end::{Ended, conclude};
+use crate::context::{jobs, say};
 use crate::corpus::{Corpus, Loaded};
 use crate::failures::Failures;
 use crate::progress::Progress;
@@ -13,7 +14,6 @@ use billsim_engine::{Arm, Job, RunResult};
 use billsim_record::manifest::{MANIFEST_FORMAT, SeedPlan};
 use billsim_record::{ExitCode, FaultPlan, Manifest, Verdict, document};
 use billsim_reports::Tally;
-use billsim_reports::summary::{Circumstances, summary};
 use hdrhistogram::Histogram;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,23 +21,23 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 /// What a sweep will run.
-struct Work {
-    scenarios: BTreeMap<String, Loaded>,
+pub(super) struct Work {
+    pub(super) scenarios: BTreeMap<String, Loaded>,
     regressions: Vec<FaultPlan>,
     seeds: Vec<(String, Seeds)>,
 }
 
 /// What a sweep gathers.
-struct Results<'a> {
-    work: &'a Work,
-    tally: Tally,
-    failures: Failures,
+pub(super) struct Results<'a> {
+    pub(super) work: &'a Work,
+    pub(super) tally: Tally,
+    pub(super) failures: Failures,
     latency: BTreeMap<String, Histogram<u64>>,
     /// How long clients behind an edge waited when their region went.
-    recovery: Option<Histogram<u64>>,
+    pub(super) recovery: Option<Histogram<u64>>,
     /// Hashes of seeds whose second run is still to come.
     first_hash: BTreeMap<(String, u64), String>,
-    directory: RunDirectory,
+    pub(super) directory: RunDirectory,
     format: Format,
     broken: Option<ToolError>,
 }
@@ -67,7 +67,8 @@ pub(crate) fn sweep(arguments: &Sweep, canary: Option<&str>) -> Result<ExitCode,
     for (scenario, histogram) in &results.latency {
         results.directory.write_latency(scenario, histogram)?;
     }
-    Ok(conclude(arguments, canary, &results, asked, started, ended_early))
+    let wall_seconds = started.elapsed().as_secs_f64();
+    conclude(arguments, canary, &mut results, Ended { asked, wall_seconds, early: ended_early })
 }
 
 fn plan_work(arguments: &Sweep) -> Result<Work, ToolError> {
@@ -261,70 +262,4 @@ impl Results<'_> {
         }
         self.failures.keep(&self.directory, result, &self.work.scenarios[&outcome.scenario])
     }
-}
-
-fn conclude(
-    arguments: &Sweep,
-    canary: Option<&str>,
-    results: &Results<'_>,
-    asked: u64,
-    started: Instant,
-    ended_early: Option<&'static str>,
-) -> ExitCode {
-    let promises: BTreeMap<&str, &str> = billsim_engine::oracles().collect();
-    // A sweep of a whole profile claims to have tested everything; a few seeds do not.
-    let whole = arguments.scenarios.is_empty() && arguments.seeds.is_none();
-    let coverage_required = whole && ended_early.is_none() && canary.is_none();
-    let text = summary(
-        &results.tally,
-        Circumstances {
-            promises: &promises,
-            wall_seconds: started.elapsed().as_secs_f64(),
-            asked: Some(asked),
-            ended_early,
-            coverage_required,
-        },
-    );
-    let told = results.failures.tell(|plan| {
-        let mut job =
-            Job::new(Arc::clone(&results.work.scenarios[&plan.scenario].scenario), plan.seed);
-        job.plan = Some(plan.clone());
-        job.canary = canary.map(str::to_owned);
-        job
-    });
-    let mut code = results.tally.exit_code().worse(told);
-    if coverage_required && !results.tally.gaps().is_empty() {
-        code = code.worse(ExitCode::Coverage);
-    }
-    if ended_early.is_some() {
-        code = code.worse(ExitCode::Incomplete);
-    }
-    if let Err(error) = results.directory.write_summary(&text) {
-        warn(&error.to_string());
-        code = code.worse(ExitCode::Tool);
-    }
-    if arguments.format == Format::Human {
-        say(&text);
-        if let Some(waited) = results.recovery.as_ref().filter(|waited| !waited.is_empty()) {
-            let of = |q| waited.value_at_quantile(q) / 1_000;
-            say(&format!(
-                "clients of a region that went waited, in simulated ms: p50 {}, p99 {}, max {} \
-                 ({} times)\n",
-                of(0.5),
-                of(0.99),
-                waited.max() / 1_000,
-                waited.len(),
-            ));
-        }
-        say(&format!("run directory: {}\n", results.directory.path().display()));
-    }
-    if let Some(last) = results.failures.epilogue(&results.tally, canary) {
-        match arguments.format {
-            Format::Human => say(&format!("\n{last}")),
-            Format::Json => warn(&last),
-        }
-    } else if results.tally.failures() > 0 {
-        warn(&format!("see outcomes.jsonl; run one seed again with `{} run`", invocation(canary)));
-    }
-    code
 }
