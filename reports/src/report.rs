@@ -228,7 +228,8 @@ fn marks(run: &Run<'_>) -> String {
         let title = plural(gaps.len() as u64, "gap");
         let _ = writeln!(
             out,
-            "<details {tone}><summary>{title} in what was tested</summary><ul>{items}</ul></details>"
+            "<details {tone}><summary>{title} in what was tested</summary>\
+             <ul>{items}</ul></details>"
         );
     }
     let unreached: Vec<&str> = run.tally.unreached().collect();

@@ -96,7 +96,7 @@ fn story(outcome: &Outcome, events: &RunEvents, next: &[(&str, &str)]) -> String
         card("What happened to it", &paragraph(&words.cause), "");
         card("Why that must not be", &paragraph(&words.why), "");
     }
-    let stuck: String = outcome.untold_stuck().take(4).map(|text| paragraph(text)).collect();
+    let stuck: String = outcome.untold_stuck().take(4).map(paragraph).collect();
     if !stuck.is_empty() {
         card("What did not come to an end", &stuck, " wide");
     }
