@@ -48,6 +48,17 @@ pub struct Config {
     pub seal_silence_ms: u64,
     /// A leader whose clock is further from the majority's stops leading (billing.md §2).
     pub clock_skew_max_ms: u64,
+    /// Whether refunds are paid out: the host has a payment provider.
+    pub pays_refunds: bool,
+    /// Payouts that a leader has open at the provider, at most.
+    pub effects_in_flight_max: usize,
+    /// The provider has so many milliseconds to answer.
+    pub effect_timeout_ms: u64,
+    /// A payout that failed is tried again after half to all of so many milliseconds; twice as
+    /// many after each further failure ...
+    pub effect_retry_ms: u64,
+    /// ... up to so many.
+    pub effect_retry_max_ms: u64,
 }
 
 /// A configuration value outside its legal bounds.
@@ -86,6 +97,11 @@ impl Config {
             geo_return_ms: 5_000,
             seal_silence_ms: 5_000,
             clock_skew_max_ms: 500,
+            pays_refunds: false,
+            effects_in_flight_max: 16,
+            effect_timeout_ms: 2_000,
+            effect_retry_ms: 200,
+            effect_retry_max_ms: 10_000,
         }
     }
 
@@ -99,7 +115,7 @@ impl Config {
     /// # Errors
     /// The first value outside its bounds.
     pub fn check(&self) -> Result<(), ConfigError> {
-        let rules: [(&'static str, u64, u64, u64, &'static str); 12] = [
+        let rules: [(&'static str, u64, u64, u64, &'static str); 16] = [
             ("tick_ms", self.tick_ms, 1, 1_000, "1 to 1000"),
             ("heartbeat_ticks", self.heartbeat_ticks.into(), 1, 100, "1 to 100"),
             ("election_ticks", self.election_ticks.into(), 3, 1_000, "3 to 1000"),
@@ -111,6 +127,10 @@ impl Config {
             ("geo_timeout_ms", self.geo_timeout_ms, 10, 60_000, "10 to 60000"),
             ("geo_return_ms", self.geo_return_ms, 10, 600_000, "10 to 600000"),
             ("seal_silence_ms", self.seal_silence_ms, 100, 600_000, "100 to 600000"),
+            ("effects_in_flight_max", self.effects_in_flight_max as u64, 1, 1_024, "1 to 1024"),
+            ("effect_timeout_ms", self.effect_timeout_ms, 10, 60_000, "10 to 60000"),
+            ("effect_retry_ms", self.effect_retry_ms, 1, 60_000, "1 to 60000"),
+            ("effect_retry_max_ms", self.effect_retry_max_ms, 1, 3_600_000, "1 to 3600000"),
             ("write_timeout_ms", self.write_timeout_ms, 100, 600_000, "100 to 600000"),
         ];
         for (key, found, low, high, expected) in rules {

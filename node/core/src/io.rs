@@ -3,8 +3,8 @@
 
 use crate::ledger::store::LedgerBatch;
 use billing_wire::{
-    Frontier, Hlc, LogIndex, NodeId, OutcomeChain, Read, ReadAnswer, RegionId, RegionMode,
-    SealAnswer, Submission, Term, Token, WriteAnswer, WriteOptions,
+    AccountId, Date, Frontier, Hlc, LogIndex, NodeId, OpId, OutcomeChain, Read, ReadAnswer,
+    RegionId, RegionMode, SealAnswer, Submission, Term, Token, WriteAnswer, WriteOptions,
 };
 use bytes::Bytes;
 
@@ -15,6 +15,44 @@ pub struct RequestId(pub u64);
 /// Names a [`Output::Persist`] until its [`Input::DiskDone`]; increases by 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PersistToken(pub u64);
+
+/// Names a call of an [`Output::Effect`] until its [`Input::EffectDone`]; unique in a cluster's
+/// node, over its lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EffectId(pub u64);
+
+/// A payout that is asked of the payment provider. Its cause is final: it will not be taken back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Effect {
+    /// For the answer.
+    pub id: EffectId,
+    /// What the provider must know it by: everything asked under one key takes place once.
+    pub key: OpId,
+    /// The refund.
+    pub refund: OpId,
+    /// Whose it is.
+    pub account: AccountId,
+    /// Minor units, positive.
+    pub amount: i64,
+    /// ISO 4217.
+    pub currency: [u8; 3],
+    /// The call ends after so many milliseconds.
+    pub timeout_ms: u64,
+}
+
+/// How a call for an effect ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EffectResult {
+    /// It took place, now or when it was asked for before.
+    Paid {
+        /// When, by the provider's books: the same each time.
+        on: Date,
+    },
+    /// It did not take place; it may when it is asked for later.
+    Refused,
+    /// Nobody knows whether it took place.
+    Unknown,
+}
 
 /// How a disk failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -77,6 +115,13 @@ pub enum Input {
         regions: Vec<RegionId>,
         /// Even when somebody hears them.
         force: bool,
+    },
+    /// A call of an effect ended.
+    EffectDone {
+        /// Which call.
+        id: EffectId,
+        /// How it went, as far as the host knows.
+        result: EffectResult,
     },
     /// The process is about to stop: refuse new writes, finish what is in flight.
     Stop,
@@ -188,6 +233,8 @@ pub enum Output {
         /// The answer.
         answer: SealAnswer,
     },
+    /// Ask somebody outside for an effect, then feed [`Input::EffectDone`]; several may be open.
+    Effect(Effect),
     /// Commit rows to the ledger database, then feed [`Input::LedgerDone`]. At most one is open.
     CommitLedger(LedgerBatch),
     /// Drop this node and open it again; nothing that follows may be carried out.

@@ -15,13 +15,14 @@ pub mod limits;
 pub mod marks;
 pub mod merge;
 pub mod node;
+pub mod outbox;
 pub mod session;
 pub mod time;
 
 pub use config::Config;
 pub use io::{
-    DiskFault, DiskStep, FileName, HaltReason, Input, Output, Outputs, PersistToken, Probe,
-    RequestId, Role, Status, Unfit,
+    DiskFault, DiskStep, Effect, EffectId, EffectResult, FileName, HaltReason, Input, Output,
+    Outputs, PersistToken, Probe, RequestId, Role, Status, Unfit,
 };
 pub use node::Node;
 pub use time::{Monotonic, Now, Wall};

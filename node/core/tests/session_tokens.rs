@@ -90,6 +90,7 @@ impl Region {
                     Output::AnswerRead { .. }
                     | Output::AnswerProbe { .. }
                     | Output::AnswerSeal { .. }
+                    | Output::Effect(_)
                     | Output::Halt(_) => panic!("nobody asked for it"),
                 }
             }

@@ -3,7 +3,8 @@
 
 use crate::edge;
 use crate::init::{self, Currency, InitError, RegionArgument};
-use crate::settings::{INTER_REGION_DELAY_MS_MAX, PeerSetting, Settings};
+use crate::provider::{HttpProvider, ProviderError};
+use crate::settings::{INTER_REGION_DELAY_MS_MAX, OutboxSettings, PeerSetting, Settings};
 use billing_wire::{Genesis, NodeId};
 use clap::Args;
 use rustix::process::{Pid, Signal, kill_process};
@@ -48,6 +49,12 @@ pub(crate) struct Dev {
     #[arg(long, value_name = "MS")]
     #[arg(value_parser = clap::value_parser!(u64).range(0..=INTER_REGION_DELAY_MS_MAX))]
     region_delay: Option<u64>,
+    /// The payment provider that pays refunds out: http://HOST:PORT/PATH
+    ///
+    /// It is asked with `POST`, the refund as `Idempotency-Key`, and answers with `status` (`paid`
+    /// or `refused`), `refund`, `amount` and `paid_on`. Without one refunds wait in `/v1/outbox`.
+    #[arg(long, value_name = "URL")]
+    provider: Option<String>,
 }
 
 /// Names of the regions; a cluster of one is called [`ONE_REGION`].
@@ -92,6 +99,8 @@ pub(crate) enum DevError {
     Io { path: PathBuf, source: io::Error },
     #[error("{what}: {source}")]
     Process { what: &'static str, source: io::Error },
+    #[error("--provider: {0}")]
+    Provider(#[from] ProviderError),
     #[error(transparent)]
     Init(#[from] InitError),
     #[error("{}: {found} or another directory", .dir.display())]
@@ -116,6 +125,9 @@ struct Running {
 
 impl Dev {
     pub(crate) fn run(self) -> Result<(), DevError> {
+        if let Some(url) = &self.provider {
+            HttpProvider::at(url)?;
+        }
         let genesis = self.prepare()?;
         let mut running = Vec::new();
         for node in self.every_node() {
@@ -223,6 +235,7 @@ impl Dev {
             ledger_cache_mib: 64,
             drain_ms: 10_000,
             inter_region_delay_ms: self.region_delay_ms(),
+            outbox: OutboxSettings { provider: self.provider.clone() },
             tuning: Default::default(),
         };
         toml::to_string(&settings).expect("settings are made of texts and numbers")

@@ -8,6 +8,7 @@ mod http;
 mod init;
 mod logging;
 mod memory_directory;
+mod provider;
 mod seal;
 mod serve;
 mod settings;

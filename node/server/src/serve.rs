@@ -24,7 +24,8 @@ use tokio::signal::unix::{SignalKind, signal};
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
     /// The settings: `node`, `dir`, `http`, `peer`, `peers = [{ node = 2, address = "..." }]`,
-    /// `ledger_cache_mib`, `drain_ms`, `inter_region_delay_ms`, `[tuning]`
+    /// `ledger_cache_mib`, `drain_ms`, `inter_region_delay_ms`, `[tuning]`,
+    /// `[outbox] provider = "http://HOST:PORT/PATH"`, which pays refunds out
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
     /// What to log: a level, or `target=level,...`
@@ -86,6 +87,7 @@ async fn serve(path: &Path, settings: &Settings) -> Result<(), ServeError> {
     })?;
     let genesis = Arc::new(genesis);
     let config = settings.config(path, Arc::clone(&genesis), seed()?)?;
+    let provider = settings.provider(path)?;
     let _lock = DirectoryLock::acquire(dir)?;
     let io = |what| move |source| ServeError::Io { what, source };
     let peer = listen("cannot listen for peers on", settings.peer).await?;
@@ -98,6 +100,7 @@ async fn serve(path: &Path, settings: &Settings) -> Result<(), ServeError> {
         cache_bytes: settings.ledger_cache_mib << 20,
         listener: peer,
         peers: settings.peers(),
+        provider,
         inter_region_delay: Duration::from_millis(settings.inter_region_delay_ms),
         drain: Duration::from_millis(settings.drain_ms),
     };

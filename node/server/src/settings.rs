@@ -1,7 +1,9 @@
 //! `node.toml`: what an operator sets. Unknown keys are refused and errors show the line.
 
+use crate::provider::{HttpProvider, ProviderError};
 use billing_core::Config;
 use billing_core::config::ConfigError;
+use billing_shell::tokio_host::PaymentProvider;
 use billing_wire::{Genesis, NodeId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -39,6 +41,9 @@ pub(crate) struct Settings {
     /// 0 to 1000: makes nodes of one machine as far apart as real sites. 0 in production.
     #[serde(default)]
     pub(crate) inter_region_delay_ms: u64,
+    /// How refunds leave.
+    #[serde(default)]
+    pub(crate) outbox: OutboxSettings,
     /// Tuning; each key has a default.
     #[serde(default)]
     pub(crate) tuning: Tuning,
@@ -51,6 +56,16 @@ pub(crate) struct PeerSetting {
     pub(crate) node: u16,
     /// `host:port`.
     pub(crate) address: String,
+}
+
+/// The outbox: payouts of refunds.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OutboxSettings {
+    /// The payment provider that is asked for payouts: `http://HOST:PORT/PATH`. Without one refunds
+    /// wait, listed at `/v1/outbox`. The same on every node of the cluster.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) provider: Option<String>,
 }
 
 /// See `billing_core::Config`; what is missing keeps its default.
@@ -72,6 +87,10 @@ pub(crate) struct Tuning {
     geo_timeout_ms: Option<u64>,
     geo_return_ms: Option<u64>,
     clock_skew_max_ms: Option<u64>,
+    effects_in_flight_max: Option<usize>,
+    effect_timeout_ms: Option<u64>,
+    effect_retry_ms: Option<u64>,
+    effect_retry_max_ms: Option<u64>,
 }
 
 /// Why settings cannot be used.
@@ -83,6 +102,8 @@ pub(crate) enum SettingsError {
     Toml { path: PathBuf, source: Box<toml::de::Error> },
     #[error("{}: tuning: {source}", .path.display())]
     Tuning { path: PathBuf, source: ConfigError },
+    #[error("{}: outbox.provider: {source}", .path.display())]
+    Provider { path: PathBuf, source: ProviderError },
     #[error("{}: node {node} is none of the nodes of this cluster ({members})", .path.display())]
     NoMember { path: PathBuf, node: u16, members: String },
     #[error("{}: peers: the address of node {node} is missing", .path.display())]
@@ -158,19 +179,31 @@ impl Settings {
         Ok(config)
     }
 
+    /// Who pays refunds out.
+    pub(crate) fn provider(
+        &self,
+        path: &Path,
+    ) -> Result<Option<Arc<dyn PaymentProvider>>, SettingsError> {
+        let Some(url) = &self.outbox.provider else { return Ok(None) };
+        let provider = HttpProvider::at(url)
+            .map_err(|source| SettingsError::Provider { path: path.to_owned(), source })?;
+        Ok(Some(Arc::new(provider)))
+    }
+
     /// Addresses by node.
     pub(crate) fn peers(&self) -> BTreeMap<NodeId, String> {
         self.peers.iter().map(|peer| (NodeId(peer.node), peer.address.clone())).collect()
     }
 }
 
+fn set<T: Copy>(place: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *place = value;
+    }
+}
+
 impl Tuning {
     fn apply(&self, config: &mut Config) {
-        fn set<T: Copy>(place: &mut T, value: Option<T>) {
-            if let Some(value) = value {
-                *place = value;
-            }
-        }
         set(&mut config.tick_ms, self.tick_ms);
         set(&mut config.heartbeat_ticks, self.heartbeat_ticks);
         set(&mut config.election_ticks, self.election_ticks);
@@ -186,5 +219,9 @@ impl Tuning {
         set(&mut config.geo_timeout_ms, self.geo_timeout_ms);
         set(&mut config.geo_return_ms, self.geo_return_ms);
         set(&mut config.clock_skew_max_ms, self.clock_skew_max_ms);
+        set(&mut config.effects_in_flight_max, self.effects_in_flight_max);
+        set(&mut config.effect_timeout_ms, self.effect_timeout_ms);
+        set(&mut config.effect_retry_ms, self.effect_retry_ms);
+        set(&mut config.effect_retry_max_ms, self.effect_retry_max_ms);
     }
 }

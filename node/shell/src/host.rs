@@ -3,7 +3,7 @@
 
 use crate::ledger_database::LedgerDatabase;
 use billing_core::ledger::store::LedgerBatch;
-use billing_core::{DiskStep, FileName, HaltReason, PersistToken, Probe, RequestId};
+use billing_core::{DiskStep, Effect, FileName, HaltReason, PersistToken, Probe, RequestId};
 use billing_wire::{NodeId, ReadAnswer, SealAnswer, WriteAnswer};
 use bytes::Bytes;
 use std::fmt::Debug;
@@ -25,6 +25,9 @@ pub trait Host {
     fn answer_probe(&mut self, request: RequestId, probe: Probe);
     /// Answers an operator who sealed regions.
     fn answer_seal(&mut self, request: RequestId, answer: SealAnswer);
+    /// Asks the payment provider for a payout, without waiting for it; a host without one is
+    /// never asked. Every call ends as [`Input::EffectDone`](billing_core::Input::EffectDone).
+    fn call_effect(&mut self, effect: Effect);
     /// Commits rows with `database.commit(batch)`, on a thread of its own or at once.
     fn commit_ledger(&mut self, database: &Arc<LedgerDatabase>, batch: LedgerBatch);
     /// The node's memory may no longer be believed: drop the replica and open it again.

@@ -78,6 +78,7 @@ impl Replica {
                 Output::AnswerRead { request, answer } => host.answer_read(request, *answer),
                 Output::AnswerProbe { request, probe } => host.answer_probe(request, probe),
                 Output::AnswerSeal { request, answer } => host.answer_seal(request, answer),
+                Output::Effect(effect) => host.call_effect(effect),
                 Output::CommitLedger(batch) => host.commit_ledger(&self.database, batch),
                 Output::Halt(reason) => {
                     host.halt(reason);

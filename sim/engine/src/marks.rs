@@ -8,6 +8,8 @@ billing_core::catalogue_of_marks![
     "node-opened-again",
     "node-rebuilt-from-the-log",
     "edge-cut-from-node",
+    "payout-asked-for-again",
+    "payout-after-its-caller-gave-up",
 ];
 
 /// Names of all marks, in node and engine.

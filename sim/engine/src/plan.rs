@@ -15,7 +15,9 @@ pub use error::PlanError;
 use crate::scenario::{Cluster, FaultDraw, FaultKind, Scenario};
 use crate::seed::{Purpose, Stream};
 use billsim_record::plan::PLAN_FORMAT;
-use billsim_record::{Fault, FaultPlan, NodeNumber, PlannedAction, PlannedFault, Target};
+use billsim_record::{
+    Fault, FaultPlan, NodeNumber, PlannedAction, PlannedFault, PlannedProvider, Target,
+};
 use std::collections::BTreeSet;
 
 /// Faults of one kind in one plan, at most: what a careless scenario can ask for.
@@ -28,6 +30,7 @@ const STREAM_OF_OPERATOR: u64 = 3_000;
 pub fn draw(scenario: &Scenario, seed: u64) -> FaultPlan {
     let mut faults = Vec::new();
     let mut swarm = Stream::new(seed, Purpose::Config);
+    let mut provider = PlannedProvider::default();
     if swarm.below(100) >= u64::from(scenario.swarm.none_percent) {
         for (kind, settings) in &scenario.faults {
             let mut stream = Stream::indexed(seed, purpose(*kind), *kind as u64);
@@ -35,11 +38,12 @@ pub fn draw(scenario: &Scenario, seed: u64) -> FaultPlan {
                 draw_kind(scenario, *kind, settings, &mut stream, &mut faults);
             }
         }
+        provider = scenario.provider.as_ref().map(|p| p.plan(seed)).unwrap_or_default();
     }
     // Stable: faults of the same time stay in the order of kinds.
     faults.sort_by_key(|f: &PlannedFault| f.at_ms);
     let operator = draw_operator(scenario, seed, &faults);
-    FaultPlan { operator, ..FaultPlan::new(scenario.name.clone(), seed, faults) }
+    FaultPlan { operator, provider, ..FaultPlan::new(scenario.name.clone(), seed, faults) }
 }
 
 /// Checks a plan against the size of the cluster.
@@ -54,6 +58,12 @@ pub fn check(plan: &FaultPlan, cluster: &Cluster) -> Result<(), PlanError> {
     let bounds = [("clients", load.clients.map(u64::from)), ("until_ms", load.until_ms)];
     if let Some((key, _)) = bounds.into_iter().find(|(_, bound)| *bound == Some(0)) {
         return Err(PlanError::EmptyLoad { key });
+    }
+    let mut provider = plan.provider;
+    for (key, percent) in provider.kinds() {
+        if *percent > 100 {
+            return Err(PlanError::Provider { key, found: *percent });
+        }
     }
     let mut before = 0;
     for (place, planned) in plan.faults.iter().enumerate() {

@@ -20,6 +20,8 @@ pub enum Traced {
     Answer = 6,
     /// A node started or stopped.
     Life = 7,
+    /// A node called the payment provider, or that paid.
+    Outside = 8,
 }
 
 /// The hash so far.

@@ -38,6 +38,21 @@ impl Model {
         Some(granted.payment)
     }
 
+    /// A refund that was granted, as it was put into the outbox.
+    pub fn granted_refund(&self, refund: OpId) -> Option<OutboxItem> {
+        self.refunds.get(&refund).map(|granted| granted.item)
+    }
+
+    /// Every refund that was granted.
+    pub fn granted_refunds(&self) -> impl Iterator<Item = OutboxItem> + '_ {
+        self.refunds.values().map(|granted| granted.item)
+    }
+
+    /// Those whose payout is not confirmed.
+    pub fn unpaid_refunds(&self) -> impl Iterator<Item = OutboxItem> + '_ {
+        self.refunds.values().filter(|granted| !granted.is_paid).map(|granted| granted.item)
+    }
+
     pub(crate) fn refund(&mut self, of: OpId, amount: i64, case: &mut Case) -> Disposition {
         let Some(payment) = self.payments.get(&of).copied().filter(|p| p.on_account) else {
             return denied(DenyReason::NoSuchPayment);

@@ -1,7 +1,8 @@
 //! What the oracles are shown of disks and nodes, and what they say of it.
 
 use billing_wire::{
-    Frontier, Hash, Hlc, LogIndex, NodeId, OutcomeChain, Query, QueryResult, RegionId,
+    AccountId, Frontier, Hash, Hlc, LogIndex, NodeId, OpId, OutcomeChain, Query, QueryResult,
+    RegionId,
 };
 use std::collections::BTreeMap;
 
@@ -62,6 +63,19 @@ pub trait DurableLogs {
     /// Hash of the durable record of a region log at an index on a node's disk, where *durable*
     /// means that recovery would keep it: record synced, and covered by a synced superblock.
     fn record_hash(&self, node: NodeId, region: RegionId, index: LogIndex) -> Option<Hash>;
+}
+
+/// A payout as a node asks for it, and as the bank is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Payout {
+    /// What the bank knows it by.
+    pub key: OpId,
+    /// The refund.
+    pub refund: OpId,
+    /// Whose it is.
+    pub account: AccountId,
+    /// Minor units.
+    pub amount: i64,
 }
 
 /// Last durable entry of a node's disk at a crash, or of its log after recovery.

@@ -1,6 +1,9 @@
 //! All oracles together: the engine (or the judge of a real run) tells them what happens, they
 //! say which promise broke and how many comparisons they made.
 
+mod loss;
+mod outside;
+
 use crate::catalogue::Promise;
 use crate::evidence::{Books, DurableLogs, Judgement, NodeView, Tail, Violation};
 use crate::facts::{Ask, Call, Facts};
@@ -8,7 +11,6 @@ use crate::history::{Answer, CallId, Event, Request};
 use crate::orphans::Resolved;
 use crate::promises::d3_exposure_is_exact::Exposed;
 use crate::promises::*;
-use crate::region_loss::{self, Destruction, LossReport};
 use crate::verdicts::Verdicts;
 use billing_wire::{
     Frontier, Genesis, Hash, Hlc, NodeId, OpId, OperationState, OutcomeChain, Query, QueryResult,
@@ -45,6 +47,7 @@ pub struct Jury {
     owed: l8_every_call_ends::Owed,
     issued: a7_documents_stand::Issued,
     series: a8_numbers_without_gap::Series,
+    payouts: a5_paid_out_once::Payouts,
 }
 
 impl Jury {
@@ -66,6 +69,7 @@ impl Jury {
             owed: l8_every_call_ends::Owed::default(),
             issued: a7_documents_stand::Issued::default(),
             series: a8_numbers_without_gap::Series::default(),
+            payouts: a5_paid_out_once::Payouts::default(),
         }
     }
 
@@ -406,30 +410,6 @@ impl Jury {
         d3_exposure_is_exact::at_rest(&mut self.verdicts, at, node, exposure);
     }
 
-    /// A region goes for good, with its disks; `disks` are those before that, `announced` is what
-    /// it said that it would lose.
-    pub fn region_destroyed(
-        &mut self,
-        at: u64,
-        region: RegionId,
-        announced: Option<Exposed>,
-        disks: &dyn DurableLogs,
-    ) {
-        let destruction = Destruction::note(&self.facts, (region, at), announced, disks);
-        self.facts.destructions.push(destruction);
-    }
-
-    /// The fate of every acknowledged transaction, at the end of a run in which a region was
-    /// destroyed (D2); `None` in any other.
-    pub fn losses(&mut self, at: u64, disks: &dyn DurableLogs) -> Option<LossReport> {
-        let destructions = self.facts.destructions.clone();
-        if destructions.is_empty() {
-            return None;
-        }
-        let fates = region_loss::fates(&self.facts, &mut self.verdicts, at, disks);
-        Some(LossReport { destructions, fates })
-    }
-
     /// The faults are over for good: writes that begin from here on must succeed (L5).
     pub fn healed(&mut self, at: u64) {
         self.progress.healed(at);
@@ -456,6 +436,7 @@ impl Jury {
         }
         self.partitions.settled(verdicts, at);
         l4_watermark_catches_up::settled(facts, verdicts, at);
+        self.payouts.settled(facts, verdicts, at);
         self.progress.settled(verdicts, at);
         self.reroutes.settled(verdicts, at);
         self.settled(at);

@@ -17,7 +17,7 @@ mod verdicts;
 
 pub use catalogue::CATALOGUE;
 pub use evidence::{
-    Apart, Books, DurableLogs, Judgement, LedgerView, NodeView, Reunion, Tail, Violation,
+    Apart, Books, DurableLogs, Judgement, LedgerView, NodeView, Payout, Reunion, Tail, Violation,
 };
 pub use history::{Answer, CallId, Endpoint, Event, History, Request};
 pub use jury::Jury;

@@ -9,6 +9,7 @@ pub mod manifest;
 pub mod outcome;
 pub mod plan;
 pub mod planned_load;
+pub mod planned_provider;
 pub mod region_loss;
 
 pub use conclusion::Conclusion;
@@ -19,4 +20,5 @@ pub use manifest::Manifest;
 pub use outcome::{Failure, FaultTally, Outcome, Verdict};
 pub use plan::{Fault, FaultPlan, NodeNumber, PlannedAction, PlannedFault, Target};
 pub use planned_load::PlannedLoad;
+pub use planned_provider::PlannedProvider;
 pub use region_loss::{Fate, Fates, LossVerdict, Outage, RegionLoss, TransactionFate};

@@ -3,6 +3,7 @@
 
 use crate::document::Document;
 use crate::planned_load::PlannedLoad;
+use crate::planned_provider::PlannedProvider;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt::{self, Display, Formatter};
@@ -32,6 +33,9 @@ pub struct FaultPlan {
     /// What an operator does, in order of time.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub operator: Vec<PlannedAction>,
+    /// How the payment provider misbehaves; absent: not at all.
+    #[serde(default, skip_serializing_if = "PlannedProvider::is_sound")]
+    pub provider: PlannedProvider,
 }
 
 impl FaultPlan {
@@ -39,7 +43,9 @@ impl FaultPlan {
     pub fn new(scenario: String, seed: u64, faults: Vec<PlannedFault>) -> Self {
         let load = PlannedLoad::default();
         let operator = Vec::new();
-        Self { format: PLAN_FORMAT, about: None, scenario, seed, load, faults, operator }
+        let provider = PlannedProvider::default();
+        let about = None;
+        Self { format: PLAN_FORMAT, about, scenario, seed, load, faults, operator, provider }
     }
 }
 

@@ -104,6 +104,7 @@ impl Search<'_> {
             self.faults_with_other_operations()?;
             self.sooner()?;
             self.gaps()?;
+            self.provider()?;
             self.weaken("durations", shorter)?;
             self.weaken("strengths", milder)?;
             if self.best == before {
@@ -140,6 +141,19 @@ impl Search<'_> {
         ddmin(base.faults.clone(), |count, candidate| {
             self.first(count, &|number| with(candidate(number)))
         })?;
+        Ok(())
+    }
+
+    /// Without each kind of the provider's misbehaviour.
+    fn provider(&mut self) -> Result<(), Stopped> {
+        self.pass = "provider";
+        for kind in 0..self.best.provider.kinds().len() {
+            let mut plan = self.best.clone();
+            let (_, percent) = &mut plan.provider.kinds()[kind];
+            if std::mem::take(*percent) > 0 {
+                self.first(1, &|_| plan.clone())?;
+            }
+        }
         Ok(())
     }
 

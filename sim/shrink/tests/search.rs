@@ -1,7 +1,7 @@
 //! Shrinking against pretended runs: what is left, and that neither interruptions nor the number
 //! of runs at a time change it.
 
-use billsim_record::{Fault, FaultPlan, NodeNumber, PlannedFault, document};
+use billsim_record::{Fault, FaultPlan, NodeNumber, PlannedFault, PlannedProvider, document};
 use billsim_shrink::{Memory, Place, Shrunk, Start, Trial, shrink};
 
 const SAFETY_MS: u64 = 60_000;
@@ -21,7 +21,8 @@ fn red_plan() -> FaultPlan {
         };
         PlannedFault { at_ms, for_ms, fault }
     });
-    FaultPlan::new("test".to_owned(), 7, faults.collect())
+    let provider = PlannedProvider { slow_percent: 20, lied_percent: 30, ..Default::default() };
+    FaultPlan { provider, ..FaultPlan::new("test".to_owned(), 7, faults.collect()) }
 }
 
 /// A run that draws ten operations a second. It fails at the end of the clock fault if the power
@@ -39,6 +40,7 @@ fn run(plan: &FaultPlan) -> Trial {
     let operations = at_ms / 100;
     let sends = |number| number <= operations && load.sends(number);
     let fails = cut.at_ms < clock.at_ms
+        && plan.provider.lied_percent > 0
         && clock.for_ms >= 300
         && at_ms < load.until_ms.unwrap_or(SAFETY_MS)
         && load.clients.is_none_or(|clients| clients >= 2)
@@ -78,6 +80,7 @@ fn what_does_not_matter_is_left_out_and_what_does_is_made_small() {
     let mut memory = Memory::new("test".to_owned());
     let Shrunk { plan, place, is_minimal } = shrink_within(&mut memory, usize::MAX, false);
     assert!(is_minimal);
+    assert_eq!((plan.provider.slow_percent, plan.provider.lied_percent), (0, 30));
     assert!(memory.trials() < 400, "{} trials", memory.trials());
     let kinds: Vec<&str> = plan.faults.iter().map(|planned| planned.fault.kind()).collect();
     assert_eq!(kinds, ["power-cut", "clock-offset"]);

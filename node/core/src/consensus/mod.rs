@@ -7,6 +7,7 @@ mod region_log;
 mod screen;
 mod window;
 
+pub(crate) use region_log::mix;
 pub use region_log::{GroupConfig, RegionLog};
 pub use screen::Refused;
 pub use window::{LogWindow, Slot};

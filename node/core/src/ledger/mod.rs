@@ -56,6 +56,7 @@ use provisional::{Provisional, Stand};
 use rows::OperationRow;
 use state::State;
 use store::{LedgerBatch, LedgerStore, StoreError};
+use waiting_rows::OutboxRow;
 
 /// What is known of an operation: its first submission in merged order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -195,6 +196,14 @@ impl Ledger {
     /// When the database cannot be believed.
     pub fn outbox(&self, after: Position, limit: u16) -> Result<OutboxPage, StoreError> {
         queries::outbox(&self.state, after, limit)
+    }
+
+    /// Whether the refund that was granted at a position waits for its payout.
+    ///
+    /// # Errors
+    /// When the database cannot be believed.
+    pub fn is_due(&self, granted_at: Position) -> Result<bool, StoreError> {
+        Ok(self.state.peek::<OutboxRow>(&granted_at)?.is_some())
     }
 
     /// Submissions folded since the last [`Self::take_batch`].

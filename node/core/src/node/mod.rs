@@ -8,6 +8,7 @@ mod desk;
 mod frames;
 mod grades;
 mod order;
+mod payouts;
 mod probe;
 mod proposals;
 mod readmission;
@@ -25,6 +26,7 @@ use crate::io::{
 use crate::journal::{Recovered, Writer};
 use crate::ledger::Ledger;
 use crate::ledger::store::{LedgerStore, StoreError};
+use crate::outbox::Outbox;
 use crate::session::Sessions;
 use crate::sometimes;
 use crate::time::{Monotonic, Now};
@@ -88,6 +90,8 @@ pub struct Node {
     orphans_to_log: VecDeque<(Hash, Bytes)>,
     /// How far entries were safe when answers were last looked through.
     reached: Reach,
+    /// What this leader pays.
+    outbox: Outbox,
     outlook: Outlook,
     progress: Progress,
     stopping: bool,
@@ -164,6 +168,7 @@ impl Node {
             to_log: VecDeque::new(),
             orphans_to_log: VecDeque::new(),
             reached: Reach::default(),
+            outbox: Outbox::new(payouts::pace(&config)),
             outlook: Outlook::default(),
             progress: Progress::default(),
             stopping: false,
@@ -196,6 +201,7 @@ impl Node {
             Input::Seal { request, regions, force } => {
                 self.seal(now, request, regions, force, out);
             }
+            Input::EffectDone { id, result } => self.effect_done(now, id, result, out),
             Input::Stop => self.stopping = true,
         }
         self.work(now, out);
@@ -224,6 +230,7 @@ impl Node {
             self.work_at_return(now, out);
         }
         self.expire_writes(now, out);
+        self.work_at_payouts(now, out);
     }
 
     /// Whether the disk has owed an answer for longer than a leader may keep its region waiting.
@@ -304,6 +311,7 @@ impl Node {
             self.drop_queued(now, out);
             self.to_log.clear();
             self.orphans_to_log.clear();
+            self.outbox.clear();
         }
         if leads && !self.was_leader {
             self.outlook = Outlook::of_new_leader(now.monotonic);

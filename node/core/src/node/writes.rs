@@ -33,7 +33,7 @@ pub(super) struct Asked {
     pub(super) token: Option<Token>,
 }
 
-fn unavailable(reason: Unavailable) -> WriteAnswer {
+pub(super) fn unavailable(reason: Unavailable) -> WriteAnswer {
     WriteAnswer::Unavailable { reason, retry_after_ms: RETRY_AFTER_MS }
 }
 
@@ -106,7 +106,7 @@ impl Node {
         if after <= self.last_stamp() { 0 } else { after.ms().saturating_sub(bound) }
     }
 
-    fn refuses_writes(&self, options: WriteOptions) -> Option<Unavailable> {
+    pub(super) fn refuses_writes(&self, options: WriteOptions) -> Option<Unavailable> {
         if self.stopping {
             return Some(Unavailable::Stopping);
         }
@@ -122,7 +122,7 @@ impl Node {
     }
 
     /// Answers from the log or joins what is in flight. `false`: the operation is new here.
-    fn settle_at_once(
+    pub(super) fn settle_at_once(
         &mut self,
         now: Now,
         op_id: OpId,
@@ -156,7 +156,7 @@ impl Node {
     }
 
     /// Takes a new operation on the leader, to be stamped above what its session has seen.
-    fn accept(
+    pub(super) fn accept(
         &mut self,
         now: Now,
         after: Hlc,
@@ -353,6 +353,7 @@ impl Node {
                 }
                 answer_client(request, answer, out);
             }
+            Waiter::Outbox { refund } => self.payout_answered(now, refund, &answer),
             Waiter::Follower { node, sequence, .. } => {
                 let region = self.region;
                 let kind = FrameKind::ForwardAnswer;

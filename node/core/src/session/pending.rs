@@ -3,7 +3,7 @@
 use crate::canary;
 use crate::io::RequestId;
 use crate::time::Monotonic;
-use billing_wire::{Hash, NodeId, Position, Token, WriteOptions};
+use billing_wire::{Hash, NodeId, OpId, Position, Token, WriteOptions};
 
 /// Who wants the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +16,11 @@ pub enum Waiter {
         options: WriteOptions,
         /// What its session has seen, verified: the receipt's token covers it.
         seen: Option<Token>,
+    },
+    /// The outbox: it confirms a payout.
+    Outbox {
+        /// The refund that was paid out.
+        refund: OpId,
     },
     /// A follower that forwarded it.
     Follower {
@@ -33,6 +38,7 @@ impl Waiter {
     pub fn options(&self) -> WriteOptions {
         match self {
             Self::Client { options, .. } | Self::Follower { options, .. } => *options,
+            Self::Outbox { .. } => WriteOptions::default(),
         }
     }
 }

@@ -26,24 +26,24 @@ type Connection = SendRequest<Full<Bytes>>;
 
 /// What goes to a node.
 #[derive(Debug, Clone)]
-pub(super) struct Call {
-    pub(super) method: Method,
-    pub(super) uri: Uri,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Bytes,
+pub(crate) struct Call {
+    pub(crate) method: Method,
+    pub(crate) uri: Uri,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
 }
 
 /// What comes back.
 #[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Bytes,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
 }
 
 /// The nodes and the connections to them.
 #[derive(Debug)]
-pub(super) struct Nodes(BTreeMap<NodeId, Node>);
+pub(crate) struct Nodes(BTreeMap<NodeId, Node>);
 
 #[derive(Debug)]
 struct Node {
@@ -52,13 +52,13 @@ struct Node {
 }
 
 impl Nodes {
-    pub(super) fn new(addresses: BTreeMap<NodeId, SocketAddr>) -> Self {
+    pub(crate) fn new(addresses: BTreeMap<NodeId, SocketAddr>) -> Self {
         let node = |(node, address)| (node, Node { address, idle: Mutex::default() });
         Self(addresses.into_iter().map(node).collect())
     }
 
     /// Sends a request to a node and waits for its whole answer.
-    pub(super) async fn call(&self, node: NodeId, call: Call) -> Result<Answer, Loss> {
+    pub(crate) async fn call(&self, node: NodeId, call: Call) -> Result<Answer, Loss> {
         let node = self.0.get(&node).ok_or(Loss::Refused)?;
         let mut request = call.request(node.address).ok_or(Loss::Refused)?;
         loop {

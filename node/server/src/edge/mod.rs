@@ -2,7 +2,7 @@
 //! one build, one version and one set of flags to ship, and the HTTP parts are the node's.
 
 mod asks;
-mod calls;
+pub(crate) mod calls;
 mod driver;
 mod front;
 mod settings;

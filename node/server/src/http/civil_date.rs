@@ -9,7 +9,7 @@ const DAY_SECONDS: i64 = 24 * 60 * 60;
 
 /// A date as it stands in JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct CivilDate(pub(super) Date);
+pub(crate) struct CivilDate(pub(crate) Date);
 
 impl<'de> Deserialize<'de> for CivilDate {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -45,11 +45,15 @@ fn traffic(api: &Api, out: &mut String) {
 fn host(counters: &Counters, out: &mut String) {
     let open = counters.requests_open.load(Relaxed);
     gauge(out, "billing_requests_open", "Requests that wait for an answer.", open);
-    let totals: [(&str, &str, &AtomicU64); 5] = [
+    let totals: [(&str, &str, &AtomicU64); 9] = [
         ("billing_frames_sent_total", "Frames sent to peers.", &counters.frames_sent),
         ("billing_frames_received_total", "Frames from peers.", &counters.frames_received),
         ("billing_frames_dropped_total", "Frames without room or link.", &counters.frames_dropped),
         ("billing_connections_made_total", "Connections to peers.", &counters.connections_made),
+        ("billing_payouts_called_total", "Payouts asked for.", &counters.payouts_called),
+        ("billing_payouts_paid_total", "Payouts said to be paid.", &counters.payouts_paid),
+        ("billing_payouts_refused_total", "Payouts refused for now.", &counters.payouts_refused),
+        ("billing_payouts_unknown_total", "Payouts without an answer.", &counters.payouts_unknown),
         ("billing_halts_total", "Times the node was opened again.", &counters.halts),
     ];
     for (name, help, value) in totals {

@@ -3,7 +3,7 @@
 
 pub(crate) mod accept;
 pub(crate) mod body;
-mod civil_date;
+pub(crate) mod civil_date;
 mod documents;
 mod health;
 pub(crate) mod metrics;

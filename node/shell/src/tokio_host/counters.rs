@@ -51,6 +51,14 @@ pub struct Counters {
     pub ledger_commit: Histogram,
     /// How often the node was dropped and opened again.
     pub halts: AtomicU64,
+    /// Payouts that the payment provider was asked for.
+    pub payouts_called: AtomicU64,
+    /// Those that it said it paid, now or before.
+    pub payouts_paid: AtomicU64,
+    /// Those that it refused for now.
+    pub payouts_refused: AtomicU64,
+    /// Those of which nobody knows.
+    pub payouts_unknown: AtomicU64,
     /// Requests that wait for an answer now.
     pub requests_open: AtomicU64,
 }

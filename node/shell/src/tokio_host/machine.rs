@@ -1,17 +1,19 @@
 //! The host of one opening of a node: hands outputs to threads, connections and callers.
 
+use super::counters::Counters;
 use super::disk_threads::DiskThreads;
 use super::handle::Request;
 use super::peers::Peers;
+use super::provider::{self, PaymentProvider};
 use crate::host::Host;
 use crate::ledger_database::LedgerDatabase;
 use billing_core::ledger::store::LedgerBatch;
-use billing_core::{DiskStep, HaltReason, Input, PersistToken, Probe, RequestId};
+use billing_core::{DiskStep, Effect, HaltReason, Input, PersistToken, Probe, RequestId};
 use billing_wire::{NodeId, ReadAnswer, SealAnswer, WriteAnswer};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 /// Who waits for an answer.
 #[derive(Debug)]
@@ -22,20 +24,29 @@ enum Caller {
     Seal(oneshot::Sender<SealAnswer>),
 }
 
+/// Who pays refunds, and where its answers go.
+#[derive(Debug)]
+pub(super) struct Outside {
+    pub(super) provider: Option<Arc<dyn PaymentProvider>>,
+    pub(super) results: mpsc::UnboundedSender<Input>,
+    pub(super) counters: Arc<Counters>,
+}
+
 /// Implements [`Host`]. Dropped with the node: whoever still waits learns that the outcome is
 /// unknown.
 #[derive(Debug)]
 pub(super) struct Machine<'a> {
     peers: &'a Peers,
     disk: DiskThreads,
+    outside: Outside,
     callers: BTreeMap<RequestId, Caller>,
     next_request: u64,
     pub(super) halted: Option<HaltReason>,
 }
 
 impl<'a> Machine<'a> {
-    pub(super) fn new(peers: &'a Peers, disk: DiskThreads) -> Self {
-        Self { peers, disk, callers: BTreeMap::new(), next_request: 0, halted: None }
+    pub(super) fn new(peers: &'a Peers, disk: DiskThreads, outside: Outside) -> Self {
+        Self { peers, disk, outside, callers: BTreeMap::new(), next_request: 0, halted: None }
     }
 
     /// Lets everybody who still waits go, and gives the threads back.
@@ -100,6 +111,12 @@ impl Host for Machine<'_> {
         if let Some(Caller::Seal(caller)) = self.callers.remove(&request) {
             let _ = caller.send(answer);
         }
+    }
+
+    fn call_effect(&mut self, effect: Effect) {
+        let Outside { provider, results, counters } = &self.outside;
+        let provider = provider.as_ref().expect("a node without a provider asks for no payout");
+        provider::call(provider, effect, results.clone(), Arc::clone(counters));
     }
 
     fn commit_ledger(&mut self, database: &Arc<LedgerDatabase>, batch: LedgerBatch) {

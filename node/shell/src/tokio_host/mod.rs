@@ -14,6 +14,7 @@ mod listener;
 mod lock;
 mod machine;
 mod peers;
+mod provider;
 mod run;
 
 pub use clock::Clock;
@@ -21,4 +22,5 @@ pub use counters::{Counters, HISTOGRAM_BOUNDS_US, Histogram};
 pub use directory::DiskDirectory;
 pub use handle::{Handle, Unanswered};
 pub use lock::{DirectoryLock, LockError};
+pub use provider::{Paying, PaymentProvider};
 pub use run::{RunError, Setup, run};

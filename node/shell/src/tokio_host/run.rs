@@ -7,8 +7,9 @@ use super::directory::DiskDirectory;
 use super::disk_threads::DiskThreads;
 use super::handle::{Handle, Request};
 use super::listener::accept_peers;
-use super::machine::Machine;
+use super::machine::{Machine, Outside};
 use super::peers::Peers;
+use super::provider::PaymentProvider;
 use crate::ledger_database::LedgerDatabase;
 use crate::replica::{OpenError, Replica};
 use billing_core::{Config, HaltReason, Input, Status};
@@ -49,6 +50,8 @@ pub struct Setup {
     pub peers: BTreeMap<NodeId, String>,
     /// How long a frame to a node of another region waits before it leaves; zero in production.
     pub inter_region_delay: Duration,
+    /// Who pays refunds out; without one they wait.
+    pub provider: Option<Arc<dyn PaymentProvider>>,
     /// How long a stopping node may take to finish what is in flight.
     pub drain: Duration,
 }
@@ -107,7 +110,8 @@ pub fn run(setup: Setup) -> (Handle, impl Future<Output = Result<(), RunError>>)
         tokio::spawn(accepting);
         let directory = setup.directory;
         let life = Life {
-            config: setup.config,
+            config: Config { pays_refunds: setup.provider.is_some(), ..setup.config },
+            provider: setup.provider,
             directory,
             cache_bytes: setup.cache_bytes,
             drain: setup.drain,
@@ -122,6 +126,7 @@ pub fn run(setup: Setup) -> (Handle, impl Future<Output = Result<(), RunError>>)
 /// What stays the same over all openings.
 struct Life {
     config: Config,
+    provider: Option<Arc<dyn PaymentProvider>>,
     directory: Arc<DiskDirectory>,
     cache_bytes: usize,
     drain: Duration,
@@ -160,7 +165,9 @@ impl Life {
         let mut replica = self.open().await?;
         let (done, results) = mpsc::unbounded_channel();
         let disk = DiskThreads::start(&self.directory, &self.counters, &done)?;
-        let mut machine = Machine::new(peers, disk);
+        let (provider, counters) = (self.provider.clone(), Arc::clone(&self.counters));
+        let outside = Outside { provider, results: done, counters };
+        let mut machine = Machine::new(peers, disk, outside);
         let ending = self.feed(inlets, results, &mut replica, &mut machine).await;
         // Whoever waits learns now that the outcome is unknown, not after the disk is done.
         let disk = machine.into_disk();

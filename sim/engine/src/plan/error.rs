@@ -90,6 +90,14 @@ pub enum PlanError {
         /// Its time.
         at_ms: u64,
     },
+    /// More than all calls.
+    #[error("provider.{key} is {found}, 0 to 100 expected")]
+    Provider {
+        /// Which kind.
+        key: &'static str,
+        /// Its percentage.
+        found: u8,
+    },
     /// A fault that the safety phase does not see.
     #[error(
         "fault {place} ({kind}) is at {at_ms} ms, but load.until_ms ends the safety phase at \

@@ -48,6 +48,7 @@ pub(super) fn check(s: &Scenario) -> Checked {
             return wrong(&["cluster", "regions"], text.to_owned());
         }
     }
+    check_provider(s)?;
     for (kind, draw) in &s.faults {
         check_fault(s, *kind, draw)?;
     }
@@ -74,6 +75,20 @@ fn check_expect(s: &Scenario) -> Checked {
             let text = format!("{key} is about several regions, and this cluster has one");
             return wrong(&["expect", key], text);
         }
+    }
+    Ok(())
+}
+
+fn check_provider(s: &Scenario) -> Checked {
+    let Some(provider) = &s.provider else { return Ok(()) };
+    span(&["provider", "latency_ms"], provider.latency_ms, 1, 60_000)?;
+    span(&["provider", "slow_ms"], provider.slow_ms, 1, 60_000)?;
+    for (key, percent) in provider.worst().kinds() {
+        bound(&["provider", key], (*percent).into(), 0, 100)?;
+    }
+    if s.load.mix.payout > 0 {
+        let text = "0 expected beside a [provider]: clients do not know what it has paid";
+        return wrong(&["load", "mix", "payout"], text.to_owned());
     }
     Ok(())
 }

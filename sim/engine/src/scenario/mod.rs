@@ -8,6 +8,7 @@ mod expect;
 mod faults;
 mod node;
 mod profiles;
+mod provider;
 
 pub use edge::EdgeOverrides;
 pub use error::{ScenarioError, SourceError};
@@ -15,6 +16,7 @@ pub use expect::Expect;
 pub use faults::{FaultDraw, FaultKind, Swarm};
 pub use node::NodeOverrides;
 pub use profiles::{Profile, ProfileRun, Profiles};
+pub use provider::Provider;
 
 use crate::seed::{Purpose, Stream};
 use schemars::JsonSchema;
@@ -98,6 +100,9 @@ pub struct Scenario {
     /// Seals regions that are lost.
     #[serde(default)]
     pub operator: Option<Operator>,
+    /// Has refunds paid out; without one they wait.
+    #[serde(default)]
+    pub provider: Option<Provider>,
     /// What goes wrong, per kind.
     #[serde(default)]
     pub faults: BTreeMap<FaultKind, FaultDraw>,

@@ -1,7 +1,8 @@
 //! What can happen next.
 
 use super::edges::EdgeEvent;
-use billing_core::{DiskFault, PersistToken, RequestId};
+use super::provider::ProviderCall;
+use billing_core::{DiskFault, EffectId, EffectResult, PersistToken, RequestId};
 use billing_wire::{NodeId, Read, RegionId, Submission, Token};
 use billsim_oracle::{Answer, CallId};
 use bytes::Bytes;
@@ -28,6 +29,8 @@ pub enum NodeEvent {
     Read(CallId, Box<Read>),
     /// An edge's probe arrives.
     Probe(CallId),
+    /// A call for a payout ended.
+    EffectDone(EffectId, EffectResult),
     /// An operator seals regions.
     Seal {
         /// For the answer.
@@ -64,6 +67,8 @@ pub enum Event {
     Deadline(CallId),
     /// The clients want to act.
     Clients,
+    /// A call arrives at the payment provider.
+    ProviderCalled(Box<ProviderCall>),
     /// The operator goes on with a planned action, if so many nodes were asked so far.
     Operator {
         /// Which action.

@@ -15,6 +15,7 @@ mod outages;
 mod partition;
 mod phases;
 pub mod port;
+mod provider;
 pub mod queue;
 mod regions;
 pub mod tally;
@@ -27,7 +28,7 @@ use crate::disk::{Disk, DiskTiming};
 use crate::scenario::{Between, Scenario};
 use crate::seed::{Purpose, Stream};
 use crate::trace::{Trace, Traced};
-use billing_core::{Config, DiskFault, Input, RequestId};
+use billing_core::{Config, DiskFault, Effect, Input, RequestId};
 use billing_shell::Replica;
 use billing_wire::{Genesis, NodeId, RegionId, WriteOptions};
 use billsim_oracle::{CallId, Jury, Violation};
@@ -39,6 +40,7 @@ use hdrhistogram::Histogram;
 use links::Links;
 use machine::{Machine, Power};
 pub use phases::Phase;
+use provider::Provider;
 use queue::Queue;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -128,6 +130,9 @@ pub struct World {
     leaving: Vec<(CallId, billsim_oracle::Answer)>,
     /// What one dispatch said to probes.
     probed: Vec<(CallId, billing_core::Probe)>,
+    /// Payouts that one dispatch asked for.
+    effects: Vec<Effect>,
+    provider: Option<Provider>,
     edges: Vec<EdgeActor>,
     far_latency_ns: (u64, u64),
     settle_limit_ns: u64,
@@ -138,6 +143,8 @@ pub struct World {
     open_flaps: BTreeSet<usize>,
     /// Regions that went dark or were destroyed, and whose clients wait.
     outages: outages::Outages,
+    /// When this phase began, in nanoseconds.
+    phase_began: u64,
     /// When something last went wrong or came right, in nanoseconds.
     disturbed_at: u64,
     /// When something else than a cut between regions last went wrong or came right.
@@ -175,16 +182,6 @@ impl World {
     pub fn new(scenario: &Scenario, seed: u64, plan: FaultPlan) -> Self {
         let genesis = Arc::new(phases::genesis(scenario, seed));
         let nodes: Vec<NodeId> = genesis.nodes().collect();
-        let timing = DiskTiming {
-            write_ns: nanoseconds(scenario.disk.write_us),
-            sync_ns: nanoseconds(scenario.disk.sync_us),
-        };
-        let machines = nodes.iter().map(|node| {
-            let mut config = Config::new(*node, Arc::clone(&genesis));
-            scenario.node.apply(seed, &mut config);
-            let stream = own_stream(seed, Purpose::Disk, node.0.into());
-            Machine::new(config, Disk::new(timing, stream))
-        });
         let network = own_stream(seed, Purpose::Net, 0);
         let latency_ns = nanoseconds(scenario.network.latency_us);
         let mut world = Self {
@@ -199,7 +196,7 @@ impl World {
             broken: None,
             last_fault: None,
             queue: Queue::new(Stream::new(seed, Purpose::Schedule)),
-            machines: machines.collect(),
+            machines: machines(scenario, seed, &genesis),
             links: Links::new(nodes.len(), latency_ns, own_stream(seed, Purpose::Net, 1))
                 .between_regions(
                     scenario.cluster.nodes_per_region.into(),
@@ -214,6 +211,8 @@ impl World {
             calls: BTreeMap::new(),
             leaving: Vec::new(),
             probed: Vec::new(),
+            effects: Vec::new(),
+            provider: Provider::of(scenario, seed, plan.provider),
             edges: edges::edges(scenario, seed, &genesis),
             far_latency_ns: nanoseconds(scenario.network.between_regions_us),
             in_force: vec![false; plan.faults.len()],
@@ -222,6 +221,7 @@ impl World {
             genesis,
             open_flaps: BTreeSet::new(),
             outages: outages::Outages::default(),
+            phase_began: 0,
             disturbed_at: 0,
             trouble_at: 0,
             partition: partition::Partition::default(),
@@ -256,6 +256,9 @@ impl World {
             self.tallies.armed(planned.fault.kind());
             self.queue.push(planned.at_ms * 1_000_000, Event::FaultBegins(number));
         }
+        if self.provider.is_some() {
+            self.jury.bank_opens();
+        }
         self.plan_operator();
         self.wake_clients_later();
         self.start_edges();
@@ -281,6 +284,10 @@ impl World {
             Event::Node { slot, life, event } => self.reach(slot, life, event),
             Event::Request { slot, event } => self.request_arrives(slot, event),
             Event::Edge(edge, event) => self.edge_happens(edge, event),
+            Event::ProviderCalled(call) => {
+                self.provider_called(&call);
+                None
+            }
             Event::Answer(call, answer) => self.close_call(call, *answer),
             Event::Deadline(call) => self.close_call(call, billsim_oracle::Answer::TimedOut),
             Event::Clients => self.wake_clients(),
@@ -342,6 +349,10 @@ impl World {
             NodeEvent::LedgerDone(result) => {
                 self.note_disk_fault(slot, result);
                 Input::LedgerDone { result }
+            }
+            NodeEvent::EffectDone(id, result) => {
+                self.trace.add(self.now, Traced::Timer, who, &id.0.to_le_bytes());
+                Input::EffectDone { id, result }
             }
             NodeEvent::Write(call, written) => {
                 let options = WriteOptions::default();
@@ -417,6 +428,9 @@ impl World {
         self.custody_of_node(slot, replica);
         self.tell_leader(slot, replica);
         let halted = self.machines[slot].halted.is_some();
+        if !self.effects.is_empty() {
+            self.effects_leave(slot);
+        }
         if !self.leaving.is_empty() {
             self.answers_leave(slot);
         }
@@ -448,6 +462,22 @@ impl World {
     pub fn first_violation(&self) -> Option<&Violation> {
         self.broken.as_ref().or_else(|| self.jury.first_violation())
     }
+}
+
+/// Machines that are switched off, one for each node.
+fn machines(scenario: &Scenario, seed: u64, genesis: &Arc<Genesis>) -> Vec<Machine> {
+    let timing = DiskTiming {
+        write_ns: nanoseconds(scenario.disk.write_us),
+        sync_ns: nanoseconds(scenario.disk.sync_us),
+    };
+    let machine = |node| {
+        let mut config = Config::new(node, Arc::clone(genesis));
+        scenario.node.apply(seed, &mut config);
+        config.pays_refunds = scenario.provider.is_some();
+        let stream = own_stream(seed, Purpose::Disk, node.0.into());
+        Machine::new(config, Disk::new(timing, stream))
+    };
+    genesis.nodes().map(machine).collect()
 }
 
 /// The world's own streams of a purpose; the plan draws from those below.

@@ -21,6 +21,9 @@ use std::collections::BTreeMap;
 /// Names of regions in the order of their ids.
 const REGION_NAMES: [&str; 5] = ["east", "west", "north", "south", "centre"];
 
+/// Every payout that is due has been tried again, and confirmed, within so many nanoseconds.
+const PAYOUTS_NS: u64 = 25_000_000_000;
+
 /// Where a run stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
@@ -59,6 +62,8 @@ impl World {
     pub fn enter_liveness(&mut self) -> Vec<Todo> {
         self.phase = Phase::Liveness;
         self.tell(|_| Happening::Phase { phase: "liveness".to_owned() });
+        self.phase_began = self.now;
+        self.calm_provider();
         self.end_all_faults();
         let mut stream = self.process_stream();
         let standing = self.standing_regions().into_iter();
@@ -107,6 +112,7 @@ impl World {
     pub fn enter_recovery(&mut self) {
         self.phase = Phase::Recovery;
         self.tell(|_| Happening::Phase { phase: "recovery".to_owned() });
+        self.phase_began = self.now;
         self.unrest.fill(self.now);
         for slot in 0..self.machines.len() {
             let machine = &self.machines[slot];
@@ -146,6 +152,11 @@ impl World {
             ends.set(region, ends.of(region).max(status.last_index));
         }
         let has_lost = self.has_unsealed_loss();
+        // Whoever forgot one will not remember it: what is unpaid then, A5 says with its name.
+        if self.waits_for_payouts() && self.now < self.phase_began + PAYOUTS_NS {
+            let dues = self.jury.dues();
+            stuck.extend((dues > 0).then(|| format!("{dues} refunds wait for their payout")));
+        }
         stuck.extend(self.unfinished_errands());
         for status in alive {
             let node = event::name(status.node);

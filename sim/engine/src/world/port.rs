@@ -5,7 +5,7 @@ use super::event::{Event, NodeEvent};
 use crate::trace::Traced;
 use billing_core::consensus::message::granted_vote;
 use billing_core::ledger::store::LedgerBatch;
-use billing_core::{DiskStep, HaltReason, PersistToken, Probe, RequestId};
+use billing_core::{DiskStep, Effect, HaltReason, PersistToken, Probe, RequestId};
 use billing_shell::{Host, LedgerDatabase};
 use billing_wire::{Frame, FrameKind, NodeId, ReadAnswer, SealAnswer, WriteAnswer};
 use billsim_oracle::{Answer, CallId};
@@ -104,6 +104,10 @@ impl Host for Port<'_> {
 
     fn answer_seal(&mut self, request: RequestId, answer: SealAnswer) {
         self.world.seal_answered(request, &answer);
+    }
+
+    fn call_effect(&mut self, effect: Effect) {
+        self.world.effects.push(effect);
     }
 
     fn commit_ledger(&mut self, database: &Arc<LedgerDatabase>, batch: LedgerBatch) {

@@ -3,6 +3,7 @@
 pub(crate) mod a1_journals_balance;
 pub(crate) mod a2_fold_is_the_model;
 pub(crate) mod a4_refunds_within_payment;
+pub(crate) mod a5_paid_out_once;
 pub(crate) mod a6_one_invoice_a_month;
 pub(crate) mod a7_documents_stand;
 pub(crate) mod a8_numbers_without_gap;
@@ -37,6 +38,7 @@ pub(crate) mod r1_reads_are_the_model;
 pub(crate) mod r2_reads_never_go_back;
 pub(crate) mod r3_read_your_writes;
 pub(crate) mod s2_sealed_is_readmitted;
+pub(crate) mod s3_no_effect_before_final;
 
 #[cfg(test)]
 mod tests;

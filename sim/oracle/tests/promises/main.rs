@@ -6,6 +6,7 @@ mod books;
 mod durability;
 mod liveness;
 mod order;
+mod payouts;
 mod reads;
 mod regions;
 mod seals;
@@ -21,7 +22,7 @@ type Case = (&'static str, &'static str, fn(&mut Stage, bool));
 
 fn cases() -> impl Iterator<Item = &'static Case> {
     let all = [durability::CASES, order::CASES, books::CASES, bills::CASES, reads::CASES];
-    all.into_iter().chain([regions::CASES, seals::CASES, liveness::CASES]).flatten()
+    all.into_iter().chain([regions::CASES, seals::CASES, payouts::CASES, liveness::CASES]).flatten()
 }
 
 #[test]

@@ -1,0 +1,159 @@
+//! The payment provider: a bank outside of every region with books and a table of idempotency keys
+//! of its own. What it is asked for under one key it pays once, however often it is asked; beyond
+//! that it may be slow, refuse for no reason, lose calls and answers, and say that it refused what
+//! it has paid. Nodes never see its books.
+
+use super::World;
+use super::event::{Event, NodeEvent};
+use crate::scenario::Scenario;
+use crate::seed::{Purpose, Stream};
+use crate::trace::Traced;
+use billing_core::{Effect, EffectResult, sometimes};
+use billing_wire::{Date, OpId};
+use billsim_oracle::evidence::Payout;
+use billsim_record::PlannedProvider;
+use std::collections::BTreeMap;
+
+/// The provider's stream among the world's.
+const STREAM: u64 = 5_000;
+/// The bank's books have days, and a run is shorter than one.
+const TODAY: Date = Date(20_100);
+
+/// A call on its way to the provider.
+#[derive(Debug)]
+pub struct ProviderCall {
+    slot: usize,
+    life: u32,
+    effect: Effect,
+    /// The caller waits no longer, in nanoseconds.
+    until: u64,
+}
+
+/// The provider.
+#[derive(Debug)]
+pub(super) struct Provider {
+    stream: Stream,
+    manners: PlannedProvider,
+    latency_ns: (u64, u64),
+    slow_ns: (u64, u64),
+    /// What was asked for under each key, and paid.
+    paid: BTreeMap<OpId, Payout>,
+}
+
+impl Provider {
+    /// The provider of a scenario, if it has one.
+    pub(super) fn of(scenario: &Scenario, seed: u64, manners: PlannedProvider) -> Option<Self> {
+        let provider = scenario.provider.as_ref()?;
+        let nanoseconds = |ms: crate::scenario::Between| (ms.min * 1_000_000, ms.max * 1_000_000);
+        Some(Self {
+            stream: Stream::indexed(seed, Purpose::Net, STREAM),
+            manners,
+            latency_ns: nanoseconds(provider.latency_ms),
+            slow_ns: nanoseconds(provider.slow_ms),
+            paid: BTreeMap::new(),
+        })
+    }
+
+    /// Whether something that happens to so many of a hundred calls happens to this one.
+    fn happens(&mut self, percent: u8) -> bool {
+        self.stream.below(100) < u64::from(percent)
+    }
+
+    /// When a call that is made now arrives; `None`: never.
+    fn arrival(&mut self, now: u64) -> Option<u64> {
+        // As many draws for each call, whatever becomes of it.
+        let (is_lost, is_slow) =
+            (self.happens(self.manners.lost_percent), self.happens(self.manners.slow_percent));
+        let (low, high) = if is_slow { self.slow_ns } else { self.latency_ns };
+        let takes = self.stream.range(low, high);
+        (!is_lost).then_some(now + takes)
+    }
+
+    /// What the provider does with a call: whether it pays, and what it says; `None`: nothing.
+    fn decide(&mut self) -> (bool, Option<EffectResult>) {
+        let is_refused = self.happens(self.manners.refused_percent);
+        let is_mute = self.happens(self.manners.answer_lost_percent);
+        let is_lie = self.happens(self.manners.lied_percent);
+        let said = match (is_refused, is_mute, is_lie) {
+            (true, ..) | (_, _, true) => Some(EffectResult::Refused),
+            (_, true, _) => None,
+            _ => Some(EffectResult::Paid { on: TODAY }),
+        };
+        (!is_refused, said)
+    }
+}
+
+fn payout_of(effect: &Effect) -> Payout {
+    let Effect { key, refund, account, amount, .. } = *effect;
+    Payout { key, refund, account, amount }
+}
+
+impl World {
+    /// Calls leave a machine. The oracles know by now what it has committed.
+    pub(super) fn effects_leave(&mut self, slot: usize) {
+        for effect in std::mem::take(&mut self.effects) {
+            let node = self.machines[slot].node;
+            self.jury.payout_leaves(self.now, node, &payout_of(&effect));
+            self.trace.add(self.now, Traced::Outside, slot as u8, &effect.key.0.to_le_bytes());
+            self.call_provider(slot, effect);
+        }
+    }
+
+    fn call_provider(&mut self, slot: usize, effect: Effect) {
+        let until = self.now + effect.timeout_ms * 1_000_000;
+        let call = ProviderCall { slot, life: self.machines[slot].life, effect, until };
+        let is_cut = self.is_cut_from_clients(slot);
+        let arrival = self.provider.as_mut().and_then(|provider| provider.arrival(self.now));
+        match arrival.filter(|_| !is_cut) {
+            Some(at) => self.queue.push(at, Event::ProviderCalled(Box::new(call))),
+            None => self.provider_answers(&call, until, EffectResult::Unknown),
+        }
+    }
+
+    /// A call arrives at the provider.
+    pub(super) fn provider_called(&mut self, call: &ProviderCall) {
+        let Some(provider) = &mut self.provider else { return };
+        let (pays, said) = provider.decide();
+        let (low, high) = provider.latency_ns;
+        let answer_at = self.now + provider.stream.range(low, high);
+        let payout = payout_of(&call.effect);
+        if pays {
+            match provider.paid.get(&payout.key) {
+                None => {
+                    provider.paid.insert(payout.key, payout);
+                    self.jury.paid_out(self.now, &payout, TODAY);
+                    let bytes = payout.key.0.to_le_bytes();
+                    self.trace.add(self.now, Traced::Outside, u8::MAX, &bytes);
+                }
+                Some(_) => sometimes!("payout-asked-for-again"),
+            }
+            if self.now > call.until {
+                sometimes!("payout-after-its-caller-gave-up");
+            }
+        }
+        let is_cut = self.is_cut_from_clients(call.slot);
+        match said {
+            Some(said) if answer_at <= call.until && !is_cut => {
+                self.provider_answers(call, answer_at, said);
+            }
+            _ => self.provider_answers(call, call.until.max(self.now), EffectResult::Unknown),
+        }
+    }
+
+    fn provider_answers(&mut self, call: &ProviderCall, at: u64, result: EffectResult) {
+        let (slot, life, id) = (call.slot, call.life, call.effect.id);
+        self.queue.push(at, Event::Node { slot, life, event: NodeEvent::EffectDone(id, result) });
+    }
+
+    /// From here on the provider does what it is asked for and says so.
+    pub(super) fn calm_provider(&mut self) {
+        if let Some(provider) = &mut self.provider {
+            provider.manners = PlannedProvider::default();
+        }
+    }
+
+    /// Whether payouts are waited for: there is somebody who pays, and nothing stands in the way.
+    pub(super) fn waits_for_payouts(&self) -> bool {
+        self.provider.is_some() && !self.has_unsealed_loss()
+    }
+}

@@ -1,0 +1,101 @@
+//! Histories of refunds and the bank that pays them, for S3 and A5.
+
+use crate::Case;
+use crate::stage::{NODES, Stage, open, pay, submission};
+use billing_wire::{AccountId, Command, Date, OpId, derived_op_id};
+use billsim_oracle::{CallId, Payout};
+
+const REFUND: u128 = 3;
+const TODAY: Date = Date(20_001);
+
+pub(crate) const CASES: &[Case] = &[
+    ("S3", "a payout was called for before its refund was final", |s, broken| {
+        let (_, record) = asked(s);
+        if broken {
+            s.jury.payout_leaves(s.now, NODES[0], &payout(REFUND));
+        }
+        s.commit(&record);
+        s.jury.payout_leaves(s.now, NODES[0], &payout(REFUND));
+    }),
+    ("S3", "a payout was called for that nobody granted", |s, broken| {
+        granted(s);
+        let amount = if broken { 21 } else { 20 };
+        s.jury.payout_leaves(s.now, NODES[0], &Payout { amount, ..payout(REFUND) });
+    }),
+    ("A5", "a refund was paid out again", |s, broken| {
+        granted(s);
+        s.jury.paid_out(s.now, &payout(REFUND), TODAY);
+        if broken {
+            s.jury.paid_out(s.now, &payout(77), TODAY);
+        }
+    }),
+    ("A5", "what was paid out is not what was granted", |s, broken| {
+        let (_, record) = asked(s);
+        if broken {
+            s.jury.paid_out(s.now, &payout(REFUND), TODAY);
+        }
+        s.commit(&record);
+        if !broken {
+            s.jury.paid_out(s.now, &payout(REFUND), TODAY);
+        }
+    }),
+    ("A5", "a refund was never paid out", |s, broken| {
+        granted(s);
+        if !broken {
+            s.jury.paid_out(s.now, &payout(REFUND), TODAY);
+            confirm(s, TODAY);
+        }
+        s.quiesce(|_| {});
+    }),
+    ("A5", "a refund is not booked as paid out", |s, broken| {
+        granted(s);
+        s.jury.paid_out(s.now, &payout(REFUND), TODAY);
+        if !broken {
+            confirm(s, TODAY);
+        }
+        s.quiesce(|_| {});
+    }),
+    ("D4", "an operation that no client sent", |s, broken| {
+        granted(s);
+        if !broken {
+            s.jury.paid_out(s.now, &payout(REFUND), TODAY);
+        }
+        confirm(s, TODAY);
+    }),
+    ("D4", "a body that no client sent", |s, broken| {
+        granted(s);
+        s.jury.paid_out(s.now, &payout(REFUND), TODAY);
+        confirm(s, if broken { Date(20_002) } else { TODAY });
+    }),
+];
+
+fn payout(key: u128) -> Payout {
+    Payout { key: OpId(key), refund: OpId(REFUND), account: AccountId(1), amount: 20 }
+}
+
+/// A refund that is logged and that no oracle knows of yet.
+fn asked(s: &mut Stage) -> (CallId, Vec<u8>) {
+    s.jury.bank_opens();
+    s.write(1, 1, open(1));
+    s.write(1, 2, pay(1, 50));
+    let command = Command::RequestRefund { payment: OpId(2), amount: 20, date: Date(20_000) };
+    let call = s.invoke_write(1, REFUND, command.clone());
+    (call, s.log(vec![submission(REFUND, command)]))
+}
+
+/// A refund that is final.
+fn granted(s: &mut Stage) {
+    let (call, record) = asked(s);
+    s.commit(&record);
+    let receipt = s.receipt(REFUND);
+    s.acknowledge(&receipt);
+    s.done(call, receipt);
+}
+
+/// A node logs that the refund was paid.
+fn confirm(s: &mut Stage, date: Date) {
+    let op_id = derived_op_id(OpId(REFUND), "paid");
+    let command = Command::ConfirmPayout { refund: OpId(REFUND), amount: 20, date };
+    let record = s.log(vec![submission(op_id.0, command)]);
+    s.commit(&record);
+}
