@@ -97,3 +97,36 @@ fn sentence(text: &str) -> String {
 pub(crate) fn seconds(at_ns: u64) -> String {
     format!("{}.{:03} s", at_ns / 1_000_000_000, at_ns / 1_000_000 % 1_000)
 }
+
+/// A part of a plan that a failure needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Need {
+    /// The fault, or what the operator does.
+    pub part: String,
+    /// What the run comes to without it.
+    pub without: String,
+}
+
+/// What a failure needs of the `all` parts of its plan. `is_proved`: each was left out in turn.
+pub fn needs(all: usize, needs: &[Need], is_proved: bool) -> String {
+    let mut out = match (needs.len(), is_proved) {
+        (0, true) => format!("It needs none of the {all} faults: it happens without any.\n"),
+        (needed, true) => format!("It needs {needed} of {all} faults; without any one of them:\n"),
+        (left, false) => {
+            format!("{left} of {all} faults are enough; the budget ended the search:\n")
+        }
+    };
+    for need in needs {
+        out.push_str(&format!("  {:<58} {}\n", need.part, need.without));
+    }
+    out
+}
+
+/// What a run came to, in a few words, beside a failure that it was expected to show.
+pub fn instead(outcome: &Outcome, expected: &Failure) -> String {
+    match &outcome.failure {
+        Some(failure) if failure.fingerprint == expected.fingerprint => "fails the same".to_owned(),
+        Some(failure) => format!("fails otherwise, {} {}", failure.oracle, failure.fingerprint),
+        None => outcome.verdict.name().to_owned(),
+    }
+}

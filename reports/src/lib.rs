@@ -1,6 +1,7 @@
 //! Reports are pure functions from records to bytes; nothing here runs, prints or reads files.
 //! Every report can be rebuilt from a run directory.
 
+pub mod diverge;
 pub mod epilogue;
 pub mod explain;
 pub mod junit;

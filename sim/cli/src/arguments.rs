@@ -25,8 +25,14 @@ pub(crate) enum Command {
     Sweep(Sweep),
     /// Runs one seed and prints its outcome.
     Run(Run),
-    /// Runs a stored failure again: a failure directory, or a fault plan.
+    /// Runs a stored failure again: a `.simfail`, a failure's directory, or a fault plan.
     Replay(Replay),
+    /// Says in billing words why a failure is one, and which faults it needs.
+    Explain(Explain),
+    /// Shows what a stored failure is, or where one of its transactions was.
+    Show(Show),
+    /// Sets two stored failures beside each other, up to the first event that differs.
+    Diff(Diff),
     /// Makes a failing plan as small as it gets, and says why it fails.
     Shrink(Shrink),
     /// Makes the reports of a stored run again: pages, tables, metrics.
@@ -96,6 +102,19 @@ fn duration(text: &str) -> Result<std::time::Duration, String> {
         _ => return Err(wrong()),
     };
     number.checked_mul(seconds).map(std::time::Duration::from_secs).ok_or_else(wrong)
+}
+
+/// A simulated time in nanoseconds.
+fn simulated(text: &str) -> Result<u64, String> {
+    let wrong = || format!("'{text}' is no simulated time: 12.5s or 900ms expected");
+    let (number, unit_ns) = match text.strip_suffix("ms") {
+        Some(number) => (number, 1e6),
+        None => (text.strip_suffix('s').ok_or_else(wrong)?, 1e9),
+    };
+    let number: f64 = number.parse().map_err(|_| wrong())?;
+    // A simulation of more than a year is a typing error.
+    let is_legal = number.is_finite() && number >= 0.0 && number * unit_ns < 3.2e16;
+    if is_legal { Ok((number * unit_ns).round() as u64) } else { Err(wrong()) }
 }
 
 fn percent(text: &str) -> Result<u8, String> {
@@ -193,16 +212,73 @@ pub(crate) struct Run {
 }
 
 /// `billsim replay`.
+///
+/// With the binary that stored the failure the replay is exact, or ends with exit code 12. With
+/// another one it is by plan: stderr says whether it STILL FAILS, FAILS OTHERWISE, is FIXED, or the
+/// SCHEDULE is NO LONGER REACHABLE (a fault that took place then does not now), and where the runs
+/// part.
 #[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
 pub(crate) struct Replay {
-    /// A directory under `failures/` of a run, or a fault plan.
+    /// A `.simfail`, a directory under `failures/` of a run, or a fault plan.
     pub(crate) path: PathBuf,
+    /// Ends the run at this simulated time, as in `12.5s` or `900ms`; exit code 20 if it held.
+    #[arg(long, value_parser = simulated, value_name = "TIME", conflicts_with = "at")]
+    pub(crate) until: Option<u64>,
+    /// Shows this moment: the last events before it and what each node says of itself.
+    #[arg(long, value_parser = simulated, value_name = "TIME")]
+    pub(crate) at: Option<u64>,
+    /// Runs it a second time; exit code 12 if that is another run.
+    #[arg(long, conflicts_with = "at")]
+    pub(crate) twice: bool,
+    /// Changes a value of the scenario, by its dotted path, as in `load.clients=8`.
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) vary: Vec<String>,
     /// Shows the nodes' own logs on stderr, stamped with simulated time.
     #[arg(long, value_name = "FILTER")]
     pub(crate) log: Option<String>,
     /// `json`: the outcome as one document.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(crate) format: Format,
+}
+
+/// `billsim explain`.
+///
+/// Three lines: who asked for what and was told what; which event took it away; which promise
+/// forbids that. Then the faults that it needs: with any one of them left out it does not fail so.
+///
+/// Exit codes: 0 each was left out in turn, 2 it does not fail, 20 the budget was over.
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Explain {
+    /// A `.simfail`, a directory under `failures/` of a run, or a fault plan.
+    pub(crate) path: PathBuf,
+    /// Ends the search after this wall time.
+    #[arg(long, value_parser = duration, default_value = "2m", value_name = "DURATION")]
+    pub(crate) budget: std::time::Duration,
+    /// `json`: the explanation as one document.
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
+}
+
+/// `billsim show`.
+#[derive(Debug, Args)]
+pub(crate) struct Show {
+    /// A `.simfail`, a directory under `failures/` of a run, or a fault plan.
+    pub(crate) path: PathBuf,
+    /// Runs it again and follows this transaction: who sent it, who was told what, on which disks
+    /// its bytes were, and what removed the last copy.
+    #[arg(long, value_name = "OP_ID")]
+    pub(crate) transaction: Option<OpId>,
+}
+
+/// `billsim diff`.
+#[derive(Debug, Args)]
+pub(crate) struct Diff {
+    /// A `.simfail`, or a directory under `failures/` of a run.
+    pub(crate) one: PathBuf,
+    /// Another one.
+    pub(crate) other: PathBuf,
 }
 
 /// `billsim report`.
@@ -342,7 +418,7 @@ pub(crate) struct Schema {
 
 #[cfg(test)]
 mod tests {
-    use super::{Arguments, Seeds, duration, kebab, percent, seeds};
+    use super::{Arguments, Seeds, duration, kebab, percent, seeds, simulated};
     use clap::CommandFactory;
 
     #[test]
@@ -357,6 +433,11 @@ mod tests {
         assert!(seeds("7").unwrap_err().contains("A..B expected"));
         assert_eq!(duration("30m"), Ok(std::time::Duration::from_secs(1_800)));
         assert!(duration("30").unwrap_err().contains("s, m or h"));
+        assert_eq!(simulated("12.5s"), Ok(12_500_000_000));
+        assert_eq!(simulated("900ms"), Ok(900_000_000));
+        for wrong in ["12", "-1s", "NaNs", "s", "1e30s"] {
+            assert!(simulated(wrong).unwrap_err().contains("12.5s or 900ms"), "{wrong}");
+        }
         assert_eq!(percent("5%"), Ok(5));
         assert_eq!(kebab("stale-read-2"), Ok("stale-read-2".to_owned()));
         for wrong in ["", "a--b", "../up", "Upper", "two words"] {

@@ -1,16 +1,24 @@
-//! A stored plan with what belongs to it: its scenario as it was, and what the plan came to.
+//! A stored failure or plan with what belongs to it: its scenario as it was, what it came to, and
+//! which binary said so.
 //!
-//! In a failure's directory `plan.json` belongs to `outcome.json`, and any other `NAME.json` to
-//! `NAME-outcome.json`; `scenario.toml` is theirs. A plan without a scenario beside it runs in
-//! the scenario of the source tree.
+//! It is read from a `.simfail`, from a failure's directory, or from a plan. In a directory
+//! `plan.json` belongs to `outcome.json`, and any other `NAME.json` to `NAME-outcome.json`;
+//! `scenario.toml` is theirs. A plan without a scenario beside it runs in the scenario of the
+//! source tree.
 
 use crate::corpus::{Corpus, Loaded, parse, read_plan};
+use crate::identity;
+use crate::stored_run;
 use crate::tool_error::ToolError;
 use billsim_engine::{Job, plan};
-use billsim_record::{FaultPlan, Outcome, document};
+use billsim_record::simfail::SIMFAIL_FORMAT;
+use billsim_record::{FaultPlan, Outcome, RunEvents, SimFail};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// How a failure is called in its directory when it is to be sent.
+pub(crate) const PACKED: &str = "failure.simfail";
 
 /// A stored plan, checked.
 #[derive(Debug)]
@@ -25,11 +33,41 @@ pub(crate) struct Bundle {
     pub(crate) has_scenario: bool,
     /// What it came to when it was stored.
     pub(crate) stored: Option<Outcome>,
+    /// The binary and the commit that it was stored by.
+    pub(crate) origin: Option<Origin>,
+    /// What happened then, where it was told.
+    pub(crate) events: Option<RunEvents>,
+}
+
+/// Which code stored a failure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Origin {
+    /// BLAKE3 of the binary.
+    pub(crate) binary_hash: String,
+    /// The commit, where it is known.
+    pub(crate) commit: Option<String>,
 }
 
 impl Bundle {
-    /// A failure's directory, or a plan; with the planted bug that it needs.
+    /// A `.simfail`, a failure's directory, or a plan; with the planted bug that it needs.
     pub(crate) fn open(path: &Path, canary: Option<&str>) -> Result<Self, ToolError> {
+        let bundle = Self::look(path)?;
+        plan::check(&bundle.plan, &bundle.loaded.scenario.cluster)
+            .map_err(|error| ToolError::usage(format!("{}: {error}", bundle.file.display())))?;
+        check_canary(bundle.stored.as_ref(), canary)?;
+        Ok(bundle)
+    }
+
+    /// The same, only to be looked at: whether it can run is not asked.
+    pub(crate) fn look(path: &Path) -> Result<Self, ToolError> {
+        if path.extension().is_some_and(|ending| ending == "simfail") {
+            Self::unpack(path)
+        } else {
+            Self::read(path)
+        }
+    }
+
+    fn read(path: &Path) -> Result<Self, ToolError> {
         let is_directory = path.is_dir();
         let file = if is_directory { path.join("plan.json") } else { path.to_path_buf() };
         let plan = read_plan(&file)?;
@@ -42,13 +80,38 @@ impl Bundle {
         } else {
             Corpus::find()?.scenario(&plan.scenario)?
         };
-        plan::check(&plan, &loaded.scenario.cluster)
-            .map_err(|error| ToolError::usage(format!("{}: {error}", file.display())))?;
         let outcome = outcome_beside(&file);
         let is_stored = is_directory || (has_scenario && outcome.is_file());
-        let stored = if is_stored { Some(read_outcome(&outcome)?) } else { None };
-        check_canary(stored.as_ref(), canary)?;
-        Ok(Self { plan, file, loaded, has_scenario, stored })
+        let stored = if is_stored { Some(stored_run::read(&outcome)?) } else { None };
+        let (mut origin, mut events) = (None, None);
+        if is_directory {
+            events = stored_run::events(path)?;
+            let packed = path.join(PACKED);
+            origin = if packed.is_file() { Self::unpack(&packed)?.origin } else { None };
+        }
+        Ok(Self { plan, file, loaded, has_scenario, stored, origin, events })
+    }
+
+    fn unpack(path: &Path) -> Result<Self, ToolError> {
+        let wrong = |error: &dyn std::fmt::Display| {
+            ToolError::usage(format!("{}: {error}", path.display()))
+        };
+        let bytes = fs::read(path).map_err(|error| ToolError::read(path, &error))?;
+        let packed = SimFail::unpack(&bytes).map_err(|error| wrong(&error))?;
+        let events = match packed.events.as_str() {
+            "" => None,
+            lines => Some(RunEvents::from_lines(lines).map_err(|error| wrong(&error))?),
+        };
+        let origin = Origin { binary_hash: packed.binary_hash, commit: packed.commit };
+        Ok(Self {
+            loaded: parse(&packed.plan.scenario, packed.scenario)?,
+            plan: packed.plan,
+            file: path.to_path_buf(),
+            has_scenario: false,
+            stored: Some(packed.outcome),
+            origin: Some(origin),
+            events,
+        })
     }
 
     /// A run of one of its plans.
@@ -60,17 +123,31 @@ impl Bundle {
     }
 }
 
+/// Packs what a failure's directory holds into one file in it.
+pub(crate) fn pack(directory: &Path, events: &RunEvents) -> Result<(), ToolError> {
+    let scenario = directory.join("scenario.toml");
+    let packed = SimFail {
+        format: SIMFAIL_FORMAT,
+        binary_hash: identity::binary_hash()?,
+        lock_hash: identity::lock_hash(),
+        commit: identity::commit(),
+        scenario: fs::read_to_string(&scenario)
+            .map_err(|error| ToolError::read(&scenario, &error))?,
+        plan: read_plan(&directory.join("plan.json"))?,
+        outcome: stored_run::read(&directory.join("outcome.json"))?,
+        events: events.to_lines(),
+    };
+    let file = directory.join(PACKED);
+    let bytes = packed.pack().map_err(|error| ToolError::write(&file, &error))?;
+    fs::write(&file, bytes).map_err(|error| ToolError::write(&file, &error))
+}
+
 /// Where the outcome of a plan is stored.
 pub(crate) fn outcome_beside(plan: &Path) -> PathBuf {
     match plan.file_stem().and_then(|stem| stem.to_str()) {
         Some("plan") | None => plan.with_file_name("outcome.json"),
         Some(stem) => plan.with_file_name(format!("{stem}-outcome.json")),
     }
-}
-
-fn read_outcome(path: &Path) -> Result<Outcome, ToolError> {
-    let text = fs::read_to_string(path).map_err(|error| ToolError::read(path, &error))?;
-    document::read(&text).map_err(|error| ToolError::usage(format!("{}: {error}", path.display())))
 }
 
 /// A failure of a planted bug needs that bug.

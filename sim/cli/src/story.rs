@@ -1,6 +1,7 @@
 //! The story of a failure: the same seed again, this time told as events, and the pages made of
 //! them. Sweeps pay nothing for it until something breaks.
 
+use crate::bundle::pack;
 use crate::context::{invocation, warn};
 use crate::logs;
 use crate::tool_error::ToolError;
@@ -45,6 +46,7 @@ pub(crate) fn write(
     events: &RunEvents,
 ) -> Result<(), ToolError> {
     create(&directory.join("events.jsonl"), &events.to_lines())?;
+    pack(directory, events)?;
     pages(directory, outcome, events)
 }
 
@@ -57,10 +59,12 @@ pub(crate) fn pages(
     let shown = directory.display();
     let command = invocation(outcome.canary.as_deref());
     let replay = format!("{command} replay {shown}");
+    let explain = format!("{command} explain {shown}");
     let shrink = format!("{command} shrink {shown}");
     let next = [
         ("See it again, with the nodes' own logs", format!("{replay} --log info")),
-        ("Find the fewest faults and operations that it takes", shrink),
+        ("Find the faults that it needs, each left out in turn", explain),
+        ("Find the smallest plan that it takes, and keep it", shrink),
     ];
     let next = next.each_ref().map(|(what, line)| (*what, line.as_str()));
     let next = if outcome.failure.is_some() { &next[..] } else { &[] };

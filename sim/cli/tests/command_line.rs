@@ -169,9 +169,102 @@ fn a_run_that_fails_leaves_its_story() {
     let made = billsim(&["report", out]);
     assert_eq!(code(&made), 0, "{}", stderr(&made));
     assert_eq!(pages.map(read), written, "made again of what is stored");
-    let replayed = billsim(&["replay", out]);
-    assert_eq!(code(&replayed), 11);
-    assert!(stderr(&replayed).contains("exact"), "{}", stderr(&replayed));
+}
+
+#[test]
+fn a_packed_failure_is_all_that_another_machine_needs() {
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("failure");
+    let scenario = hopeless(directory.path());
+    let run = ["run", scenario.to_str().unwrap(), "--seed", "3", "--out", out.to_str().unwrap()];
+    assert_eq!(code(&billsim(&run)), 11);
+    let packed = directory.path().join("sent.simfail");
+    fs::copy(out.join("failure.simfail"), &packed).unwrap();
+    fs::remove_dir_all(&out).unwrap();
+    fs::remove_file(&scenario).unwrap();
+    let packed = packed.to_str().unwrap();
+    // Nothing but that file: not even the source tree.
+    let alone = |arguments: &[&str]| {
+        command(arguments).current_dir(directory.path()).output().expect("the binary runs")
+    };
+    let replayed = alone(&["replay", packed, "--twice"]);
+    assert_eq!(code(&replayed), 11, "{}", stderr(&replayed));
+    for words in ["twice the same", "exact, same binary"] {
+        assert!(stderr(&replayed).contains(words), "{}", stderr(&replayed));
+    }
+    let shown = alone(&["show", packed]);
+    let text = String::from_utf8_lossy(&shown.stdout).into_owned();
+    assert_eq!(code(&shown), 0, "{}", stderr(&shown));
+    assert!(text.contains("LIVENESS") && text.contains("BREAKS"), "{text}");
+    let same = alone(&["diff", packed, packed]);
+    assert!(String::from_utf8_lossy(&same.stdout).ends_with("the same events at the same times\n"));
+    let at = alone(&["replay", packed, "--at", "2.5s"]);
+    let text = String::from_utf8_lossy(&at.stdout).into_owned();
+    assert_eq!(code(&at), 0, "{}", stderr(&at));
+    assert!(text.contains("at 2.500 s") && text.contains("node 3: "), "{text}");
+    let until = alone(&["replay", packed, "--until", "2500ms", "--format", "json"]);
+    assert_eq!(code(&until), 20, "it neither failed nor came to its end");
+    let outcome: serde_json::Value = serde_json::from_slice(&until.stdout).unwrap();
+    assert_eq!(outcome["simulated_seconds"], 2.5);
+    // A minute is enough to recover.
+    let varied = alone(&["replay", packed, "--vary", "phases.settle_limit_s=60"]);
+    assert_eq!(code(&varied), 0, "{}", stderr(&varied));
+    assert!(stderr(&varied).contains("FIXED"), "{}", stderr(&varied));
+    let wrong = alone(&["replay", packed, "--vary", "phases.settle_limit=60"]);
+    assert_eq!(code(&wrong), 2);
+    assert!(stderr(&wrong).contains("settle_limit_s"), "{}", stderr(&wrong));
+}
+
+#[test]
+fn a_transaction_is_followed_and_a_broken_file_is_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("failure");
+    let scenario = hopeless(directory.path());
+    let run = ["run", scenario.to_str().unwrap(), "--seed", "3", "--out", out.to_str().unwrap()];
+    assert_eq!(code(&billsim(&run)), 11);
+    let events = fs::read_to_string(out.join("events.jsonl")).unwrap();
+    let head: serde_json::Value = serde_json::from_str(events.lines().next().unwrap()).unwrap();
+    let op_id = head["transaction"].as_str().expect("it is about one");
+    let out = out.to_str().unwrap();
+    let followed = billsim(&["show", out, "--transaction", op_id]);
+    let text = String::from_utf8_lossy(&followed.stdout).into_owned();
+    assert_eq!(code(&followed), 0, "{}", stderr(&followed));
+    assert!(text.contains("synced on node") && text.contains("asks"), "{text}");
+    let foreign = "00000000-0000-0000-0000-000000000001";
+    let foreign = billsim(&["show", out, "--transaction", foreign]);
+    assert_eq!(code(&foreign), 2);
+    assert!(stderr(&foreign).contains("no client of this run"), "{}", stderr(&foreign));
+    let torn = directory.path().join("torn.simfail");
+    let whole = fs::read(Path::new(out).join("failure.simfail")).unwrap();
+    fs::write(&torn, &whole[..whole.len() / 2]).unwrap();
+    let read = billsim(&["show", torn.to_str().unwrap()]);
+    assert_eq!(code(&read), 2);
+    assert!(stderr(&read).contains("was cut off"), "{}", stderr(&read));
+}
+
+#[test]
+fn an_explanation_names_the_faults_that_it_takes() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("plan.json");
+    fs::copy(hopeless(directory.path()), directory.path().join("scenario.toml")).unwrap();
+    // A tenth of a second matters to nobody.
+    let text = r#"{"format":1,"scenario":"smoke/everything","seed":3,"load":{"until_ms":4000},
+        "faults":[{"at_ms":1000,"for_ms":100,"fault":{"kind":"pause","node":1}}]}"#;
+    fs::write(&file, text).unwrap();
+    let held = billsim(&["explain", file.to_str().unwrap()]);
+    assert_eq!(code(&held), 2, "{}", String::from_utf8_lossy(&held.stdout));
+    assert!(stderr(&held).contains("there is nothing to explain"), "{}", stderr(&held));
+    let out = directory.path().join("failure");
+    let scenario = hopeless(directory.path());
+    let run = ["run", scenario.to_str().unwrap(), "--seed", "3", "--out", out.to_str().unwrap()];
+    assert_eq!(code(&billsim(&run)), 11);
+    let output = billsim(&["explain", out.to_str().unwrap(), "--format", "json"]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(told["lines"].as_array().unwrap().len(), 3);
+    let needs = told["needs"].as_array().unwrap();
+    assert!(needs.len() < told["parts"].as_u64().unwrap() as usize / 2, "{told}");
+    assert!(needs.iter().all(|need| need[1] != "fails the same"), "{told}");
 }
 
 #[test]

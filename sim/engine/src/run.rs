@@ -8,11 +8,13 @@ use crate::world::custody::Step;
 use crate::world::teller::{self, Told};
 use crate::world::{LATENCY_MAX_US, Phase, Todo, World};
 use crate::{loss, marks, panics, plan, telling};
+use billing_core::Status;
 use billing_wire::OpId;
 use billsim_oracle::{LossReport, Violation};
 use billsim_record::outcome::OUTCOME_FORMAT;
 use billsim_record::{Failure, FaultPlan, LossVerdict, Outcome, RunEvents, Verdict};
 use hdrhistogram::Histogram;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -43,6 +45,8 @@ pub struct Job {
     pub tell: bool,
     /// Whether the run is told as events, for reports; costs memory.
     pub events: bool,
+    /// Ends here, in simulated nanoseconds, whatever is left: to look at that moment.
+    pub until: Option<u64>,
     /// A transaction that is followed from client to disk; costs time.
     pub custody: Option<OpId>,
 }
@@ -60,6 +64,7 @@ impl Job {
             past: Vec::new(),
             tell: false,
             events: false,
+            until: None,
             custody: None,
         }
     }
@@ -91,6 +96,8 @@ pub struct RunResult {
     pub losses: Option<LossVerdict>,
     /// Where the transaction that was followed was, a line per event.
     pub custody: Vec<String>,
+    /// What each node said of itself at the end, where the job ended on its way.
+    pub statuses: Vec<Option<Status>>,
     /// What happened, where the job asked for it.
     pub events: Option<Box<RunEvents>>,
 }
@@ -133,6 +140,8 @@ enum End {
     Stuck(Vec<String>),
     Broken,
     Abandoned,
+    /// Where the job said.
+    Cut(Vec<Option<Status>>),
 }
 
 async fn course<C: Crew>(
@@ -168,6 +177,10 @@ async fn course<C: Crew>(
             break End::Abandoned;
         }
         let next = world.next_at().unwrap_or(u64::MAX);
+        if let Some(until) = job.until.filter(|until| next > *until) {
+            world.now = world.now.max(until);
+            break End::Cut(crew.statuses().await);
+        }
         if world.phase == Phase::Safety && next >= safety_ends {
             world.now = safety_ends;
             for todo in world.enter_liveness() {
@@ -241,8 +254,7 @@ fn conclude(job: &Job, mut world: World, end: End, losses: Option<&LossReport>) 
     let (now, events, trace_hash) = (world.now, world.trace.events(), world.trace.digest());
     let (outages, fates) = loss::measure(losses, world.measured_outages());
     let (broken, delivered, write_latency) = (world.broken, world.delivered, world.latency);
-    let geo_latency = world.geo_latency;
-    let faults = world.tallies.into_map();
+    let (geo_latency, faults) = (world.geo_latency, world.tallies.into_map());
     let mut judgement = world.jury.finish();
     let recovery = recovery(&judgement.waited);
     let mut violations: Vec<Violation> = broken.into_iter().collect();
@@ -251,13 +263,13 @@ fn conclude(job: &Job, mut world: World, end: End, losses: Option<&LossReport>) 
         let measured = Measured { plan: &plan, geo_latency: &geo_latency, judged: &judgement };
         violations.extend(missed(&job.scenario, &measured, now));
     }
-    let stuck = sentences(end);
+    let (stuck, statuses) = sentences(end);
+    if statuses.is_some() {
+        // What a run owes at its end it does not owe on its way.
+        violations.clear();
+    }
     let failure = failure(&violations, &stuck, now, events, last_fault);
-    let further = violations.get(1..).unwrap_or_default();
-    let told_events =
-        told_events.map(|told| Box::new(teller::finish(told, failure.as_ref(), further)));
-    let verdict = verdict_of(&violations, &stuck);
-    let comparisons = judgement.comparisons.into_iter().map(|(id, n)| (id.to_owned(), n)).collect();
+    let verdict = verdict_of(&violations, &stuck, statuses.is_some());
     let outcome = Outcome {
         format: OUTCOME_FORMAT,
         scenario: job.scenario.name.clone(),
@@ -270,7 +282,7 @@ fn conclude(job: &Job, mut world: World, end: End, losses: Option<&LossReport>) 
         delivered_messages: delivered,
         events,
         faults,
-        comparisons,
+        comparisons: counted(judgement.comparisons),
         marks: marks::take_all(),
         write_latency_us: quantiles(&write_latency),
         geo_latency_us: quantiles(&geo_latency),
@@ -283,7 +295,9 @@ fn conclude(job: &Job, mut world: World, end: End, losses: Option<&LossReport>) 
     };
     let told = history.zip(outcome.failure.as_ref());
     let told = told.map(|(history, failure)| telling::told(&history, failure, lost));
-    let told_events = told_events.map(|events| teller::about(events, told.as_ref()));
+    let told_events = told_events
+        .map(|events| teller::finish(events, &outcome, &violations, told.as_ref()))
+        .map(Box::new);
     let losses = loss::verdict(losses, &outcome);
     RunResult {
         outcome,
@@ -297,25 +311,31 @@ fn conclude(job: &Job, mut world: World, end: End, losses: Option<&LossReport>) 
         told: told.map(|told| told.words),
         losses,
         custody: custody.iter().map(Step::line).collect(),
+        statuses: statuses.unwrap_or_default(),
         events: told_events,
     }
 }
 
-fn sentences(end: End) -> Vec<String> {
+/// What did not come to an end, and what the nodes said of themselves where it was cut.
+fn sentences(end: End) -> (Vec<String>, Option<Vec<Option<Status>>>) {
     match end {
-        End::Stuck(sentences) => sentences,
-        End::Abandoned => vec!["the run made no progress in wall time and was ended".to_owned()],
-        End::Settled | End::Broken => Vec::new(),
+        End::Stuck(sentences) => (sentences, None),
+        End::Abandoned => {
+            (vec!["the run made no progress in wall time and was ended".to_owned()], None)
+        }
+        End::Settled | End::Broken => (Vec::new(), None),
+        End::Cut(statuses) => (Vec::new(), Some(statuses)),
     }
 }
 
-fn verdict_of(violations: &[Violation], stuck: &[String]) -> Verdict {
+fn verdict_of(violations: &[Violation], stuck: &[String], is_cut: bool) -> Verdict {
     match violations.first() {
         Some(Violation { oracle, .. }) if oracle.starts_with('L') || *oracle == EXPECTED => {
             Verdict::Liveness
         }
         Some(_) => Verdict::Safety,
         None if !stuck.is_empty() => Verdict::Liveness,
+        None if is_cut => Verdict::Incomplete,
         None => Verdict::Held,
     }
 }
@@ -324,6 +344,10 @@ fn recovery(waited_ns: &[u64]) -> Histogram<u64> {
     let mut recovery = Histogram::new_with_max(LATENCY_MAX_US, 3).expect("the bounds are legal");
     waited_ns.iter().for_each(|waited| recovery.saturating_record(waited / 1_000));
     recovery
+}
+
+fn counted(comparisons: impl IntoIterator<Item = (&'static str, u64)>) -> BTreeMap<String, u64> {
+    comparisons.into_iter().map(|(id, n)| (id.to_owned(), n)).collect()
 }
 
 fn quantiles(of: &Histogram<u64>) -> Option<[u64; 4]> {

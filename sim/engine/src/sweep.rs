@@ -191,6 +191,7 @@ fn ended_badly(job: &Job, verdict: Verdict, words: &str) -> RunResult {
         about: None,
         losses,
         custody,
+        statuses: Vec::new(),
         events: None,
     }
 }

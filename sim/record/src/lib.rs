@@ -11,6 +11,7 @@ pub mod plan;
 pub mod planned_load;
 pub mod planned_provider;
 pub mod region_loss;
+pub mod simfail;
 
 pub use conclusion::Conclusion;
 pub use document::{Document, ReadError};
@@ -22,3 +23,4 @@ pub use plan::{Fault, FaultPlan, NodeNumber, PlannedAction, PlannedFault, Target
 pub use planned_load::PlannedLoad;
 pub use planned_provider::PlannedProvider;
 pub use region_loss::{Fate, Fates, LossVerdict, Outage, RegionLoss, TransactionFate};
+pub use simfail::SimFail;

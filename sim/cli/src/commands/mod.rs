@@ -3,17 +3,21 @@
 mod bench;
 mod canary;
 mod corpus;
+mod diff;
 mod doctor;
+mod explain;
 mod list;
 mod replay;
 mod report;
 mod run;
 mod schema;
+mod show;
 mod shrink;
 mod shrink_progress;
 mod shrink_trials;
 mod sweep;
 mod sweep_end;
+mod vary;
 
 use crate::arguments::{Arguments, Command};
 use crate::context::{plant, warn};
@@ -28,6 +32,9 @@ pub(crate) fn dispatch(arguments: Arguments) -> ExitCode {
         Command::Run(run) => run::run(&run, canary),
         Command::Report(report) => report::report(&report),
         Command::Replay(replay) => replay::replay(&replay, canary),
+        Command::Explain(explain) => explain::explain(&explain, canary),
+        Command::Show(show) => show::show(&show, canary),
+        Command::Diff(diff) => diff::diff(&diff),
         Command::Shrink(shrink) => shrink::shrink(&shrink, canary),
         Command::Corpus(corpus) => corpus::corpus(&corpus, canary),
         Command::Bench(bench) => bench::bench(&bench),

@@ -7,10 +7,10 @@ use billing_core::Role;
 use billing_shell::Replica;
 use billsim_oracle::history::{Endpoint, Event, Request};
 use billsim_oracle::{CallId, Violation};
-use billsim_record::Failure;
 use billsim_record::event::{
     Callee, EVENTS_FORMAT, EventsHead, Happening, RegionMembers, RunEvent, RunEvents,
 };
+use billsim_record::{Failure, Outcome};
 use std::collections::BTreeMap;
 
 /// What was told so far.
@@ -129,17 +129,22 @@ impl World {
     }
 }
 
-/// Puts what broke to its time, and numbers all. Further violations are those behind the first.
+/// Puts what broke to its time, adds which transaction it is about, and numbers all.
 pub(crate) fn finish(
     mut told: RunEvents,
-    failure: Option<&Failure>,
-    further: &[Violation],
+    outcome: &Outcome,
+    violations: &[Violation],
+    about: Option<&telling::Told>,
 ) -> RunEvents {
+    let failure = outcome.failure.as_ref();
+    told.head.told = about.map(|about| about.words.clone());
+    told.head.transaction = about.and_then(|about| about.about).map(|op_id| op_id.to_string());
     let first = failure.map(|failure| {
         let Failure { oracle, promise, detail, transaction, .. } = failure.clone();
         (failure.at_ns, Happening::Violation { oracle, promise, detail, transaction })
     });
-    let further = further.iter().map(|violation| {
+    // The first one is the failure, in the words of the outcome.
+    let further = violations.iter().skip(1).map(|violation| {
         let Violation { oracle, promise, detail, transaction, at, .. } = violation.clone();
         let (oracle, promise) = (oracle.to_owned(), promise.to_owned());
         // What was found out later does not stand before what was found first.
@@ -155,13 +160,6 @@ pub(crate) fn finish(
         event.number = number;
     }
     told
-}
-
-/// Adds which transaction a failure is about.
-pub(crate) fn about(mut events: Box<RunEvents>, told: Option<&telling::Told>) -> Box<RunEvents> {
-    events.head.told = told.map(|told| told.words.clone());
-    events.head.transaction = told.and_then(|told| told.about).map(|op_id| op_id.to_string());
-    events
 }
 
 /// What the world does not know of its events.

@@ -1,0 +1,157 @@
+//! `billsim explain`: a failure in three lines of billing words, and the faults that it needs:
+//! each of them left out in turn.
+
+use crate::arguments::{Explain, Format};
+use crate::bundle::Bundle;
+use crate::context::{say, warn};
+use crate::tool_error::ToolError;
+use crate::{interrupt, story, wall_clock};
+use billsim_engine::sweep::{Settings, sweep};
+use billsim_engine::{Job, RunResult};
+use billsim_record::{ExitCode, Failure, FaultPlan, Outcome, PlannedAction, PlannedFault};
+use billsim_reports::explain::{Need, explain as in_words, instead, needs};
+use billsim_shrink::ddmin;
+use serde::Serialize;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// Wall time after which a trial is ended.
+const TRIAL_LIMIT: Duration = Duration::from_secs(30);
+
+/// A fault, or what the operator does.
+#[derive(Debug, Clone, Copy)]
+enum Part {
+    Fault(PlannedFault),
+    Action(PlannedAction),
+}
+
+/// What is printed as JSON.
+#[derive(Debug, Serialize)]
+struct Report<'a> {
+    fingerprint: &'a str,
+    lines: Vec<&'a str>,
+    is_proved: bool,
+    parts: usize,
+    needs: Vec<[&'a str; 2]>,
+}
+
+pub(crate) fn explain(arguments: &Explain, canary: Option<&str>) -> Result<ExitCode, ToolError> {
+    let stop = interrupt::watch()?;
+    let bundle = Bundle::open(&arguments.path, canary)?;
+    let first = try_plan(&bundle, &bundle.plan, canary)?;
+    let Some(failure) = first.outcome.failure.clone() else {
+        return Err(ToolError::usage(format!(
+            "{}: it holds here, there is nothing to explain",
+            arguments.path.display()
+        )));
+    };
+    let told = story::told(&bundle.job(bundle.plan.clone(), canary), &first.outcome)?;
+    let words = in_words(&first.outcome, told.events.as_deref());
+    let lines = words.map(|words| words.lines()).unwrap_or_default();
+    if arguments.format == Format::Human {
+        say(&format!("{lines}\n"));
+    }
+    let started = wall_clock::now();
+    let is_over = || stop.load(Ordering::Relaxed) || started.elapsed() >= arguments.budget;
+    let (found, is_proved) = needed(&bundle, canary, &failure, is_over)?;
+    let all = bundle.plan.faults.len() + bundle.plan.operator.len();
+    if arguments.format == Format::Json {
+        let report = Report {
+            fingerprint: &failure.fingerprint,
+            lines: lines.lines().collect(),
+            is_proved,
+            parts: all,
+            needs: found.iter().map(|need| [need.part.as_str(), need.without.as_str()]).collect(),
+        };
+        say(&format!("{}\n", serde_json::to_string(&report).map_err(ToolError::tool)?));
+    } else {
+        say(&needs(all, &found, is_proved));
+    }
+    if is_proved {
+        return Ok(ExitCode::Held);
+    }
+    warn("explain: ended before each fault was left out; give it more with --budget");
+    Ok(ExitCode::Incomplete)
+}
+
+/// The faults that a failure needs, with what happens without each. `false`: not all was tried.
+fn needed(
+    bundle: &Bundle,
+    canary: Option<&str>,
+    failure: &Failure,
+    is_over: impl Fn() -> bool,
+) -> Result<(Vec<Need>, bool), ToolError> {
+    let faults = bundle.plan.faults.iter().copied().map(Part::Fault);
+    let actions = bundle.plan.operator.iter().copied().map(Part::Action);
+    let all: Vec<Part> = faults.chain(actions).collect();
+    let mut smallest = all.clone();
+    let outcome = |parts: &[Part]| -> Result<Outcome, ToolError> {
+        Ok(try_plan(bundle, &with(&bundle.plan, parts), canary)?.outcome)
+    };
+    let is_same = |outcome: &Outcome| {
+        outcome.failure.as_ref().is_some_and(|other| other.fingerprint == failure.fingerprint)
+    };
+    // `None` gives up for want of time, with what is known so far.
+    let found = ddmin(all, |count, candidate| {
+        for number in 0..count {
+            if is_over() {
+                return Err(None);
+            }
+            let parts = candidate(number);
+            if is_same(&outcome(&parts).map_err(Some)?) {
+                smallest = parts;
+                return Ok(Some(number));
+            }
+        }
+        Ok(None)
+    });
+    let (parts, is_proved) = match found {
+        Ok(parts) => (parts, true),
+        Err(None) => (smallest, false),
+        Err(Some(error)) => return Err(error),
+    };
+    let mut found = Vec::with_capacity(parts.len());
+    for place in 0..parts.len() {
+        let mut others = parts.clone();
+        let part = others.remove(place);
+        let without = if is_proved { instead(&outcome(&others)?, failure) } else { String::new() };
+        found.push(Need { part: in_a_line(&part), without });
+    }
+    Ok((found, is_proved))
+}
+
+fn in_a_line(part: &Part) -> String {
+    match part {
+        Part::Fault(planned) => planned.to_string(),
+        Part::Action(action) => {
+            format!("operator seals region {} at {} ms", action.seal, action.at_ms)
+        }
+    }
+}
+
+/// A plan with some of its parts.
+fn with(plan: &FaultPlan, parts: &[Part]) -> FaultPlan {
+    let mut plan = plan.clone();
+    plan.faults.clear();
+    plan.operator.clear();
+    for part in parts {
+        match part {
+            Part::Fault(planned) => plan.faults.push(*planned),
+            Part::Action(action) => plan.operator.push(*action),
+        }
+    }
+    plan
+}
+
+/// One run, ended if it does not end by itself.
+fn try_plan(
+    bundle: &Bundle,
+    plan: &FaultPlan,
+    canary: Option<&str>,
+) -> Result<RunResult, ToolError> {
+    let job: Job = bundle.job(plan.clone(), canary);
+    let settings = Settings { jobs: 1, wall_limit: TRIAL_LIMIT };
+    let mut found = None;
+    sweep([job], settings, &AtomicBool::new(false), |result| found = Some(result), || {});
+    found.ok_or_else(|| ToolError::tool("a trial gave no result"))
+}
