@@ -48,6 +48,13 @@ pub struct DiskFaults {
     pub power_cut_at: u32,
 }
 
+impl DiskFaults {
+    /// Whether what begins now takes longer than it should.
+    fn are_slow(&self, now: u64) -> bool {
+        self.slow > 1 || self.region_slow > 1 || self.stalled_until > now
+    }
+}
+
 /// What a submitted persist will come to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Submitted {
@@ -75,6 +82,8 @@ pub struct Disk {
     pub life: u32,
     /// Bytes lost at the last power cut.
     pub lost_bytes: u64,
+    /// When the last persist is done that began while the disk was slow or stood still.
+    pub held_up_until: u64,
 }
 
 impl Disk {
@@ -90,6 +99,7 @@ impl Disk {
             faults: DiskFaults::default(),
             life: 0,
             lost_bytes: 0,
+            held_up_until: 0,
         }
     }
 
@@ -129,6 +139,9 @@ impl Disk {
             if result.is_err() {
                 break;
             }
+        }
+        if self.faults.are_slow(now) {
+            self.held_up_until = at;
         }
         self.job = Some(Job::new(timed, result.err()));
         Submitted { done_at: at, result, power_cut_at }

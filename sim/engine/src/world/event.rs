@@ -107,6 +107,23 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// Whether faults, machines or the operator may be in another state after it. What disks do to
+    /// nodes, and nodes to themselves, shows when they are fed.
+    pub fn may_change_health(&self) -> bool {
+        matches!(
+            self,
+            Self::Operator { .. }
+                | Self::FaultBegins(_)
+                | Self::FaultEnds(_)
+                | Self::FaultTurns(_)
+                | Self::PowerCut { .. }
+                | Self::Start { .. }
+                | Self::Resume { .. }
+        )
+    }
+}
+
 impl NodeEvent {
     /// The call of a client's request.
     pub fn call(&self) -> Option<CallId> {

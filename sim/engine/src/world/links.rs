@@ -164,6 +164,12 @@ impl Links {
         })
     }
 
+    /// For each link without a fault, when the last frame arrives that passed while it had one.
+    pub fn late_on_clean(&self) -> impl Iterator<Item = u64> + '_ {
+        let clean = self.links.iter().filter(|link| link.faults == LinkFaults::default());
+        clean.map(|link| link.late_until)
+    }
+
     /// When the last frame arrives that passed while its link had a fault.
     pub fn late_until(&self) -> u64 {
         self.links.iter().map(|link| link.late_until).max().unwrap_or(0)

@@ -33,6 +33,7 @@ impl World {
     /// Opens the node of a machine: what whoever runs the nodes calls for [`Todo::Start`].
     /// `None`: it could not be opened and will be tried again, or something broke.
     pub fn start(&mut self, slot: usize) -> Option<Replica> {
+        self.health_changes();
         let (now, seed) = (self.now, self.process.next_u64());
         let regions = self.genesis.regions.len();
         let machine = &mut self.machines[slot];

@@ -167,6 +167,8 @@ pub struct World {
     altered_frame: Option<u64>,
     /// Since when a healthy majority has been connected, per region.
     available_since: Vec<Option<u64>>,
+    /// When availability is looked at next, unless something changes it before.
+    look_at_health_at: u64,
     /// The first entries of a region's log that a node lost when it was opened.
     lost_entries: Option<LostEntries>,
     /// Follows one transaction, where that was asked for.
@@ -233,6 +235,7 @@ impl World {
             rebuilt_slot: None,
             altered_frame: None,
             available_since: vec![None; usize::from(scenario.cluster.regions)],
+            look_at_health_at: 0,
             lost_entries: None,
             custody: None,
             teller: None,
@@ -274,6 +277,9 @@ impl World {
         let Some((at, event)) = self.queue.pop() else { return Todo::Nothing };
         assert!(at >= self.now, "time never goes back");
         self.now = at;
+        if event.may_change_health() {
+            self.health_changes();
+        }
         let todo = self.happens(event);
         self.watch_availability();
         todo
@@ -395,6 +401,7 @@ impl World {
             Err(DiskFault::Sync) => "sync-fails",
             Err(DiskFault::Io | DiskFault::Full) => "write-fails",
         };
+        self.health_changes();
         self.tallies.fired(kind);
         self.tallies.observed(kind);
         self.jury.sync_failed(self.now, self.machines[slot].node);
@@ -438,6 +445,7 @@ impl World {
             self.probe_leaves(slot, call, probe);
         }
         if halted {
+            self.health_changes();
             self.reopen(slot);
         }
         halted

@@ -54,6 +54,7 @@ impl World {
         self.queue.push(self.now + PATIENCE_NS, next);
         if !self.sealed.contains(&region) {
             // From here on it may be without a leader for reasons that are no fault.
+            self.health_changes();
             self.sealed.push(region);
             self.note_trouble();
         }

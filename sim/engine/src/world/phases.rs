@@ -60,6 +60,7 @@ pub(super) fn genesis(scenario: &Scenario, seed: u64) -> Genesis {
 impl World {
     /// Ends the safety phase. Returns what whoever runs the nodes must do.
     pub fn enter_liveness(&mut self) -> Vec<Todo> {
+        self.health_changes();
         self.phase = Phase::Liveness;
         self.tell(|_| Happening::Phase { phase: "liveness".to_owned() });
         self.phase_began = self.now;
@@ -110,6 +111,7 @@ impl World {
 
     /// The third node comes back, in half of the runs without its ledger database.
     pub fn enter_recovery(&mut self) {
+        self.health_changes();
         self.phase = Phase::Recovery;
         self.tell(|_| Happening::Phase { phase: "recovery".to_owned() });
         self.phase_began = self.now;

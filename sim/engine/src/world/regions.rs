@@ -67,6 +67,7 @@ impl World {
     /// All nodes of a region are gone for good, with what their disks hold. `statuses` is what
     /// each node said of itself at this instant. Returns whose nodes must be dropped.
     pub fn destroy(&mut self, number: usize, statuses: &[Option<Status>]) -> Vec<usize> {
+        self.health_changes();
         let planned = self.plan.faults[number];
         let Fault::RegionDestroyed { region } = planned.fault else { return Vec::new() };
         let kind = planned.fault.kind();
@@ -150,7 +151,8 @@ impl World {
     }
 
     /// Leaders of regions that have been quiet for a second must expose nothing. Asked after the
-    /// faults are over only.
+    /// faults are over only, and not before the last frame has arrived and the last persist is done
+    /// that a fault held up: what comes after it waits behind it.
     pub fn judge_exposure_at_rest(&mut self, statuses: &[Option<Status>]) {
         if self.unrest.len() == 1 || !self.destroyed.is_empty() {
             return;
@@ -158,9 +160,12 @@ impl World {
         // One that was elected just now has nothing of its own that the others could have.
         let is_settled =
             |status: &&Status| status.role == Role::Leader && status.folded_term == status.term;
+        let disks = self.machines.iter().map(|machine| machine.disk().held_up_until);
+        let held_up_until = disks.chain([self.links.late_until()]).max().unwrap_or(0);
         for status in statuses.iter().flatten().filter(is_settled) {
             let region = self.genesis.region_of(status.node).unwrap_or_default();
-            if self.now >= self.unrest[usize::from(region.0)] + AT_REST_NS {
+            let quiet_since = self.unrest[usize::from(region.0)].max(held_up_until);
+            if self.now >= quiet_since + AT_REST_NS {
                 self.jury.exposed_at_rest(self.now, status.node, status.exposure);
             }
         }
