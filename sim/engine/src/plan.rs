@@ -107,17 +107,23 @@ fn draw_operator(scenario: &Scenario, seed: u64, faults: &[PlannedFault]) -> Vec
     if stream.below(100) >= u64::from(operator.percent) {
         return actions;
     }
+    let is_destroyed = |region: u8| {
+        faults.iter().any(|planned| planned.fault == Fault::RegionDestroyed { region })
+    };
     for planned in faults {
         let (region, lasts_ms) = match planned.fault {
             Fault::RegionDestroyed { region } => (region, u64::MAX),
             Fault::RegionDark { region } => (region, planned.for_ms),
             _ => continue,
         };
+        // Nobody would be left to seal it.
+        let is_last =
+            (0..scenario.cluster.regions).all(|other| other == region || is_destroyed(other));
         let waits_ms = stream.range(operator.seal_after_ms.min, operator.seal_after_ms.max);
         let at_ms = planned.at_ms + waits_ms;
         // One that was sealed and came back is sealed again when it is destroyed.
         let is_sealed = actions.iter().any(|action| action.seal == region);
-        if waits_ms < lasts_ms && (!is_sealed || lasts_ms == u64::MAX) {
+        if waits_ms < lasts_ms && !is_last && (!is_sealed || lasts_ms == u64::MAX) {
             actions.push(PlannedAction { at_ms, seal: region });
         }
     }

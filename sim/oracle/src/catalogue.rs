@@ -35,6 +35,7 @@ catalogue! {
     C1 => c1_nodes_converge,
     A1 => a1_journals_balance,
     A2 => a2_fold_is_the_model,
+    A3 => a3_cash_is_the_banks,
     A4 => a4_refunds_within_payment,
     A5 => a5_paid_out_once,
     A6 => a6_one_invoice_a_month,

@@ -1,6 +1,7 @@
 //! All oracles together: the engine (or the judge of a real run) tells them what happens, they
 //! say which promise broke and how many comparisons they made.
 
+mod booking;
 mod loss;
 mod outside;
 
@@ -16,18 +17,7 @@ use billing_wire::{
     Frontier, Genesis, Hash, Hlc, NodeId, OpId, OperationState, OutcomeChain, Query, QueryResult,
     Read, ReadAnswer, Receipt, RecordView, RegionId, Submission, WriteAnswer,
 };
-use billsim_model::Model;
-
-/// Folds a record that has its final place.
-fn book(model: &mut Model, verdicts: &mut Verdicts, at: u64, record: &RecordView<'_>) {
-    for outcome in model.apply(record) {
-        a1_journals_balance::booked(verdicts, at, &outcome);
-        a4_refunds_within_payment::booked(model, verdicts, at, &outcome);
-        a9_one_disposition::booked(verdicts, at, &outcome);
-        i1_effect_once::booked(model, verdicts, at, &outcome);
-        i3_foreign_body_never_posts::booked(verdicts, at, &outcome);
-    }
-}
+use booking::book;
 
 /// Every oracle, fed with what happens, in order of time.
 #[derive(Debug)]
@@ -47,6 +37,7 @@ pub struct Jury {
     owed: l8_every_call_ends::Owed,
     issued: a7_documents_stand::Issued,
     series: a8_numbers_without_gap::Series,
+    reported: a3_cash_is_the_banks::Reported,
     payouts: a5_paid_out_once::Payouts,
 }
 
@@ -69,6 +60,7 @@ impl Jury {
             owed: l8_every_call_ends::Owed::default(),
             issued: a7_documents_stand::Issued::default(),
             series: a8_numbers_without_gap::Series::default(),
+            reported: a3_cash_is_the_banks::Reported::default(),
             payouts: a5_paid_out_once::Payouts::default(),
         }
     }
@@ -241,7 +233,7 @@ impl Jury {
         facts.append(record);
         self.series.committed(record);
         if facts.genesis.regions.len() == 1 {
-            book(&mut facts.model, verdicts, at, record);
+            book(&mut facts.model, &mut self.reported, verdicts, at, record);
         }
     }
 
@@ -272,7 +264,8 @@ impl Jury {
             }
         }
         let verdicts = &mut self.verdicts;
-        self.facts.take_final(|model, record| book(model, verdicts, at, record));
+        let reported = &mut self.reported;
+        self.facts.take_final(|model, record| book(model, reported, verdicts, at, record));
     }
 
     /// A node has folded up to here. `incarnation` counts the node's starts.
@@ -423,6 +416,7 @@ impl Jury {
         // One node is asked for all of its books; C1 says that the others have the same.
         if let Some(node) = nodes.first() {
             i1_effect_once::asked(facts, verdicts, at, node, books);
+            self.reported.asked(facts, &self.payouts, verdicts, at, (node, books));
             a4_refunds_within_payment::asked(&facts.model, verdicts, at, node, books);
             a6_one_invoice_a_month::asked(facts, verdicts, at, node, books);
             self.series.asked(facts, verdicts, at, node, books);

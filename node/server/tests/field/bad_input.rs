@@ -181,6 +181,11 @@ fn settings_that_are_wrong() {
         ("a peer without address", "{ node = 3", "{ node = 2"),
         ("tuning out of bounds", "[tuning]", "[tuning]\ntick_ms = 0"),
         ("a delay out of bounds", "[tuning]", "inter_region_delay_ms = 1001\n[tuning]"),
+        (
+            "a provider that wants TLS",
+            "[tuning]",
+            "[outbox]\nprovider = \"https://127.0.0.1/payouts\"\n[tuning]",
+        ),
         ("tuning that contradicts itself", "[tuning]", "[tuning]\nheartbeat_ticks = 50"),
         ("no directory of a node", "dir = \".\"", "dir = \"elsewhere\""),
     ] {

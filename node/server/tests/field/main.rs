@@ -12,6 +12,7 @@ mod http_client;
 mod judge;
 mod kill_nine;
 mod load;
+mod payouts;
 mod ports;
 mod readiness;
 mod record;

@@ -28,6 +28,7 @@ const SHIPPED: &[&str] = &[
     "region/destroyed-partitioned",
     "region/three-regions",
     "region/elections",
+    "region/payouts",
     "region/github-2018",
     "region/late-return",
     "chaos/monkey",
@@ -177,6 +178,44 @@ fn regions_are_bounded_and_one_is_left() {
         .map(|plan| check(plan, &two).expect_err("it is illegal").to_string())
         .collect();
     insta::assert_snapshot!(said.join("\n"));
+}
+
+#[test]
+fn an_operator_seals_no_region_that_is_the_last() {
+    let scenario = shipped("region/payouts");
+    let mut seals_of_dark = 0;
+    for seed in 0..400 {
+        let plan = draw(&scenario, seed);
+        let is_destroyed = |region: u8| {
+            plan.faults.iter().any(|planned| planned.fault == Fault::RegionDestroyed { region })
+        };
+        for action in &plan.operator {
+            assert!(!is_destroyed(1 - action.seal), "seed {seed}: {:?}", plan.operator);
+            seals_of_dark += u32::from(!is_destroyed(action.seal));
+        }
+    }
+    assert!(seals_of_dark > 0);
+}
+
+#[test]
+fn a_provider_misbehaves_within_its_scenario_and_not_in_every_seed() {
+    let scenario = shipped("region/payouts");
+    let mut bounds = scenario.provider.as_ref().expect("it has one").worst();
+    let mut seen = [(0, 0); 5];
+    for seed in 0..200 {
+        let mut provider = draw(&scenario, seed).provider;
+        for (((key, percent), (_, most)), (never, ever)) in
+            provider.kinds().into_iter().zip(bounds.kinds()).zip(&mut seen)
+        {
+            assert!(percent <= most, "{key} in seed {seed}");
+            *(if *percent == 0 { never } else { ever }) += 1;
+        }
+    }
+    assert!(seen.iter().all(|(never, ever)| *never > 50 && *ever > 50), "{seen:?}");
+    let mut plan = draw(&scenario, 0);
+    plan.provider.lied_percent = 101;
+    let error = PlanError::Provider { key: "lied_percent", found: 101 };
+    assert_eq!(check(&plan, &scenario.cluster), Err(error));
 }
 
 #[test]

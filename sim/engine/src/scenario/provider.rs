@@ -59,7 +59,7 @@ impl Provider {
     }
 
     /// Every kind as often as it may be.
-    pub(super) fn worst(&self) -> PlannedProvider {
+    pub(crate) fn worst(&self) -> PlannedProvider {
         PlannedProvider {
             slow_percent: self.slow_percent,
             refused_percent: self.refused_percent,

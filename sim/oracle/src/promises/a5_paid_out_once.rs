@@ -16,6 +16,7 @@ pub(crate) struct Payouts {
     /// Whether there is a bank at all: without one refunds wait.
     is_open: bool,
     paid: BTreeMap<OpId, i64>,
+    paid_in_all: i128,
 }
 
 impl Payouts {
@@ -35,6 +36,7 @@ impl Payouts {
     ) {
         let Payout { refund, amount, .. } = *payout;
         let before = self.paid.insert(refund, amount);
+        self.paid_in_all += i128::from(amount);
         verdicts.check(Promise::A5, at, Some(refund), before.is_none(), || {
             let detail = format!("{amount} under key {}, {before:?} before", payout.key);
             ("a refund was paid out again".to_owned(), detail)
@@ -46,6 +48,11 @@ impl Payouts {
         });
         let command = Command::ConfirmPayout { refund, amount, date: on };
         facts.note_body(&Submission { op_id: derived_op_id(refund, "paid"), command });
+    }
+
+    /// What the bank has paid out; `None` when there is none.
+    pub(crate) fn paid_in_all(&self) -> Option<i128> {
+        self.is_open.then_some(self.paid_in_all)
     }
 
     /// Refunds that were granted for good and that the books do not have as paid.

@@ -2,6 +2,7 @@
 
 pub(crate) mod a1_journals_balance;
 pub(crate) mod a2_fold_is_the_model;
+pub(crate) mod a3_cash_is_the_banks;
 pub(crate) mod a4_refunds_within_payment;
 pub(crate) mod a5_paid_out_once;
 pub(crate) mod a6_one_invoice_a_month;

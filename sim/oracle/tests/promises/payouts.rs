@@ -1,8 +1,8 @@
-//! Histories of refunds and the bank that pays them, for S3 and A5.
+//! Histories of refunds and the bank that pays them, for A3, A5 and S3.
 
 use crate::Case;
 use crate::stage::{NODES, Stage, open, pay, submission};
-use billing_wire::{AccountId, Command, Date, OpId, derived_op_id};
+use billing_wire::{AccountId, Command, Date, LedgerCode, OpId, Query, QueryResult, derived_op_id};
 use billsim_oracle::{CallId, Payout};
 
 const REFUND: u128 = 3;
@@ -52,6 +52,33 @@ pub(crate) const CASES: &[Case] = &[
         s.jury.paid_out(s.now, &payout(REFUND), TODAY);
         if !broken {
             confirm(s, TODAY);
+        }
+        s.quiesce(|_| {});
+    }),
+    ("A3", "cash is not what the bank has", |s, broken| {
+        granted(s);
+        s.jury.paid_out(s.now, &payout(REFUND), TODAY);
+        confirm(s, TODAY);
+        s.lies(NODES[0], Query::TrialBalance, |answer| {
+            let QueryResult::TrialBalance(view) = answer else { panic!("{answer:?}") };
+            // It balances all the same.
+            let off = i128::from(broken);
+            for (code, sum) in &mut view.sums {
+                match *code {
+                    LedgerCode::CASH => *sum += off,
+                    LedgerCode::SUSPENSE => *sum -= off,
+                    _ => {}
+                }
+            }
+        });
+        s.quiesce(|_| {});
+    }),
+    ("A3", "cash is not what the bank has", |s, broken| {
+        granted(s);
+        s.jury.paid_out(s.now, &payout(REFUND), TODAY);
+        confirm(s, TODAY);
+        if broken {
+            s.jury.paid_out(s.now, &payout(77), TODAY);
         }
         s.quiesce(|_| {});
     }),
