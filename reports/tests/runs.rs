@@ -27,6 +27,8 @@ fn manifest() -> Manifest {
         lock_hash: "c".repeat(64),
         scenario_hashes: BTreeMap::new(),
         plan: vec![plan],
+        regressions_hash: String::new(),
+        checked_percent: 2,
         canary: None,
     }
 }

@@ -1,7 +1,10 @@
 //! Commands, their options, and what they mean: the text of `--help`.
 
+mod failures;
+
 use billsim_engine::OpId;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+pub(crate) use failures::{Diff, Explain, Replay, Report, Show, Shrink};
 use std::path::PathBuf;
 
 /// Tests the billing cluster under injected faults, deterministically.
@@ -16,6 +19,24 @@ pub(crate) struct Arguments {
     /// Plants a bug into the node (only in a build of `cargo canary`); see `canary`.
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) canary: Option<String>,
+    /// Colours; `auto` leaves them out where NO_COLOR is set or nobody looks.
+    #[arg(long, global = true, value_enum, default_value_t = ColorChoice::Auto)]
+    pub(crate) color: ColorChoice,
+}
+
+impl Arguments {
+    /// What this process was called with. Colours are decided first: they are about clap's own
+    /// words too.
+    pub(crate) fn of_process() -> Result<Self, clap::Error> {
+        let words: Vec<String> = std::env::args().collect();
+        let color = words.iter().enumerate().find_map(|(place, word)| match word.as_str() {
+            "--color" => words.get(place + 1).map(String::as_str),
+            other => other.strip_prefix("--color="),
+        });
+        let color = color.and_then(|name| ColorChoice::from_str(name, true).ok());
+        let command = Self::command().color(color.unwrap_or_default());
+        Self::from_arg_matches(&command.try_get_matches()?)
+    }
 }
 
 /// What to do.
@@ -49,6 +70,10 @@ pub(crate) enum Command {
     Doctor,
     /// Prints a published schema.
     Schema(Schema),
+    /// Prints what a shell needs to complete these commands.
+    Completions(Completions),
+    /// Writes a manual page per command.
+    Man(Man),
 }
 
 /// How results are printed.
@@ -134,6 +159,9 @@ fn kebab(text: &str) -> Result<String, String> {
 }
 
 /// `billsim sweep`.
+///
+/// The first Ctrl-C or SIGTERM ends it in order, with exit code 20: `--resume` goes on from there.
+/// SIGUSR1 prints on stderr how far it is.
 #[derive(Debug, Args)]
 pub(crate) struct Sweep {
     /// Scenarios: names under `scenarios/`, or paths. Without any, those of the profile.
@@ -163,9 +191,16 @@ pub(crate) struct Sweep {
     /// Leaves out what `scenarios/regressions/` keeps; it runs first otherwise.
     #[arg(long)]
     pub(crate) without_regressions: bool,
+    /// Seeds of this file instead: a line each, `SEED` for every scenario or `SCENARIO SEED`;
+    /// `#` begins a comment.
+    #[arg(long, value_name = "FILE", conflicts_with = "seeds")]
+    pub(crate) seeds_from: Option<PathBuf>,
     /// Directory of the run; must not hold one already. By default under `target/runs/`.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
+    /// Goes on with the run in that directory where it was interrupted or killed.
+    #[arg(long, requires = "out")]
+    pub(crate) resume: bool,
     /// How progress is shown.
     #[arg(long, value_enum, default_value_t = ShowProgress::Auto)]
     pub(crate) show_progress: ShowProgress,
@@ -207,123 +242,6 @@ pub(crate) struct Run {
     #[arg(long, value_name = "FILTER")]
     pub(crate) log: Option<String>,
     /// `json`: the outcome as one document.
-    #[arg(long, value_enum, default_value_t = Format::Human)]
-    pub(crate) format: Format,
-}
-
-/// `billsim replay`.
-///
-/// With the binary that stored the failure the replay is exact, or ends with exit code 12. With
-/// another one it is by plan: stderr says whether it STILL FAILS, FAILS OTHERWISE, is FIXED, or the
-/// SCHEDULE is NO LONGER REACHABLE (a fault that took place then does not now), and where the runs
-/// part.
-#[derive(Debug, Args)]
-#[command(verbatim_doc_comment)]
-pub(crate) struct Replay {
-    /// A `.simfail`, a directory under `failures/` of a run, or a fault plan.
-    pub(crate) path: PathBuf,
-    /// Ends the run at this simulated time, as in `12.5s` or `900ms`; exit code 20 if it held.
-    #[arg(long, value_parser = simulated, value_name = "TIME", conflicts_with = "at")]
-    pub(crate) until: Option<u64>,
-    /// Shows this moment: the last events before it and what each node says of itself.
-    #[arg(long, value_parser = simulated, value_name = "TIME")]
-    pub(crate) at: Option<u64>,
-    /// Runs it a second time; exit code 12 if that is another run.
-    #[arg(long, conflicts_with = "at")]
-    pub(crate) twice: bool,
-    /// Changes a value of the scenario, by its dotted path, as in `load.clients=8`.
-    #[arg(long, value_name = "NAME=VALUE")]
-    pub(crate) vary: Vec<String>,
-    /// Shows the nodes' own logs on stderr, stamped with simulated time.
-    #[arg(long, value_name = "FILTER")]
-    pub(crate) log: Option<String>,
-    /// `json`: the outcome as one document.
-    #[arg(long, value_enum, default_value_t = Format::Human)]
-    pub(crate) format: Format,
-}
-
-/// `billsim explain`.
-///
-/// Three lines: who asked for what and was told what; which event took it away; which promise
-/// forbids that. Then the faults that it needs: with any one of them left out it does not fail so.
-///
-/// Exit codes: 0 each was left out in turn, 2 it does not fail, 20 the budget was over.
-#[derive(Debug, Args)]
-#[command(verbatim_doc_comment)]
-pub(crate) struct Explain {
-    /// A `.simfail`, a directory under `failures/` of a run, or a fault plan.
-    pub(crate) path: PathBuf,
-    /// Ends the search after this wall time.
-    #[arg(long, value_parser = duration, default_value = "2m", value_name = "DURATION")]
-    pub(crate) budget: std::time::Duration,
-    /// `json`: the explanation as one document.
-    #[arg(long, value_enum, default_value_t = Format::Human)]
-    pub(crate) format: Format,
-}
-
-/// `billsim show`.
-#[derive(Debug, Args)]
-pub(crate) struct Show {
-    /// A `.simfail`, a directory under `failures/` of a run, or a fault plan.
-    pub(crate) path: PathBuf,
-    /// Runs it again and follows this transaction: who sent it, who was told what, on which disks
-    /// its bytes were, and what removed the last copy.
-    #[arg(long, value_name = "OP_ID")]
-    pub(crate) transaction: Option<OpId>,
-}
-
-/// `billsim diff`.
-#[derive(Debug, Args)]
-pub(crate) struct Diff {
-    /// A `.simfail`, or a directory under `failures/` of a run.
-    pub(crate) one: PathBuf,
-    /// Another one.
-    pub(crate) other: PathBuf,
-}
-
-/// `billsim report`.
-///
-/// Writes `report.html`, `summary.md`, `junit.xml`, `metrics.prom` and `latency/*.txt` into the
-/// directory of a run, and `timeline.html` and `trace.json` (for ui.perfetto.dev) into that of each
-/// failure, from what is stored there. A sweep writes the same at its end.
-#[derive(Debug, Args)]
-#[command(verbatim_doc_comment)]
-pub(crate) struct Report {
-    /// The directory of a run, or one under its `failures/`.
-    pub(crate) path: PathBuf,
-}
-
-/// `billsim shrink`.
-///
-/// Leaves out faults, operations, clients and time, shortens and weakens what is left, and keeps
-/// whatever still fails the same way (the same fingerprint). Writes `shrunk.json`,
-/// `shrunk-outcome.json`, `explanation.txt` and, to go on after an interruption,
-/// `shrink-state.json` into the directory of the failure.
-///
-/// Exit codes: 0 nothing more can be left out, 2 it does not fail, 20 the budget was over.
-#[derive(Debug, Args)]
-#[command(verbatim_doc_comment)]
-pub(crate) struct Shrink {
-    /// A directory under `failures/` of a run, or a fault plan.
-    #[arg(value_name = "FAILURE_DIR_OR_PLAN")]
-    pub(crate) path: PathBuf,
-    /// Ends after this wall time; the same command goes on from there.
-    #[arg(long, value_parser = duration, default_value = "2m", value_name = "DURATION")]
-    pub(crate) budget: std::time::Duration,
-    /// Ends after so many runs.
-    #[arg(long, value_name = "N")]
-    pub(crate) max_runs: Option<u64>,
-    /// Runs at a time; 0 for one per core. The result does not depend on it.
-    #[arg(long, default_value_t = 0)]
-    pub(crate) jobs: usize,
-    /// Directory for the results, instead of that of the failure or, for a plan by itself,
-    /// `PLAN.shrunk`.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) out: Option<PathBuf>,
-    /// How progress is shown.
-    #[arg(long, value_enum, default_value_t = ShowProgress::Auto)]
-    pub(crate) show_progress: ShowProgress,
-    /// `json`: the result as one document.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(crate) format: Format,
 }
@@ -416,10 +334,23 @@ pub(crate) struct Schema {
     pub(crate) document: String,
 }
 
+/// `billsim completions`.
+#[derive(Debug, Args)]
+pub(crate) struct Completions {
+    /// For which shell.
+    pub(crate) shell: clap_complete::Shell,
+}
+
+/// `billsim man`.
+#[derive(Debug, Args)]
+pub(crate) struct Man {
+    /// Where `billsim.1` and its siblings go.
+    pub(crate) directory: PathBuf,
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Arguments, Seeds, duration, kebab, percent, seeds, simulated};
-    use clap::CommandFactory;
+    use super::{Arguments, CommandFactory, Seeds, duration, kebab, percent, seeds, simulated};
 
     #[test]
     fn the_command_line_is_consistent() {

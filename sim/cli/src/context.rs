@@ -1,12 +1,52 @@
 //! What every command shares: the canary that is planted, the corpus, where words go.
 
 use crate::tool_error::ToolError;
-use std::io::Write;
+use billsim_engine::scenario::nearest;
+use clap::ColorChoice;
+use std::borrow::Cow;
+use std::io::{IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Whether verdicts on stdout are coloured.
+static IS_COLOURED: AtomicBool = AtomicBool::new(false);
+
+/// Decides about colours. NO_COLOR is <https://no-color.org>: any value but an empty one counts.
+pub(crate) fn paint(choice: ColorChoice) {
+    let is_unwanted = || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let is_coloured = match choice {
+        ColorChoice::Always => true,
+        ColorChoice::Never => false,
+        ColorChoice::Auto => std::io::stdout().is_terminal() && !is_unwanted(),
+    };
+    IS_COLOURED.store(is_coloured, Ordering::Relaxed);
+}
 
 /// Prints to stdout; a closed pipe ends the printing, not the run.
 pub(crate) fn say(text: &str) {
     let mut out = std::io::stdout().lock();
+    let text = if IS_COLOURED.load(Ordering::Relaxed) { coloured(text) } else { text.into() };
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// The lines that begin with a verdict in its colour: a person looks for them first.
+fn coloured(text: &str) -> Cow<'_, str> {
+    let colour = |line: &str| {
+        let (word, _) = line.split_once(':')?;
+        Some(match word {
+            "HELD" => "\u{1b}[1;32m",
+            "SAFETY" | "LIVENESS" | "NONDETERMINISM" | "FAILED" => "\u{1b}[1;31m",
+            "COVERAGE" | "INCOMPLETE" | "NOT PROVEN" => "\u{1b}[1;33m",
+            _ => return None,
+        })
+    };
+    if text.lines().all(|line| colour(line).is_none()) {
+        return text.into();
+    }
+    let paint = |line: &str| match colour(line) {
+        Some(start) => format!("{start}{}\u{1b}[0m\n", line.trim_end_matches('\n')),
+        None => line.to_owned(),
+    };
+    text.split_inclusive('\n').map(paint).collect::<String>().into()
 }
 
 /// Prints to stderr.
@@ -22,7 +62,7 @@ pub(crate) fn plant(name: Option<&str>) -> Result<(), ToolError> {
         return Ok(());
     }
     let known: Vec<&str> = billsim_engine::canaries::catalogue().map(|(name, _)| name).collect();
-    Err(ToolError::usage(format!("no canary '{name}'; known are {}", known.join(", "))))
+    Err(ToolError::usage(format!("no canary '{name}'{}", choices(name, &known))))
 }
 
 /// This build has no planted bugs.
@@ -51,5 +91,30 @@ pub(crate) fn jobs(asked: usize) -> usize {
     match asked {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         jobs => jobs,
+    }
+}
+
+/// What there is, after a name that is none of it; the nearest one first.
+pub(crate) fn choices(unknown: &str, known: &[&str]) -> String {
+    let perhaps = nearest(unknown, known.iter().copied());
+    let perhaps = perhaps.map(|name| format!("; did you mean '{name}'?")).unwrap_or_default();
+    format!("; known are {}{perhaps}", known.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{choices, coloured};
+
+    #[test]
+    fn verdicts_are_coloured_and_nothing_else_is() {
+        assert_eq!(coloured("HELD: yes\nmore: no\n"), "\u{1b}[1;32mHELD: yes\u{1b}[0m\nmore: no\n");
+        assert_eq!(coloured("\nnote: SAFETY: x\n"), "\nnote: SAFETY: x\n");
+    }
+
+    #[test]
+    fn the_nearest_name_is_proposed() {
+        let known = ["smoke/crash", "smoke/steady"];
+        assert!(choices("smoke/crahs", &known).ends_with("did you mean 'smoke/crash'?"));
+        assert_eq!(choices("zebra", &known), "; known are smoke/crash, smoke/steady");
     }
 }

@@ -1,5 +1,6 @@
 //! `scenarios/`: scenarios, profiles, and the plans that run first ever after.
 
+use crate::context::choices;
 use crate::tool_error::ToolError;
 use billsim_engine::Scenario;
 use billsim_engine::scenario::Profiles;
@@ -36,10 +37,12 @@ impl Corpus {
         let in_corpus = self.root.join(format!("{name}.toml"));
         let path = if in_corpus.is_file() { in_corpus } else { PathBuf::from(name) };
         if !path.is_file() {
-            let known = self.names()?.join(", ");
+            let known = self.names()?;
+            let known: Vec<&str> = known.iter().map(String::as_str).collect();
             return Err(ToolError::usage(format!(
-                "no scenario '{name}': neither {} nor that path is a file; known are {known}",
-                self.root.join(format!("{name}.toml")).display()
+                "no scenario '{name}': neither {} nor that path is a file{}",
+                self.root.join(format!("{name}.toml")).display(),
+                choices(name, &known)
             )));
         }
         let text = fs::read_to_string(&path).map_err(|error| ToolError::read(&path, &error))?;

@@ -1,17 +1,17 @@
 //! What a failing sweep leaves behind and prints last.
 
 use crate::context::invocation;
-use crate::corpus::Loaded;
+use crate::corpus::{Loaded, read_plan};
 use crate::run_directory::RunDirectory;
-use crate::story;
 use crate::tool_error::ToolError;
+use crate::{stored_run, story};
 use billsim_engine::{Job, RunResult};
 use billsim_record::{ExitCode, FaultPlan, Outcome};
 use billsim_reports::Tally;
 use billsim_reports::epilogue::{Place, epilogue};
 use billsim_reports::tally::cause_of;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Causes whose failure is told at the end of a sweep; the others are stored all the same.
 const STORIES_MAX: usize = 20;
@@ -48,6 +48,21 @@ impl Failures {
             let path = directory.keep_failure(&cause, result, scenario)?;
             let (outcome, plan) = (outcome.clone(), result.plan.clone());
             self.kept.insert(cause, Kept { outcome, plan, path, told: None });
+        }
+        Ok(())
+    }
+
+    /// Takes over the failures of a run that goes on.
+    pub(crate) fn restore(&mut self, run: &Path, tally: &Tally) -> Result<(), ToolError> {
+        for cause in tally.causes.keys() {
+            let path = run.join("failures").join(cause);
+            // One that was kept behind the last checkpoint is kept again.
+            if !path.is_dir() {
+                continue;
+            }
+            let outcome = stored_run::read(&path.join("outcome.json"))?;
+            let plan = read_plan(&path.join("plan.json"))?;
+            self.kept.insert(cause.clone(), Kept { outcome, plan, path, told: None });
         }
         Ok(())
     }

@@ -18,10 +18,9 @@ mod wall_clock;
 
 use arguments::Arguments;
 use billsim_record::ExitCode;
-use clap::Parser;
 
 fn main() -> std::process::ExitCode {
-    let arguments = match Arguments::try_parse() {
+    let arguments = match Arguments::of_process() {
         Ok(arguments) => arguments,
         Err(error) => return usage(&error),
     };

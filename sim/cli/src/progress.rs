@@ -58,6 +58,18 @@ impl Progress {
         }
     }
 
+    /// Somebody asked how far it is.
+    pub(crate) fn tell(&self, tally: &Tally, asked: u64, elapsed: Duration) {
+        let (done, words) = (tally.seeds(), words(tally, elapsed));
+        let line = format!("{done}/{asked} seeds in {} s, {words}", elapsed.as_secs());
+        match self {
+            Self::Bar(bar) => bar.println(line),
+            Self::Counter { .. } | Self::None => {
+                let _ = writeln!(std::io::stderr(), "{line}");
+            }
+        }
+    }
+
     /// The sweep is over.
     pub(crate) fn finish(self) {
         if let Self::Bar(bar) = self {

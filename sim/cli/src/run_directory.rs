@@ -2,15 +2,15 @@
 //! soon as its seed ends, so that an interrupted run is a usable one.
 
 use crate::corpus::Loaded;
-use crate::stored_run::file_name;
+use crate::stored_run::{self, file_name};
 use crate::tool_error::ToolError;
 use billsim_engine::RunResult;
-use billsim_record::{Conclusion, FaultPlan, LossVerdict, Manifest, Outcome, document};
+use billsim_record::{Checkpoint, Conclusion, FaultPlan, LossVerdict, Manifest, Outcome, document};
 use billsim_reports::outcomes;
 use billsim_reports::region_loss::region_loss;
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Serializer, V2Serializer};
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -20,6 +20,23 @@ use std::time::SystemTime;
 pub(crate) struct RunDirectory {
     path: PathBuf,
     outcomes: File,
+    written: u64,
+    /// Held as long as somebody writes here; the system lets go of it when the process ends.
+    _lock: File,
+}
+
+/// Keeps a directory to one sweep at a time.
+fn lock(path: &Path) -> Result<File, ToolError> {
+    let file = path.join("lock");
+    let lock = File::create(&file).map_err(|error| ToolError::write(&file, &error))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(ToolError::usage(format!(
+            "{}: another sweep writes to it just now: name another directory with --out",
+            path.display()
+        ))),
+        Err(TryLockError::Error(error)) => Err(ToolError::write(&file, &error)),
+    }
 }
 
 // A directory needs a name that no other run has.
@@ -39,18 +56,66 @@ impl RunDirectory {
         let path =
             asked.map_or_else(|| PathBuf::from("target/runs").join(fresh_name()), Into::into);
         fs::create_dir_all(&path).map_err(|error| ToolError::write(&path, &error))?;
+        let lock = lock(&path)?;
         let file = path.join("manifest.json");
         if file.exists() {
             let shown = path.display();
             return Err(ToolError::usage(format!(
-                "{shown} already holds a run: name another directory with --out"
+                "{shown} already holds a run: go on with it by --resume, or name another \
+                 directory with --out"
             )));
         }
         create(&file, document::pretty(manifest).as_bytes())?;
         let file = path.join("outcomes.jsonl");
         let outcomes = OpenOptions::new().create_new(true).append(true).open(&file);
         let outcomes = outcomes.map_err(|error| ToolError::write(&file, &error))?;
-        Ok(Self { path, outcomes })
+        Ok(Self { path, outcomes, written: 0, _lock: lock })
+    }
+
+    /// The directory of a run that ended early, with how far it came. What is behind its last
+    /// checkpoint is cut off and runs again.
+    pub(crate) fn resume(
+        path: &Path,
+        manifest: &Manifest,
+    ) -> Result<(Self, Option<Checkpoint>), ToolError> {
+        let stored: Manifest = stored_run::read(&path.join("manifest.json"))?;
+        if let Some(what) = stored.difference(manifest) {
+            return Err(ToolError::usage(format!(
+                "{}: {what} is not what it was when this run began: start another one",
+                path.display()
+            )));
+        }
+        let lock = lock(path)?;
+        let file = path.join("checkpoint.json");
+        let checkpoint: Option<Checkpoint> =
+            if file.is_file() { Some(stored_run::read(&file)?) } else { None };
+        let file = path.join("outcomes.jsonl");
+        let failed = |error| ToolError::write(&file, &error);
+        let outcomes = OpenOptions::new().append(true).open(&file).map_err(failed)?;
+        let written = checkpoint.as_ref().map_or(0, |known| known.outcomes_bytes);
+        if outcomes.metadata().map_err(failed)?.len() < written {
+            return Err(ToolError::usage(format!(
+                "{}: it is shorter than its checkpoint says: something was taken from it",
+                file.display()
+            )));
+        }
+        outcomes.set_len(written).map_err(failed)?;
+        Ok((Self { path: path.to_path_buf(), outcomes, written, _lock: lock }, checkpoint))
+    }
+
+    /// Bytes of outcomes so far.
+    pub(crate) fn written(&self) -> u64 {
+        self.written
+    }
+
+    /// Writes how far it is, in one step. What it counts on is on the disk by then.
+    pub(crate) fn write_checkpoint(&self, checkpoint: &Checkpoint) -> Result<(), ToolError> {
+        let file = self.path.join("checkpoint.json");
+        let fresh = file.with_extension("json.new");
+        let failed = |error: std::io::Error| ToolError::write(&file, &error);
+        self.outcomes.sync_data().map_err(failed)?;
+        fs::write(&fresh, document::line(checkpoint)).map_err(failed)?;
+        fs::rename(&fresh, &file).map_err(failed)
     }
 
     /// Where it is.
@@ -62,7 +127,9 @@ impl RunDirectory {
     pub(crate) fn append(&mut self, outcome: &Outcome) -> Result<(), ToolError> {
         let line = outcomes::line(outcome);
         let written = self.outcomes.write_all(line.as_bytes());
-        written.map_err(|error| ToolError::write(&self.path.join("outcomes.jsonl"), &error))
+        written.map_err(|error| ToolError::write(&self.path.join("outcomes.jsonl"), &error))?;
+        self.written += line.len() as u64;
+        Ok(())
     }
 
     /// Keeps what a failure needs to be seen again: outcome, plan, scenario.

@@ -43,7 +43,7 @@ impl StoredRun {
             conclusion.marks.iter().map(String::as_str),
         );
         conclusion.required.iter().for_each(|kind| tally.require(kind));
-        fold(&path.join("outcomes.jsonl"), &mut tally)?;
+        each_outcome(&path.join("outcomes.jsonl"), |outcome| tally.add(outcome))?;
         let mut latency = Vec::new();
         for scenario in tally.scenarios.keys() {
             if let Some(histogram) = histogram(path, scenario)? {
@@ -140,9 +140,9 @@ fn of_killed(manifest: &Manifest) -> Conclusion {
     }
 }
 
-/// Adds every outcome of a file, line by line: it may be larger than memory. A last line without
+/// Shows every outcome of a file, line by line: it may be larger than memory. A last line without
 /// its newline was torn and is left out.
-fn fold(path: &Path, tally: &mut Tally) -> Result<(), ToolError> {
+pub(crate) fn each_outcome(path: &Path, mut show: impl FnMut(&Outcome)) -> Result<(), ToolError> {
     let file = File::open(path).map_err(|error| ToolError::read(path, &error))?;
     let mut lines = BufReader::new(file);
     let mut line = String::new();
@@ -157,7 +157,7 @@ fn fold(path: &Path, tally: &mut Tally) -> Result<(), ToolError> {
         let outcome: Outcome = document::read(&line).map_err(|error| {
             ToolError::usage(format!("{}, line {number}: {error}", path.display()))
         })?;
-        tally.add(&outcome);
+        show(&outcome);
     }
 }
 

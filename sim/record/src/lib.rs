@@ -1,6 +1,7 @@
 //! Plain versioned data that the testbed writes and reads: fault plans, outcomes, manifests,
 //! verdicts and exit codes. No logic beyond order and names.
 
+pub mod checkpoint;
 pub mod conclusion;
 pub mod document;
 pub mod event;
@@ -13,6 +14,7 @@ pub mod planned_provider;
 pub mod region_loss;
 pub mod simfail;
 
+pub use checkpoint::Checkpoint;
 pub use conclusion::Conclusion;
 pub use document::{Document, ReadError};
 pub use event::{Happening, RunEvent, RunEvents};

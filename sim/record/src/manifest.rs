@@ -25,8 +25,31 @@ pub struct Manifest {
     pub scenario_hashes: BTreeMap<String, String>,
     /// Seeds per scenario, in the order in which they run.
     pub plan: Vec<SeedPlan>,
+    /// BLAKE3 over the plans that run first; empty when none do.
+    #[serde(default)]
+    pub regressions_hash: String,
+    /// Share of the seeds that run a second time, in percent.
+    #[serde(default)]
+    pub checked_percent: u8,
     /// The canary that is planted, if any.
     pub canary: Option<String>,
+}
+
+impl Manifest {
+    /// What keeps two runs from being one, as a person would say it; `None` when they ask for the
+    /// same of the same code.
+    pub fn difference(&self, other: &Self) -> Option<&'static str> {
+        let differs = [
+            (self.binary_hash != other.binary_hash, "the binary"),
+            (self.lock_hash != other.lock_hash, "the lock file"),
+            (self.canary != other.canary, "the planted bug"),
+            (self.scenario_hashes != other.scenario_hashes, "a scenario"),
+            (self.plan != other.plan, "which seeds of which scenarios"),
+            (self.regressions_hash != other.regressions_hash, "the plans that run first"),
+            (self.checked_percent != other.checked_percent, "the share that runs twice"),
+        ];
+        differs.iter().find(|(differs, _)| *differs).map(|(_, what)| *what)
+    }
 }
 
 /// Which seeds of a scenario were asked for.

@@ -7,6 +7,7 @@ mod diff;
 mod doctor;
 mod explain;
 mod list;
+mod manual;
 mod replay;
 mod report;
 mod run;
@@ -17,15 +18,17 @@ mod shrink_progress;
 mod shrink_trials;
 mod sweep;
 mod sweep_end;
+mod sweep_resume;
 mod vary;
 
 use crate::arguments::{Arguments, Command};
-use crate::context::{plant, warn};
+use crate::context::{self, plant, warn};
 use crate::tool_error::ToolError;
 use billsim_record::ExitCode;
 
 /// Runs a command; an error is told here.
 pub(crate) fn dispatch(arguments: Arguments) -> ExitCode {
+    context::paint(arguments.color);
     let canary = arguments.canary.as_deref();
     let result = plant(canary).and_then(|()| match arguments.command {
         Command::Sweep(sweep) => sweep::sweep(&sweep, canary),
@@ -42,6 +45,8 @@ pub(crate) fn dispatch(arguments: Arguments) -> ExitCode {
         Command::List(list) => list::list(&list),
         Command::Doctor => doctor::doctor(),
         Command::Schema(schema) => schema::schema(&schema),
+        Command::Completions(completions) => Ok(manual::completions(&completions)),
+        Command::Man(man) => manual::man(&man),
     });
     result.unwrap_or_else(|error: ToolError| {
         warn(&format!("billsim: {error}"));

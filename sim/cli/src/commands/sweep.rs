@@ -2,7 +2,8 @@
 
 use crate::arguments::{Format, Seeds, Sweep};
 use crate::commands::sweep_end::{Ended, conclude};
-use crate::context::{jobs, say};
+use crate::commands::sweep_resume::Done;
+use crate::context::{choices, jobs, say};
 use crate::corpus::{Corpus, Loaded};
 use crate::failures::Failures;
 use crate::progress::Progress;
@@ -15,16 +16,38 @@ use billsim_record::manifest::{MANIFEST_FORMAT, SeedPlan};
 use billsim_record::{ExitCode, FaultPlan, Manifest, Verdict, document};
 use billsim_reports::Tally;
 use hdrhistogram::Histogram;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// How often a sweep notes how far it is.
+const STORE_EVERY: Duration = Duration::from_secs(10);
 
 /// What a sweep will run.
 pub(super) struct Work {
     pub(super) scenarios: BTreeMap<String, Loaded>,
-    regressions: Vec<FaultPlan>,
+    pub(super) regressions: Vec<FaultPlan>,
     seeds: Vec<(String, Seeds)>,
+}
+
+impl Work {
+    /// Every seed, in the order in which they run.
+    fn each(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.seeds
+            .iter()
+            .flat_map(|(name, seeds)| (seeds.from..seeds.to).map(move |seed| (name.as_str(), seed)))
+    }
+
+    /// Seeds that run twice: an even share of all of them.
+    fn checked(&self, percent: u8) -> BTreeSet<(String, u64)> {
+        let percent = u64::from(percent);
+        let is_checked = |place: u64| (place * percent) % 100 < percent;
+        let checked = (0..).zip(self.each()).filter(|(place, _)| is_checked(*place));
+        checked.map(|(_, (name, seed))| (name.to_owned(), seed)).collect()
+    }
 }
 
 /// What a sweep gathers.
@@ -32,11 +55,15 @@ pub(super) struct Results<'a> {
     pub(super) work: &'a Work,
     pub(super) tally: Tally,
     pub(super) failures: Failures,
-    latency: BTreeMap<String, Histogram<u64>>,
+    pub(super) latency: BTreeMap<String, Histogram<u64>>,
     /// How long clients behind an edge waited when their region went.
     pub(super) recovery: Option<Histogram<u64>>,
     /// Hashes of seeds whose second run is still to come.
-    first_hash: BTreeMap<(String, u64), String>,
+    pub(super) first_hash: BTreeMap<(String, u64), String>,
+    /// What ran before.
+    pub(super) done: Done,
+    /// Seeds that run twice.
+    checked: BTreeSet<(String, u64)>,
     pub(super) directory: RunDirectory,
     format: Format,
     broken: Option<ToolError>,
@@ -45,7 +72,11 @@ pub(super) struct Results<'a> {
 pub(crate) fn sweep(arguments: &Sweep, canary: Option<&str>) -> Result<ExitCode, ToolError> {
     let work = plan_work(arguments)?;
     let stop = interrupt::watch()?;
-    let directory = RunDirectory::create(arguments.out.as_deref(), &manifest(&work, canary)?)?;
+    let manifest = manifest(&work, arguments.check_determinism, canary)?;
+    let (directory, checkpoint) = match (&arguments.out, arguments.resume) {
+        (Some(out), true) => RunDirectory::resume(out, &manifest)?,
+        (out, _) => (RunDirectory::create(out.as_deref(), &manifest)?, None),
+    };
     let mut results = Results {
         tally: known_tally(&work),
         work: &work,
@@ -53,22 +84,42 @@ pub(crate) fn sweep(arguments: &Sweep, canary: Option<&str>) -> Result<ExitCode,
         latency: BTreeMap::new(),
         recovery: None,
         first_hash: BTreeMap::new(),
+        done: Done::default(),
+        checked: work.checked(arguments.check_determinism),
         directory,
         format: arguments.format,
         broken: None,
     };
+    let before = match checkpoint {
+        Some(checkpoint) => results.restore(&checkpoint)?,
+        None => Duration::ZERO,
+    };
     let asked = work.regressions.len() as u64
         + work.seeds.iter().map(|(_, seeds)| seeds.to - seeds.from).sum::<u64>();
-    let started = wall_clock::now();
-    let ended_early = run(arguments, canary, &stop, &mut results, asked, started);
+    let started = Started { at: wall_clock::now(), before };
+    let ended_early = run(arguments, canary, &stop, &mut results, asked, started)?;
     if let Some(error) = results.broken {
         return Err(error);
     }
+    results.checkpoint(started.elapsed())?;
     for (scenario, histogram) in &results.latency {
         results.directory.write_latency(scenario, histogram)?;
     }
     let wall_seconds = started.elapsed().as_secs_f64();
     conclude(arguments, canary, &mut results, Ended { asked, wall_seconds, early: ended_early })
+}
+
+/// When it began, and how long it had run before it was interrupted.
+#[derive(Debug, Clone, Copy)]
+struct Started {
+    at: Instant,
+    before: Duration,
+}
+
+impl Started {
+    fn elapsed(self) -> Duration {
+        self.before + self.at.elapsed()
+    }
 }
 
 fn plan_work(arguments: &Sweep) -> Result<Work, ToolError> {
@@ -77,11 +128,8 @@ fn plan_work(arguments: &Sweep) -> Result<Work, ToolError> {
     let profiles = corpus.profiles()?;
     let profile = profiles.0.get(&arguments.profile).ok_or_else(|| {
         let known: Vec<&str> = profiles.0.keys().map(String::as_str).collect();
-        ToolError::usage(format!(
-            "no profile '{}'; known are {}",
-            arguments.profile,
-            known.join(", ")
-        ))
+        let choices = choices(&arguments.profile, &known);
+        ToolError::usage(format!("no profile '{}'{choices}", arguments.profile))
     })?;
     for run in &profile.runs {
         let range = Seeds { from: run.first, to: run.first + run.seeds };
@@ -96,6 +144,14 @@ fn plan_work(arguments: &Sweep) -> Result<Work, ToolError> {
     if let Some(range) = arguments.seeds {
         seeds.iter_mut().for_each(|(_, seeds)| *seeds = range);
     }
+    if let Some(file) = &arguments.seeds_from {
+        let names: Vec<String> = seeds.iter().map(|(name, _)| name.clone()).collect();
+        seeds = seeds_of_file(file, &names)?;
+    }
+    let mut known = BTreeSet::new();
+    if let Some((name, _)) = seeds.iter().find(|entry| !known.insert((&entry.0, entry.1.from))) {
+        return Err(ToolError::usage(format!("{name}: it is named twice, and runs once")));
+    }
     let regressions =
         if arguments.without_regressions { Vec::new() } else { corpus.regressions()? };
     let mut scenarios = BTreeMap::new();
@@ -108,7 +164,34 @@ fn plan_work(arguments: &Sweep) -> Result<Work, ToolError> {
     Ok(Work { scenarios, regressions, seeds })
 }
 
-fn manifest(work: &Work, canary: Option<&str>) -> Result<Manifest, ToolError> {
+/// Seeds as a file lists them: a line each, of every scenario or of the one that it names.
+fn seeds_of_file(path: &Path, names: &[String]) -> Result<Vec<(String, Seeds)>, ToolError> {
+    let text = fs::read_to_string(path).map_err(|error| ToolError::read(path, &error))?;
+    let mut seeds = Vec::new();
+    for (place, line) in text.lines().enumerate() {
+        let line = line.split('#').next().unwrap_or_default().trim();
+        let wrong = || {
+            let (file, number) = (path.display(), place + 1);
+            ToolError::usage(format!("{file}, line {number}: SEED or SCENARIO SEED expected"))
+        };
+        let mut words = line.split_whitespace().rev();
+        let Some(seed) = words.next() else { continue };
+        let from: u64 = seed.parse().map_err(|_| wrong())?;
+        let to = from.checked_add(1).ok_or_else(wrong)?;
+        let named = words.next().map(|name| vec![name.to_owned()]);
+        if words.next().is_some() {
+            return Err(wrong());
+        }
+        let of = named.unwrap_or_else(|| names.to_vec());
+        seeds.extend(of.into_iter().map(|name| (name, Seeds { from, to })));
+    }
+    if seeds.is_empty() {
+        return Err(ToolError::usage(format!("{}: it lists no seed", path.display())));
+    }
+    Ok(seeds)
+}
+
+fn manifest(work: &Work, percent: u8, canary: Option<&str>) -> Result<Manifest, ToolError> {
     let hash = |loaded: &Loaded| identity::hash(loaded.text.as_bytes());
     Ok(Manifest {
         format: MANIFEST_FORMAT,
@@ -126,6 +209,13 @@ fn manifest(work: &Work, canary: Option<&str>) -> Result<Manifest, ToolError> {
                 seeds_to: seeds.to,
             })
             .collect(),
+        regressions_hash: match work.regressions.as_slice() {
+            [] => String::new(),
+            plans => {
+                identity::hash(plans.iter().map(document::line).collect::<String>().as_bytes())
+            }
+        },
+        checked_percent: percent,
         canary: canary.map(str::to_owned),
     })
 }
@@ -146,7 +236,8 @@ fn known_tally(work: &Work) -> Tally {
 /// node as a task of its own.
 fn all_jobs<'a>(
     work: &'a Work,
-    share: u8,
+    checked: &'a BTreeSet<(String, u64)>,
+    done: &'a Done,
     canary: Option<&'a str>,
 ) -> impl Iterator<Item = Job> + 'a {
     let job = move |name: &str, seed: u64| {
@@ -154,19 +245,20 @@ fn all_jobs<'a>(
         job.canary = canary.map(str::to_owned);
         job
     };
-    let regressions = work.regressions.iter().map(move |plan| {
+    let regressions = work.regressions.iter().enumerate();
+    let regressions = regressions.filter(|(place, _)| !done.plans.contains(place));
+    let regressions = regressions.map(move |(_, plan)| {
         let mut job = job(&plan.scenario, plan.seed);
         job.plan = Some(plan.clone());
         job
     });
-    let seeds = work.seeds.iter().flat_map(move |(name, seeds)| {
-        (seeds.from..seeds.to).enumerate().flat_map(move |(place, seed)| {
-            let first = job(name, seed);
-            let is_checked =
-                share > 0 && (place as u64 * u64::from(share)) % 100 < u64::from(share);
-            let second = is_checked.then(|| Job { arm: Arm::Tasks, ..first.clone() });
-            std::iter::once(first).chain(second)
-        })
+    let seeds = work.each().flat_map(move |(name, seed)| {
+        let key = (name.to_owned(), seed);
+        let is_done = done.seeds.contains(&key);
+        let first = (!is_done).then(|| job(name, seed));
+        let is_wanted = checked.contains(&key) && (!is_done || done.unpaired.contains(&key));
+        let second = is_wanted.then(|| Job { arm: Arm::Tasks, ..job(name, seed) });
+        first.into_iter().chain(second)
     });
     regressions.chain(seeds)
 }
@@ -177,12 +269,14 @@ fn run(
     stop: &AtomicBool,
     results: &mut Results<'_>,
     asked: u64,
-    started: Instant,
-) -> Option<&'static str> {
+    started: Started,
+) -> Result<Option<&'static str>, ToolError> {
     let work = results.work;
+    let told = interrupt::asked()?;
     let settings = Settings { jobs: jobs(arguments.jobs), wall_limit: arguments.seed_limit };
     let over = AtomicBool::new(false);
-    let all = all_jobs(work, arguments.check_determinism, canary);
+    let (checked, done) = (results.checked.clone(), results.done.clone());
+    let all = all_jobs(work, &checked, &done, canary);
     let mut progress = Progress::new(arguments.show_progress, asked);
     let mut why = None;
     let progress_cell = std::cell::RefCell::new(&mut progress);
@@ -192,7 +286,7 @@ fn run(
         let results = results_cell.borrow();
         let reason = if stop.load(Ordering::Relaxed) {
             Some("interrupted")
-        } else if arguments.budget.is_some_and(|budget| started.elapsed() >= budget) {
+        } else if arguments.budget.is_some_and(|budget| started.at.elapsed() >= budget) {
             Some("the budget is over")
         } else if arguments.fail_fast.is_some_and(|n| results.tally.failures() >= n) {
             Some("enough seeds failed")
@@ -203,20 +297,29 @@ fn run(
             ended.borrow_mut().get_or_insert(reason);
             over.store(true, Ordering::Relaxed);
         }
-        progress_cell.borrow_mut().update(&results.tally);
+        let mut progress = progress_cell.borrow_mut();
+        progress.update(&results.tally);
+        if told.swap(false, Ordering::Relaxed) {
+            progress.tell(&results.tally, asked, started.elapsed());
+        }
     };
+    let mut stored = wall_clock::now();
     run_jobs(
         all,
         settings,
         &over,
         |result| {
             results_cell.borrow_mut().take(&result);
+            if stored.elapsed() >= STORE_EVERY {
+                results_cell.borrow_mut().store(started.elapsed());
+                stored = wall_clock::now();
+            }
             look();
         },
         look,
     );
     progress.finish();
-    why
+    Ok(why)
 }
 
 impl Results<'_> {
@@ -226,11 +329,20 @@ impl Results<'_> {
         }
     }
 
+    /// Notes how far it is.
+    fn store(&mut self, elapsed: Duration) {
+        if let Err(error) = self.checkpoint(elapsed) {
+            self.broken.get_or_insert(error);
+        }
+    }
+
     fn try_take(&mut self, result: &RunResult) -> Result<(), ToolError> {
         let mut result = result.clone();
         let key = (result.outcome.scenario.clone(), result.outcome.seed);
         // A given plan is another run than the seed's own.
         if result.is_planned {
+            let place = self.work.regressions.iter().position(|plan| *plan == result.plan);
+            self.done.plans.extend(place);
             return self.record(&result);
         }
         // The pair of a seed that was run twice, whichever came first.
@@ -242,7 +354,9 @@ impl Results<'_> {
             result.outcome.stuck =
                 vec![format!("the same seed gave trace {other} and {}", result.outcome.trace_hash)];
         }
-        self.first_hash.insert(key, result.outcome.trace_hash.clone());
+        if self.checked.contains(&key) {
+            self.first_hash.insert(key, result.outcome.trace_hash.clone());
+        }
         self.record(&result)
     }
 
@@ -254,7 +368,7 @@ impl Results<'_> {
         }
         self.tally.add(outcome);
         let histogram = self.latency.entry(outcome.scenario.clone());
-        let histogram = histogram.or_insert_with(|| result.write_latency.clone());
+        let histogram = histogram.or_insert_with(|| Histogram::new_from(&result.write_latency));
         histogram.add(&result.write_latency).map_err(ToolError::tool)?;
         match &mut self.recovery {
             Some(recovery) => recovery.add(&result.recovery).map_err(ToolError::tool)?,

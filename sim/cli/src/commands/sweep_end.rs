@@ -60,6 +60,10 @@ pub(super) fn conclude(
         show(results, &text);
     }
     last_words(arguments, canary, results);
+    if ended.early.is_some() {
+        let directory = results.directory.path().display();
+        warn(&format!("sweep: the same command with `--out {directory} --resume` goes on"));
+    }
     let mut code = results.tally.exit_code().worse(told);
     if coverage_required && !results.tally.gaps().is_empty() {
         code = code.worse(ExitCode::Coverage);

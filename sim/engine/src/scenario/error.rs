@@ -109,8 +109,13 @@ fn nearest_name(message: &str) -> Option<String> {
     }
     let mut names = message.split('`').skip(1).step_by(2);
     let unknown = names.next()?;
+    nearest(unknown, names).map(str::to_owned)
+}
+
+/// The name that somebody may have meant who wrote another one.
+pub fn nearest<'a>(unknown: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let (distance, nearest) = names.map(|name| (edit_distance(unknown, name), name)).min()?;
-    (distance <= 2.max(unknown.len() / 3)).then(|| nearest.to_owned())
+    (distance <= 2.max(unknown.len() / 3)).then_some(nearest)
 }
 
 /// Insertions, deletions and replacements between two words (Wagner and Fischer).

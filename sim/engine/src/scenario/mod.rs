@@ -11,7 +11,7 @@ mod profiles;
 mod provider;
 
 pub use edge::EdgeOverrides;
-pub use error::{ScenarioError, SourceError};
+pub use error::{ScenarioError, SourceError, nearest};
 pub use expect::Expect;
 pub use faults::{FaultDraw, FaultKind, Swarm};
 pub use node::NodeOverrides;
