@@ -68,6 +68,8 @@ fn manifest() -> Manifest {
         lock_hash: "l".to_owned(),
         scenario_hashes: [("smoke/steady".to_owned(), "s".to_owned())].into(),
         plan: vec![SeedPlan { scenario: "smoke/steady".to_owned(), seeds_from: 0, seeds_to: 9 }],
+        regressions_hash: "r".to_owned(),
+        checked_percent: 2,
         canary: Some("ack-before-sync".to_owned()),
     }
 }

@@ -6,7 +6,7 @@ use super::links::LinkFaults;
 use super::machine::Power;
 use super::{Todo, World};
 use crate::trace::Traced;
-use billing_core::sometimes;
+use billing_core::{DiskFault, sometimes};
 use billsim_record::{Fault, Happening, NodeNumber};
 
 const MS: u64 = 1_000_000;
@@ -199,6 +199,19 @@ impl World {
             Fault::DiskStall { .. } => {}
             ref other => unreachable!("{} has its own way to begin", other.kind()),
         }
+    }
+
+    /// A node was told how its disk did.
+    pub(super) fn note_disk_fault(&mut self, slot: usize, result: Result<(), DiskFault>) {
+        let kind = match result {
+            Ok(()) => return,
+            Err(DiskFault::Sync) => "sync-fails",
+            Err(DiskFault::Io | DiskFault::Full) => "write-fails",
+        };
+        self.health_changes();
+        self.tallies.fired(kind);
+        self.tallies.observed(kind);
+        self.jury.sync_failed(self.now, self.machines[slot].node);
     }
 
     /// A node looked at a clock that is wrong.

@@ -28,7 +28,7 @@ use crate::disk::{Disk, DiskTiming};
 use crate::scenario::{Between, Scenario};
 use crate::seed::{Purpose, Stream};
 use crate::trace::{Trace, Traced};
-use billing_core::{Config, DiskFault, Effect, Input, RequestId};
+use billing_core::{Config, Effect, Input, RequestId};
 use billing_shell::Replica;
 use billing_wire::{Genesis, NodeId, RegionId, WriteOptions};
 use billsim_oracle::{CallId, Jury, Violation};
@@ -393,18 +393,6 @@ impl World {
             *last ^= 1;
         }
         Bytes::from(altered)
-    }
-
-    fn note_disk_fault(&mut self, slot: usize, result: Result<(), DiskFault>) {
-        let kind = match result {
-            Ok(()) => return,
-            Err(DiskFault::Sync) => "sync-fails",
-            Err(DiskFault::Io | DiskFault::Full) => "write-fails",
-        };
-        self.health_changes();
-        self.tallies.fired(kind);
-        self.tallies.observed(kind);
-        self.jury.sync_failed(self.now, self.machines[slot].node);
     }
 
     /// A node was fed: tells the oracles what it folded, then lets its answers leave. `true`:
