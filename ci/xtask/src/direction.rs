@@ -42,9 +42,16 @@ const ROOMS: &[Room] = &[
     },
     Room { name: "billsim-shrink", normal: &["billsim-record"], tests: &[] },
     Room { name: "billsim-reports", normal: &["billsim-record"], tests: &[] },
+    Room { name: "billsim-gate", normal: &["billsim-reports", "billsim-record"], tests: &[] },
     Room {
         name: "billsim",
-        normal: &["billsim-engine", "billsim-shrink", "billsim-reports", "billsim-record"],
+        normal: &[
+            "billsim-engine",
+            "billsim-gate",
+            "billsim-shrink",
+            "billsim-reports",
+            "billsim-record",
+        ],
         tests: &[],
     },
     Room { name: "xtask", normal: &[], tests: &[] },

@@ -1,10 +1,12 @@
 //! Commands, their options, and what they mean: the text of `--help`.
 
 mod failures;
+mod gate;
 
 use billsim_engine::OpId;
 use clap::{Args, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 pub(crate) use failures::{Diff, Explain, Replay, Report, Show, Shrink};
+pub(crate) use gate::Gate;
 use std::path::PathBuf;
 
 /// Tests the billing cluster under injected faults, deterministically.
@@ -58,6 +60,8 @@ pub(crate) enum Command {
     Shrink(Shrink),
     /// Makes the reports of a stored run again: pages, tables, metrics.
     Report(Report),
+    /// Says whether a stored run may release something, and keeps the evidence.
+    Gate(Gate),
     /// Files plans under `scenarios/regressions/`, which every sweep runs first.
     Corpus(Corpus),
     /// Measures the speed of the testbed at one job.

@@ -59,6 +59,26 @@ impl StoredRun {
         Ok(Self { path: path.to_path_buf(), manifest, conclusion, tally, latency, stored })
     }
 
+    /// What was asked for, of which code.
+    pub(crate) fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// How it ended.
+    pub(crate) fn conclusion(&self) -> &Conclusion {
+        &self.conclusion
+    }
+
+    /// What it came to.
+    pub(crate) fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// Shows every outcome, in the order in which they were stored.
+    pub(crate) fn each_outcome(&self, see: impl FnMut(&Outcome)) -> Result<(), ToolError> {
+        each_outcome(&self.path.join("outcomes.jsonl"), see)
+    }
+
     /// Directories of failures.
     pub(crate) fn failures(&self) -> impl Iterator<Item = PathBuf> + '_ {
         self.stored.keys().map(|cause| self.path.join("failures").join(cause))

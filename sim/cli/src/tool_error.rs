@@ -23,6 +23,11 @@ impl ToolError {
         Self { code: ExitCode::Tool, message: message.to_string() }
     }
 
+    /// This binary or tree is not the one that could say.
+    pub(crate) fn cannot_judge(message: impl fmt::Display) -> Self {
+        Self { code: ExitCode::CannotJudge, message: message.to_string() }
+    }
+
     /// Two runs that must be the same are not.
     pub(crate) fn nondeterminism(message: impl fmt::Display) -> Self {
         Self { code: ExitCode::Nondeterminism, message: message.to_string() }

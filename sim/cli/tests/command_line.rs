@@ -381,3 +381,28 @@ fn a_mended_plan_is_filed_once_and_with_its_story() {
     assert_eq!(code(&again), 2);
     assert!(stderr(&again).contains("is there already"), "{}", stderr(&again));
 }
+
+#[test]
+fn the_gate_is_closed_for_a_part_of_a_profile_and_its_evidence_can_be_checked() {
+    let directory = tempfile::tempdir().unwrap();
+    let run = directory.path().join("run");
+    let out = run.to_str().unwrap();
+    let sweep = ["sweep", "smoke/steady", "--seeds", "0..3", "--without-regressions"];
+    let swept = billsim(&[sweep.as_slice(), &["--out", out]].concat());
+    assert_eq!(code(&swept), 0, "{}", stderr(&swept));
+    let gated = billsim(&["gate", out]);
+    let said = String::from_utf8_lossy(&gated.stdout).into_owned();
+    assert_eq!(code(&gated), 13, "oracles that saw nothing are worse than seeds that are missing");
+    assert!(said.contains("FAILS  all of the profile was run"), "{said}");
+    assert!(said.contains("CLOSED"), "{said}");
+    let evidence = run.join("evidence.json");
+    let checked = billsim(&["gate", "--recheck", evidence.to_str().unwrap(), "--sample", "50%"]);
+    assert_eq!(code(&checked), 0, "{}", stderr(&checked));
+    let text = fs::read_to_string(&evidence).unwrap();
+    fs::write(&evidence, text.replace("\"holds\": false", "\"holds\": true")).unwrap();
+    let tampered = billsim(&["gate", "--recheck", evidence.to_str().unwrap()]);
+    assert_eq!(code(&tampered), 2);
+    assert!(stderr(&tampered).contains("part 'claims' was changed"), "{}", stderr(&tampered));
+    let absent = billsim(&["gate", directory.path().to_str().unwrap()]);
+    assert!(stderr(&absent).contains("no run of a sweep"), "{}", stderr(&absent));
+}

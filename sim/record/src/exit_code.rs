@@ -1,7 +1,10 @@
 //! Exit codes of `billsim` (testbed.md §3). The class of the promise that broke is the code.
 
+use serde::{Deserialize, Serialize};
+
 /// How `billsim` ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[repr(u8)]
 #[must_use]
 pub enum ExitCode {

@@ -6,6 +6,8 @@ mod corpus;
 mod diff;
 mod doctor;
 mod explain;
+mod gate;
+mod gate_recheck;
 mod list;
 mod manual;
 mod replay;
@@ -34,6 +36,7 @@ pub(crate) fn dispatch(arguments: Arguments) -> ExitCode {
         Command::Sweep(sweep) => sweep::sweep(&sweep, canary),
         Command::Run(run) => run::run(&run, canary),
         Command::Report(report) => report::report(&report),
+        Command::Gate(gate) => gate::gate(&gate),
         Command::Replay(replay) => replay::replay(&replay, canary),
         Command::Explain(explain) => explain::explain(&explain, canary),
         Command::Show(show) => show::show(&show, canary),

@@ -1,0 +1,11 @@
+//! The release gate: a policy says how much a stored run must have tested and what it must have
+//! seen, the judgement is a list of claims with figures, and the evidence keeps both so that others
+//! can check them again. Pure functions; nothing here runs a seed or reads a file.
+
+mod claims;
+mod evidence;
+mod policy;
+
+pub use claims::{Asked, Claim, Judged, judge};
+pub use evidence::{EVIDENCE_FORMAT, Evidence, EvidenceError, Link, SeedTrace};
+pub use policy::{Policies, Policy, PolicyError};

@@ -1,0 +1,183 @@
+//! A run that may pass, and each way in which it may not.
+
+use billsim_gate::{
+    Asked, EVIDENCE_FORMAT, Evidence, EvidenceError, Judged, Policies, Policy, SeedTrace, judge,
+};
+use billsim_record::conclusion::CONCLUSION_FORMAT;
+use billsim_record::manifest::{MANIFEST_FORMAT, SeedPlan};
+use billsim_record::{Conclusion, ExitCode, FaultTally, Manifest, Verdict};
+use billsim_reports::Tally;
+use billsim_reports::tally::ScenarioTally;
+use std::collections::BTreeMap;
+
+const POLICY: &str = r#"
+[smoke]
+about = "a test"
+committed_tree = true
+checked_percent_at_least = 2
+acknowledged_at_least = 500
+failure_rate_below_ppm = 40_000
+excuses_per_thousand_seeds = 100
+silent_oracles = { L2 = "no region goes" }
+unreached_marks = { rare = "needs a longer run" }
+unseen_faults = {}
+"#;
+
+struct Stage {
+    policy: Policy,
+    manifest: Manifest,
+    conclusion: Conclusion,
+    tally: Tally,
+}
+
+impl Stage {
+    fn new() -> Self {
+        let policies = Policies::parse("gate.toml", POLICY).expect("it is legal");
+        let plan = SeedPlan { scenario: "smoke/steady".to_owned(), seeds_from: 0, seeds_to: 100 };
+        let manifest = Manifest {
+            format: MANIFEST_FORMAT,
+            argv: vec!["billsim".to_owned(), "sweep".to_owned()],
+            commit: Some("c0ffee".to_owned()),
+            binary_hash: "b1".to_owned(),
+            lock_hash: "10c4".to_owned(),
+            scenario_hashes: BTreeMap::new(),
+            plan: vec![plan],
+            canary: None,
+            checked_percent: 2,
+            regressions_hash: String::new(),
+        };
+        let conclusion = Conclusion {
+            format: CONCLUSION_FORMAT,
+            asked: 100,
+            ended_early: None,
+            coverage_required: true,
+            wall_seconds: 1.5,
+            promises: BTreeMap::new(),
+            marks: Vec::new(),
+            required: Vec::new(),
+        };
+        let policy = policies.of("gate.toml", "smoke").expect("it is there").clone();
+        Self { policy, manifest, conclusion, tally: tally() }
+    }
+
+    fn judge(&self) -> Judged {
+        let asked = Asked { scenario: "smoke/steady".to_owned(), from: 0, to: 100 };
+        judge(&self.policy, &[asked], &self.manifest, &self.conclusion, &self.tally)
+    }
+
+    /// What does not hold, and how the gate ends.
+    fn broken(&self) -> (Vec<String>, ExitCode) {
+        let judged = self.judge();
+        let broken = judged.claims.iter().filter(|claim| !claim.holds);
+        (broken.map(|claim| claim.found.clone()).collect(), judged.exit_code())
+    }
+}
+
+fn tally() -> Tally {
+    let scenario = ScenarioTally { seeds: 100, held: 100, acknowledged: 600, ..Default::default() };
+    let mut tally = Tally::knowing(["D1", "L2"], ["common", "rare"]);
+    tally.scenarios.insert("smoke/steady".to_owned(), scenario);
+    tally.verdicts.insert(Verdict::Held, 100);
+    tally.comparisons.insert("D1".to_owned(), 7);
+    tally.marks.insert("common".to_owned(), 3);
+    tally.faults.insert("kill".to_owned(), FaultTally { armed: 2, fired: 2, observed: 1 });
+    tally.excuses.insert("slow".to_owned(), 10);
+    tally.require("kill");
+    tally
+}
+
+#[test]
+fn a_run_that_showed_everything_passes() {
+    let judged = Stage::new().judge();
+    let lines = judged.claims.iter().map(|c| format!("{} {}: {}", c.holds, c.claim, c.found));
+    insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"));
+    assert_eq!(judged.exit_code(), ExitCode::Held);
+}
+
+#[test]
+fn each_thing_that_is_missing_closes_the_gate_by_itself() {
+    type Change = fn(&mut Stage);
+    let changes: [(Change, &str, ExitCode); 13] = [
+        (|s| s.manifest.checked_percent = 1, "1 %", ExitCode::Incomplete),
+        (|s| s.manifest.canary = Some("ack-early".into()), "ack-early", ExitCode::Incomplete),
+        (|s| s.manifest.commit = Some("c0ffee+".into()), "c0ffee+", ExitCode::Incomplete),
+        (|s| s.conclusion.ended_early = Some("ctrl-c".into()), "ctrl-c", ExitCode::Incomplete),
+        (|s| s.conclusion.asked = 101, "100 seeds", ExitCode::Incomplete),
+        (|s| s.manifest.plan[0].seeds_to = 99, "missing: smoke/steady", ExitCode::Incomplete),
+        (|s| s.policy.acknowledged_at_least = 601, "600", ExitCode::Incomplete),
+        (|s| s.policy.failure_rate_below_ppm = 30_000, "< 30000 ppm", ExitCode::Incomplete),
+        (|s| *s.tally.comparisons.get_mut("D1").unwrap() = 0, "D1", ExitCode::Coverage),
+        (|s| *s.tally.comparisons.get_mut("L2").unwrap() = 1, "L2", ExitCode::Coverage),
+        (|s| *s.tally.marks.get_mut("rare").unwrap() = 1, "rare", ExitCode::Coverage),
+        (|s| s.tally.faults.get_mut("kill").unwrap().observed = 0, "kill", ExitCode::Coverage),
+        (|s| *s.tally.excuses.get_mut("slow").unwrap() = 11, "11 in 100 seeds", ExitCode::Coverage),
+    ];
+    for (place, (change, found, code)) in changes.into_iter().enumerate() {
+        let mut stage = Stage::new();
+        change(&mut stage);
+        assert_eq!(stage.broken(), (vec![found.to_owned()], code), "change {place}");
+    }
+}
+
+#[test]
+fn a_failed_seed_ends_the_gate_as_it_ended_the_sweep() {
+    let mut stage = Stage::new();
+    stage.tally.verdicts.insert(Verdict::Held, 99);
+    stage.tally.verdicts.insert(Verdict::Safety, 1);
+    let (_, code) = stage.broken();
+    assert_eq!(code, ExitCode::Safety);
+}
+
+#[test]
+fn a_policy_that_cannot_be_used_says_why() {
+    let unknown = format!("{POLICY}\nretries = 3\n");
+    let without_reason = POLICY.replace("needs a longer run", " ");
+    let texts = [unknown.as_str(), without_reason.as_str(), "[smoke]\nabout = 1\n"];
+    let errors = texts.map(|text| Policies::parse("gate.toml", text).unwrap_err().to_string());
+    let policies = Policies::parse("gate.toml", POLICY).expect("it is legal");
+    let absent = policies.of("gate.toml", "night").unwrap_err().to_string();
+    insta::assert_snapshot!(format!("{}\n--\n{absent}", errors.join("\n--\n")));
+}
+
+#[test]
+fn evidence_is_read_back_and_no_part_can_be_changed() {
+    let stage = Stage::new();
+    let trace = |seed| SeedTrace { seed, trace_hash: "4804a0eec5681732".to_owned() };
+    let evidence = Evidence {
+        format: EVIDENCE_FORMAT,
+        profile: "smoke".to_owned(),
+        policy_hash: "9011c4".to_owned(),
+        after: None,
+        manifest: stage.manifest.clone(),
+        conclusion: stage.conclusion.clone(),
+        claims: stage.judge().claims,
+        faults: stage.tally.faults.clone(),
+        comparisons: stage.tally.comparisons.clone(),
+        marks: stage.tally.marks.clone(),
+        excuses: stage.tally.excuses,
+        seeds: BTreeMap::from([("smoke/steady".to_owned(), vec![trace(0), trace(1)])]),
+        chain: Vec::new(),
+    };
+    let evidence = evidence.chained();
+    let text = evidence.pretty();
+    assert_eq!(Evidence::read(&text), Ok(evidence));
+    let changes = [
+        ("\"profile\": \"smoke\"", "\"profile\": \"smokE\"", "header"),
+        ("c0ffee", "decaff", "manifest"),
+        ("\"wall_seconds\": 1.5", "\"wall_seconds\": 2.5", "conclusion"),
+        ("600", "601", "claims"),
+        ("\"fired\": 2", "\"fired\": 3", "faults"),
+        ("\"D1\": 7", "\"D1\": 8", "comparisons"),
+        ("\"common\": 3", "\"common\": 4", "marks"),
+        ("\"slow\": 10", "\"slow\": 9", "excuses"),
+        ("4804a0eec5681732", "4804a0eec5681733", "seeds"),
+    ];
+    for (from, to, part) in changes {
+        let changed = text.replacen(from, to, 1);
+        assert_ne!(changed, text, "{part}");
+        let part = part.to_owned();
+        assert_eq!(Evidence::read(&changed), Err(EvidenceError::Changed { part }));
+    }
+    let cut = text.replace("\"format\": 1,\n  \"profile\"", "\"format\": 2,\n  \"profile\"");
+    assert_eq!(Evidence::read(&cut), Err(EvidenceError::Format { found: 2 }));
+}
