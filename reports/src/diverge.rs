@@ -128,6 +128,10 @@ fn words(what: &Happening) -> (String, String) {
             (format!("client {client}"), format!("asks {again}{words}{op_id}"))
         }
         Happening::Return { client, words, .. } => (format!("client {client}"), words.clone()),
+        Happening::Payout { node: id, op_id, words } => {
+            let op_id = op_id.as_ref().map(|op_id| format!(" ({op_id})")).unwrap_or_default();
+            (id.as_ref().map_or("the bank".to_owned(), node), format!("{words}{op_id}"))
+        }
         Happening::Custody { words, .. } => ("transaction".to_owned(), words.clone()),
         Happening::Violation { oracle, detail, .. } => {
             (oracle.clone(), format!("BREAKS: {detail}"))

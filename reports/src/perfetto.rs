@@ -120,6 +120,9 @@ fn trace_event(events: &RunEvents, event: &RunEvent) -> Vec<Value> {
             let more = json!({"told": words, "result": result});
             vec![spanning("e", event, CLIENTS, &format!("call-{call}"), &name, &more)]
         }
+        Happening::Payout { node, op_id, words } => {
+            run(words, json!({"node": node, "op_id": op_id, "number": event.number}))
+        }
         Happening::Custody { words, .. } => run(words, json!({})),
         Happening::Violation { oracle, promise, detail, transaction } => run(
             &format!("{oracle} breaks"),

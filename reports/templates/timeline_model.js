@@ -59,6 +59,7 @@ function words(event) {
     case "invoke": return ["client " + event.client, (event.retry ? "sends again to " : "asks ") +
       callee(event.to) + ": " + event.words];
     case "return": return ["client " + event.client, event.result + ": " + event.words];
+    case "payout": return [event.node ? "node " + event.node : "the bank", event.words];
     case "custody": return ["transaction", event.words];
     case "violation": return [event.oracle, event.detail];
     default: return ["", event.kind];
@@ -144,7 +145,9 @@ function lanes() {
       if (call) { call.to = at; call.result = event.result; call.returned = event; }
     } else if (event.kind === "custody") {
       lane("transaction", "transaction").marks.push(event);
-    } else if (["violation", "seal-asked", "seal-answered"].includes(event.kind)) {
+    } else if (event.kind === "payout" && event.node) {
+      lane("node " + event.node).marks.push(event);
+    } else if (["payout", "violation", "seal-asked", "seal-answered"].includes(event.kind)) {
       lane("run").marks.push(event);
     }
   }

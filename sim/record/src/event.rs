@@ -173,6 +173,17 @@ pub enum Happening {
         /// In billing words.
         words: String,
     },
+    /// A node asks the payment provider for a payout, or hears of it, or the provider pays.
+    Payout {
+        /// The node; absent: the provider.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        node: Option<u16>,
+        /// The refund.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        op_id: Option<String>,
+        /// In billing words.
+        words: String,
+    },
     /// Where the bytes of the transaction that is followed are now.
     Custody {
         /// In words.

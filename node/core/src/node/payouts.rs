@@ -14,8 +14,8 @@ use crate::session::Waiter;
 use crate::sometimes;
 use crate::time::Now;
 use billing_wire::{
-    Command, Disposition, Hlc, OpId, OutboxItem, Position, RegionId, Submission, WriteAnswer,
-    WriteOptions, derived_op_id,
+    Command, Disposition, Hlc, OpId, OutboxItem, Position, Refusal, RegionId, Submission,
+    WriteAnswer, WriteOptions, derived_op_id,
 };
 
 /// Dues that are looked at in one tick.
@@ -86,6 +86,18 @@ impl Node {
             }
         }
         Ok(())
+    }
+
+    /// Refuses a client's word that a refund was paid where the provider is asked for it: a wrong
+    /// one would take the `op_id` of the true one, for good.
+    pub(super) fn check_payout(&self, command: &Command) -> Result<(), Refusal> {
+        match command {
+            Command::ConfirmPayout { .. } if self.config.pays_refunds => {
+                let detail = "refunds are paid out by the cluster: nobody else confirms payouts";
+                Err(Refusal { field: "refund".to_owned(), detail: detail.to_owned() })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Whether this region pays what that region's log granted.

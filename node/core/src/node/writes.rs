@@ -46,7 +46,9 @@ impl Node {
         out: &mut Outputs,
     ) {
         let Asked { request, options, token } = asked;
-        let checked = admission::check(&submission.command).and_then(|()| self.check_token(&token));
+        let checked = admission::check(&submission.command)
+            .and_then(|()| self.check_token(&token))
+            .and_then(|()| self.check_payout(&submission.command));
         if let Err(refusal) = checked {
             answer_client(request, WriteAnswer::Refused(refusal), out);
             return;

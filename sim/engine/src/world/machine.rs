@@ -2,10 +2,13 @@
 
 use super::clock::WallClock;
 use super::event::NodeEvent;
-use crate::disk::{Disk, DiskHandle};
+use super::{nanoseconds, own_stream};
+use crate::disk::{Disk, DiskHandle, DiskTiming};
+use crate::scenario::Scenario;
+use crate::seed::Purpose;
 use billing_core::{Config, HaltReason, Now};
 use billing_shell::{OpenError, Replica};
-use billing_wire::{Frontier, NodeId};
+use billing_wire::{Frontier, Genesis, NodeId};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Clean ledger pages that the database keeps in memory, in bytes.
@@ -52,6 +55,22 @@ pub struct Machine {
     /// The node asked to be opened again.
     pub halted: Option<HaltReason>,
     config: Config,
+}
+
+/// Machines that are switched off, one for each node.
+pub(super) fn machines(scenario: &Scenario, seed: u64, genesis: &Arc<Genesis>) -> Vec<Machine> {
+    let timing = DiskTiming {
+        write_ns: nanoseconds(scenario.disk.write_us),
+        sync_ns: nanoseconds(scenario.disk.sync_us),
+    };
+    let machine = |node| {
+        let mut config = Config::new(node, Arc::clone(genesis));
+        scenario.node.apply(seed, &mut config);
+        config.pays_refunds = scenario.provider.is_some();
+        let stream = own_stream(seed, Purpose::Disk, node.0.into());
+        Machine::new(config, Disk::new(timing, stream))
+    };
+    genesis.nodes().map(machine).collect()
 }
 
 impl Machine {

@@ -24,11 +24,10 @@ mod traffic;
 mod witness;
 
 use crate::clients::{Action, Population};
-use crate::disk::{Disk, DiskTiming};
 use crate::scenario::{Between, Scenario};
 use crate::seed::{Purpose, Stream};
 use crate::trace::{Trace, Traced};
-use billing_core::{Config, Effect, Input, RequestId};
+use billing_core::{Effect, Input, RequestId};
 use billing_shell::Replica;
 use billing_wire::{Genesis, NodeId, RegionId, WriteOptions};
 use billsim_oracle::{CallId, Jury, Violation};
@@ -198,7 +197,7 @@ impl World {
             broken: None,
             last_fault: None,
             queue: Queue::new(Stream::new(seed, Purpose::Schedule)),
-            machines: machines(scenario, seed, &genesis),
+            machines: machine::machines(scenario, seed, &genesis),
             links: Links::new(nodes.len(), latency_ns, own_stream(seed, Purpose::Net, 1))
                 .between_regions(
                     scenario.cluster.nodes_per_region.into(),
@@ -358,6 +357,7 @@ impl World {
             }
             NodeEvent::EffectDone(id, result) => {
                 self.trace.add(self.now, Traced::Timer, who, &id.0.to_le_bytes());
+                self.tell_heard(slot, result);
                 Input::EffectDone { id, result }
             }
             NodeEvent::Write(call, written) => {
@@ -458,22 +458,6 @@ impl World {
     pub fn first_violation(&self) -> Option<&Violation> {
         self.broken.as_ref().or_else(|| self.jury.first_violation())
     }
-}
-
-/// Machines that are switched off, one for each node.
-fn machines(scenario: &Scenario, seed: u64, genesis: &Arc<Genesis>) -> Vec<Machine> {
-    let timing = DiskTiming {
-        write_ns: nanoseconds(scenario.disk.write_us),
-        sync_ns: nanoseconds(scenario.disk.sync_us),
-    };
-    let machine = |node| {
-        let mut config = Config::new(node, Arc::clone(genesis));
-        scenario.node.apply(seed, &mut config);
-        config.pays_refunds = scenario.provider.is_some();
-        let stream = own_stream(seed, Purpose::Disk, node.0.into());
-        Machine::new(config, Disk::new(timing, stream))
-    };
-    genesis.nodes().map(machine).collect()
 }
 
 /// The world's own streams of a purpose; the plan draws from those below.

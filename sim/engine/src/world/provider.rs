@@ -11,7 +11,7 @@ use crate::trace::Traced;
 use billing_core::{Effect, EffectResult, sometimes};
 use billing_wire::{Date, OpId};
 use billsim_oracle::evidence::Payout;
-use billsim_record::PlannedProvider;
+use billsim_record::{Happening, PlannedProvider};
 use std::collections::BTreeMap;
 
 /// The provider's stream among the world's.
@@ -95,6 +95,10 @@ impl World {
             let node = self.machines[slot].node;
             self.jury.payout_leaves(self.now, node, &payout_of(&effect));
             self.trace.add(self.now, Traced::Outside, slot as u8, &effect.key.0.to_le_bytes());
+            self.tell_payout(Some(slot), Some(effect.refund), || {
+                let (amount, account) = (effect.amount, effect.account);
+                format!("asks the bank to pay {amount} to account {account}")
+            });
             self.call_provider(slot, effect);
         }
     }
@@ -124,6 +128,9 @@ impl World {
                     self.jury.paid_out(self.now, &payout, TODAY);
                     let bytes = payout.key.0.to_le_bytes();
                     self.trace.add(self.now, Traced::Outside, u8::MAX, &bytes);
+                    self.tell_payout(None, Some(payout.refund), || {
+                        format!("pays {} to account {}", payout.amount, payout.account)
+                    });
                 }
                 Some(_) => sometimes!("payout-asked-for-again"),
             }
@@ -143,6 +150,31 @@ impl World {
     fn provider_answers(&mut self, call: &ProviderCall, at: u64, result: EffectResult) {
         let (slot, life, id) = (call.slot, call.life, call.effect.id);
         self.queue.push(at, Event::Node { slot, life, event: NodeEvent::EffectDone(id, result) });
+    }
+
+    /// A node hears of a payout.
+    pub(super) fn tell_heard(&mut self, slot: usize, result: EffectResult) {
+        self.tell_payout(Some(slot), None, || {
+            let said = match result {
+                EffectResult::Paid { .. } => "paid",
+                EffectResult::Refused => "not now",
+                EffectResult::Unknown => "nothing",
+            };
+            format!("hears of a payout: {said}")
+        });
+    }
+
+    fn tell_payout(
+        &mut self,
+        slot: Option<usize>,
+        refund: Option<OpId>,
+        words: impl FnOnce() -> String,
+    ) {
+        self.tell(|world| Happening::Payout {
+            node: slot.map(|slot| world.machines[slot].node.0),
+            op_id: refund.map(|refund| refund.to_string()),
+            words: words(),
+        });
     }
 
     /// From here on the provider does what it is asked for and says so.
