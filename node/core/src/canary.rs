@@ -75,6 +75,7 @@ mod planted {
         ("exposure-forgets-in-flight", "exposure leaves out what still waits for its grade"),
         ("geo-without-own-term", "a new leader counts entries of other terms as geo-durable"),
         ("arrival-order-fold", "what arrives late from another region is folded where it arrives"),
+        ("readmitted-at-its-old-place", "what a seal left out is booked at the place that it had"),
         ("watermark-max", "the watermark is the highest of the regions' stamps"),
         ("degraded-answers-first-of-entry", "alone, a region answers only the first of an entry"),
         ("degraded-logs-no-geo-index", "a region tells no geo index until it is in geo mode again"),

@@ -9,6 +9,8 @@ compile_error!(
      it; unset RUSTFLAGS, or add `--cfg madsim` to it"
 );
 
+#[cfg(madsim)]
+mod arrivals;
 #[cfg(all(madsim, feature = "canaries"))]
 pub mod canaries;
 #[cfg(madsim)]
@@ -19,6 +21,7 @@ pub mod crew;
 pub mod disk;
 #[cfg(madsim)]
 mod expectations;
+#[cfg(madsim)]
 mod loss;
 #[cfg(madsim)]
 pub mod marks;

@@ -119,6 +119,8 @@ pub struct NodeView {
     pub refolded: Option<LedgerView>,
     /// What its database gives with the rest of the log; or why it is not to be believed.
     pub resumed: Option<Result<LedgerView, String>>,
+    /// What the node's own merge and fold gives where its logs arrive in other orders.
+    pub rearranged: Vec<LedgerView>,
     /// What another node has whose database was dropped and rebuilt from the log.
     pub rebuilt: Option<LedgerView>,
 }

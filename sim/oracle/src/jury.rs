@@ -421,9 +421,11 @@ impl Jury {
             a6_one_invoice_a_month::asked(facts, verdicts, at, node, books);
             self.series.asked(facts, verdicts, at, node, books);
             a2_fold_is_the_model::asked(facts, verdicts, at, node, books);
+            o7_order_is_the_sort::asked(facts, verdicts, at, node, books);
         }
         c1_nodes_converge::settled(facts, verdicts, at, nodes);
         for node in nodes {
+            c2_arrival_is_no_order::settled(verdicts, at, node);
             d7_log_is_the_truth::settled(verdicts, at, node);
             let (frontier, chain) = (&node.folded, node.ledger.outcome_chain);
             a2_fold_is_the_model::folded(facts, verdicts, at, node.node, frontier, chain);

@@ -48,8 +48,8 @@ mod waiting_rows;
 
 use crate::canary;
 use billing_wire::{
-    Disposition, Frontier, Hash, Hlc, JournalLine, OpId, OutboxPage, OutcomeChain, Position, Query,
-    QueryResult, RecordView,
+    Control, Disposition, Frontier, Hash, Hlc, JournalLine, OpId, OutboxPage, OutcomeChain,
+    Position, Query, QueryResult, RecordView,
 };
 use meta::Meta;
 use provisional::{Provisional, Stand};
@@ -125,12 +125,18 @@ impl Ledger {
 
     fn apply_record(&mut self, record: &RecordView<'_>) -> Result<(), StoreError> {
         let header = &record.header;
+        let mut place = *header;
+        if canary!("readmitted-at-its-old-place")
+            && let Control::Readmitted(origin) = record.control()
+        {
+            (place.index, place.hlc) = (origin.index, origin.hlc);
+        }
         let next = self.frontier.of(header.region) + 1;
         assert_eq!(header.index, next, "the fold takes region log {} in order", header.region);
         if header.kind.has_submissions() {
             for submission in record.submissions() {
                 let submission = submission.expect("a view is decoded as a whole before");
-                self.fold(header, &submission)?;
+                self.fold(&place, &submission)?;
             }
             self.dirty_submissions += usize::from(record.count);
         }

@@ -49,32 +49,23 @@ impl Node {
         let watermark = self.seals.watermark(&self.custodies);
         let mut folded = false;
         while let Some((head, bytes)) = self.next_committed() {
-            let place = (head.hlc, head.region);
-            let is_late = self.ledger.last_provisional().is_some_and(|last| place < last);
-            if is_late && !canary!("arrival-order-fold") {
-                sometimes!("provisional-order-changed");
-                self.ledger.rewind_to(place);
-                continue;
-            }
             let view = verified(&bytes, head);
-            let applied = if head.hlc <= watermark && !self.ledger.is_provisional() {
-                self.ledger.apply(&view)
-            } else {
-                self.ledger.apply_provisionally(&view)
-            };
-            if applied.is_err() {
-                self.halt(HaltReason::Ledger, out);
-                return false;
+            match merge::place(&mut self.ledger, &view, watermark) {
+                Ok(true) => {}
+                Ok(false) => {
+                    sometimes!("provisional-order-changed");
+                    continue;
+                }
+                Err(_) => {
+                    self.halt(HaltReason::Ledger, out);
+                    return false;
+                }
             }
             self.place_folded(&view);
             self.note_folded_term(now, &view, out);
             folded = true;
         }
-        while self.ledger.first_provisional().is_some_and(|(hlc, _)| hlc <= watermark) {
-            self.ledger.settle();
-            folded = true;
-        }
-        self.ledger.set_watermark(watermark);
+        folded |= merge::settle(&mut self.ledger, watermark);
         self.answer_reached(now, out);
         folded && !self.halted
     }

@@ -5,7 +5,8 @@
 
 use super::event::Event;
 use super::machine::Power;
-use super::{Todo, World, event};
+use super::{Todo, World, event, own_stream};
+use crate::arrivals::Arrivals;
 use crate::refold;
 use crate::scenario::Scenario;
 use crate::seed::{Purpose, Stream};
@@ -18,6 +19,8 @@ use billsim_oracle::{Books, LedgerView, NodeView};
 use billsim_record::Happening;
 use std::collections::BTreeMap;
 
+/// In how many other orders the logs of a run arrive once more.
+const ORDERS_OF_ARRIVAL: u32 = 2;
 /// Names of regions in the order of their ids.
 const REGION_NAMES: [&str; 5] = ["east", "west", "north", "south", "centre"];
 
@@ -220,6 +223,10 @@ impl World {
                 committed: status.committed,
                 ledger: ledger_view(replica),
                 // One of each is enough: that the nodes agree is judged as well.
+                rearranged: match Some(slot) == first {
+                    true => self.rearranged(replica),
+                    false => Vec::new(),
+                },
                 refolded: (Some(slot) == first).then(|| refold::refold(replica)),
                 resumed: (Some(slot) == last).then(|| refold::resume(replica)),
                 // While a destroyed region is not sealed, nodes need not stand at one place.
@@ -232,6 +239,18 @@ impl World {
             });
         }
         self.jury.quiescent(self.now, &views, &Replicas(replicas));
+    }
+}
+
+impl World {
+    /// The node's fold over its logs in drawn orders of arrival.
+    fn rearranged(&self, replica: &Replica) -> Vec<LedgerView> {
+        let arrivals = Arrivals::of(replica);
+        if !arrivals.can_differ() {
+            return Vec::new();
+        }
+        let mut stream = own_stream(self.plan.seed, Purpose::Schedule, 0);
+        (0..ORDERS_OF_ARRIVAL).map(|_| arrivals.fold(&mut stream)).collect()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::Case;
 use crate::stage::{NODES, Stage, open, pay, reseal, submission};
-use billing_wire::{Hlc, Record, RecordHeader, RegionId};
+use billing_wire::{AccountId, Hlc, Query, QueryResult, Record, RecordHeader, RegionId};
 
 pub(crate) const CASES: &[Case] = &[
     ("O1", "gap in the log", |s, broken| {
@@ -113,6 +113,32 @@ pub(crate) const CASES: &[Case] = &[
     ("C1", "equal frontier, other outcomes", |s, broken| {
         s.write(1, 1, open(1));
         s.quiesce(|view| view.ledger.outcome_chain.0 += u64::from(broken));
+    }),
+    ("C2", "another order of arrival, other outcomes", |s, broken| {
+        s.write(1, 1, open(1));
+        s.quiesce(|view| {
+            view.rearranged = vec![view.ledger, view.ledger];
+            view.rearranged[1].outcome_chain.0 += u64::from(broken);
+        });
+    }),
+    ("C2", "another order of arrival, other rows", |s, broken| {
+        s.write(1, 1, open(1));
+        s.quiesce(|view| {
+            view.rearranged = vec![view.ledger];
+            view.rearranged[0].state_hash += u128::from(broken);
+        });
+    }),
+    ("O7", "a history does not follow the order", |s, broken| {
+        s.write(1, 1, open(1));
+        s.write(1, 2, pay(1, 5));
+        let query = Query::History { account: AccountId(1), after: 0, limit: u16::MAX };
+        s.lies(NODES[0], query, |result| {
+            let QueryResult::History(page) = result else { panic!("{result:?}") };
+            if broken {
+                page.items.reverse();
+            }
+        });
+        s.quiesce(|_| {});
     }),
 ];
 

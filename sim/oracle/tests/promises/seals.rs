@@ -1,15 +1,15 @@
-//! Histories of a region that is sealed and comes back, for S2; and
-//! of entries that wait for their final place, for L4.
+//! Histories of two regions: one that is sealed and comes back, for S2; entries that wait for
+//! their final place, for L4; the place that they get, for O7.
 
 use crate::Case;
 use crate::stage::{Answers, Disks, NODES, Stage, open, submission};
 use billing_wire::record::encode_readmitted;
 use billing_wire::{
-    Control, Hlc, Incarnation, NodeId, Record, RecordHeader, RecordKind, RecordView, RegionId,
-    RegionMembers, SealedChain,
+    Control, Hlc, Incarnation, NodeId, OpId, OperationState, Query, QueryResult, Record,
+    RecordHeader, RecordKind, RecordView, RegionId, RegionMembers, SealedChain,
 };
 use billsim_model::Model;
-use billsim_oracle::{Answer, Jury};
+use billsim_oracle::{Answer, Jury, LedgerView, NodeView};
 
 const LOST: RegionId = RegionId(0);
 const LEFT: RegionId = RegionId(1);
@@ -41,6 +41,36 @@ pub(crate) const CASES: &[Case] = &[
         let (orphan, mut log, _) = back_from_a_seal(s);
         let chosen = if broken { log.first.clone() } else { orphan };
         log.readmit(s, &chosen);
+    }),
+    ("O7", "an operation stands elsewhere than the sort puts it", |s, broken| {
+        two_regions(s);
+        let (mut first, mut second) = (Log::of(LOST), Log::of(LEFT));
+        first.submit(s, 10, 1);
+        second.submit(s, 15, 2);
+        first.close(s, 20, 1);
+        second.close(s, 25, 1);
+        first.close(s, 30, 2);
+        second.close(s, 35, 2);
+        // All up to the first region's second entry is final.
+        let mut model = Model::new();
+        for bytes in [&first.all[0], &second.all[0], &first.all[1]] {
+            model.apply(&RecordView::decode(bytes).expect("just encoded"));
+        }
+        let operation = Query::Operation { op_id: OpId(2) };
+        let watermark = Hlc::from_ms(20);
+        let mut answer = model.answer(&operation, model.step(), watermark);
+        if let QueryResult::Operation(OperationState::Final { position, .. }) = &mut answer {
+            position.hlc.0 += u64::from(broken);
+        }
+        let (chain, folded) = (model.chain(), model.frontier());
+        let ledger = LedgerView { state_hash: 5, outcome_chain: chain, watermark };
+        let mut committed = folded;
+        committed.set(LOST, 3);
+        committed.set(LEFT, 3);
+        let view = NodeView { folded, committed, ledger, ..s.view(NODES[0]) };
+        let view = NodeView { refolded: None, resumed: None, rebuilt: None, ..view };
+        let lies = [(NODES[0], operation, answer)];
+        s.jury.quiescent(s.now, &[view], &Answers(&model, watermark, &lies));
     }),
     ("L4", "a logged command never became final", |s, broken| {
         two_regions(s);
@@ -81,11 +111,12 @@ struct Log {
     incarnation: Incarnation,
     last: Option<RecordHeader>,
     first: Vec<u8>,
+    all: Vec<Vec<u8>>,
 }
 
 impl Log {
     fn of(region: RegionId) -> Self {
-        Self { region, incarnation: Incarnation(0), last: None, first: Vec::new() }
+        Self { region, incarnation: Incarnation(0), last: None, first: Vec::new(), all: Vec::new() }
     }
 
     fn header(&self, kind: RecordKind, ms: u64) -> RecordHeader {
@@ -101,6 +132,7 @@ impl Log {
         if self.first.is_empty() {
             self.first = bytes.to_vec();
         }
+        self.all.push(bytes.to_vec());
     }
 
     fn control(&mut self, stage: &mut Stage, kind: RecordKind, ms: u64, control: &Control) {
@@ -157,6 +189,6 @@ fn back_from_a_seal(stage: &mut Stage) -> (Vec<u8>, Log, Log) {
     let incarnation = Incarnation(1);
     let restored = Control::Restored { region, incarnation };
     left.control(stage, RecordKind::RegionRestored, 40, &restored);
-    let back = Log { region, incarnation, last: Some(end), first: lost.first };
+    let back = Log { region, incarnation, last: Some(end), first: lost.first, all: lost.all };
     (orphan, back, left)
 }

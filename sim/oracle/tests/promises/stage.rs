@@ -260,6 +260,7 @@ impl Stage {
         NodeView {
             node,
             folded: frontier,
+            rearranged: Vec::new(),
             committed: frontier,
             ledger,
             refolded: Some(ledger),
