@@ -16,6 +16,8 @@ pub mod canaries;
 #[cfg(madsim)]
 pub mod clients;
 #[cfg(madsim)]
+mod conflicts;
+#[cfg(madsim)]
 pub mod crew;
 #[cfg(madsim)]
 pub mod disk;

@@ -7,7 +7,7 @@ use crate::scenario::Scenario;
 use crate::world::custody::Step;
 use crate::world::teller::{self, Told};
 use crate::world::{LATENCY_MAX_US, Phase, Todo, World};
-use crate::{loss, marks, panics, plan, telling};
+use crate::{conflicts, loss, marks, panics, plan, telling};
 use billing_core::Status;
 use billing_wire::OpId;
 use billsim_oracle::{LossReport, Violation};
@@ -213,11 +213,16 @@ async fn course<C: Crew>(
         world = carry_out(world, &mut crew, todo).await;
     };
     let replicas = crew.leave().await;
+    // What oracles fold once more is no deed of the nodes.
+    let mut marks = marks::take_all();
     if matches!(end, End::Settled) {
         world.judge_quiescence(&replicas);
+        if let Some(replica) = replicas.iter().flatten().next() {
+            conflicts::count(replica, &mut marks);
+        }
     }
     let losses = world.losses();
-    conclude(job, *world, end, losses.as_ref())
+    conclude(job, *world, end, losses.as_ref(), marks)
 }
 
 async fn carry_out<C: Crew>(world: Box<World>, crew: &mut C, todo: Todo) -> Box<World> {
@@ -242,7 +247,13 @@ async fn carry_out<C: Crew>(world: Box<World>, crew: &mut C, todo: Todo) -> Box<
     }
 }
 
-fn conclude(job: &Job, mut world: World, end: End, losses: Option<&LossReport>) -> RunResult {
+fn conclude(
+    job: &Job,
+    mut world: World,
+    end: End,
+    losses: Option<&LossReport>,
+    marks: BTreeMap<String, u64>,
+) -> RunResult {
     let plan = world.plan().clone();
     let load = load_seen(world.clients());
     let (history, lost) = (world.take_history(), world.lost_entries());
@@ -283,7 +294,7 @@ fn conclude(job: &Job, mut world: World, end: End, losses: Option<&LossReport>) 
         events,
         faults,
         comparisons: counted(judgement.comparisons),
-        marks: marks::take_all(),
+        marks,
         write_latency_us: quantiles(&write_latency),
         geo_latency_us: quantiles(&geo_latency),
         outages,

@@ -83,11 +83,13 @@ impl Finality {
     }
 
     /// Whether an entry may be final on the word of one region (billing.md §7): its region was the
-    /// only one that took part, or was sealed.
+    /// only one that took part, or was sealed and has not logged it since it is back.
     pub(crate) fn is_of_one_region(&self, region: RegionId, hlc: Hlc) -> bool {
         let place = usize::from(region.0);
         let was_alone = self.regions.get(place).is_some_and(|region| hlc <= region.alone_end);
-        self.has_sealed(region) || was_alone || self.alone(&[]) == Some(place)
+        let is_of_chain = self.has_sealed(region)
+            && self.regions.get(place).is_some_and(|r| r.sealed.is_some() || hlc <= r.floor);
+        is_of_chain || was_alone || self.alone(&[]) == Some(place)
     }
 
     /// Stamp of the last seal of a region; zero when it never was sealed.

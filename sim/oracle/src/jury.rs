@@ -144,7 +144,8 @@ impl Jury {
         });
         // Its outcome may still change, its place cannot: what is committed does not move.
         if let Some(known) = facts.operations.get(&op_id) {
-            o3_seen_before_done::placed(verdicts, at, op_id, known, receipt.position);
+            let place = (receipt.position, facts.is_readmitted(&receipt.position));
+            o3_seen_before_done::placed(verdicts, at, op_id, known, place);
             o4_session_order::placed(verdicts, at, op_id, known, receipt.position);
             o6_real_time_order::placed(verdicts, at, op_id, known, receipt.position);
         }
@@ -257,6 +258,7 @@ impl Jury {
             return;
         }
         while let Some(sealed) = self.facts.finality.advance() {
+            self.facts.returned_at = at;
             for chain in sealed {
                 if let Some(resolved) = self.facts.resolve(&chain) {
                     self.take_chain(at, node, resolved);
@@ -400,7 +402,8 @@ impl Jury {
     /// A leader says this of its region, which has committed nothing for a second while the
     /// others could hear it (D3).
     pub fn exposed_at_rest(&mut self, at: u64, node: NodeId, exposure: u64) {
-        d3_exposure_is_exact::at_rest(&mut self.verdicts, at, node, exposure);
+        let (facts, verdicts) = (&self.facts, &mut self.verdicts);
+        d3_exposure_is_exact::at_rest(facts, verdicts, at, node, exposure);
     }
 
     /// The faults are over for good: writes that begin from here on must succeed (L5).
@@ -450,7 +453,8 @@ impl Jury {
             let (None, Some(logged)) = (known.told, facts.model.operation(*op_id)) else {
                 continue;
             };
-            o3_seen_before_done::placed(verdicts, at, *op_id, known, logged.position);
+            let place = (logged.position, facts.is_readmitted(&logged.position));
+            o3_seen_before_done::placed(verdicts, at, *op_id, known, place);
             o4_session_order::placed(verdicts, at, *op_id, known, logged.position);
             o6_real_time_order::placed(verdicts, at, *op_id, known, logged.position);
         }

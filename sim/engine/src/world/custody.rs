@@ -3,6 +3,7 @@
 //! is asked for one.
 
 use super::World;
+use billing_core::ledger::Ledger;
 use billing_shell::Replica;
 use billing_wire::{Hash, LogIndex, OpId, RecordView, RegionId, WriteAnswer};
 use billsim_oracle::history::Endpoint;
@@ -27,6 +28,7 @@ pub(super) struct Custody {
     seen: BTreeMap<(usize, RegionId), LogIndex>,
     in_memory: BTreeSet<Place>,
     on_disk: BTreeSet<Place>,
+    in_database: BTreeSet<Place>,
     trail: Vec<Step>,
 }
 
@@ -54,6 +56,24 @@ impl Custody {
     }
 }
 
+impl Custody {
+    /// A database is the fold of one frontier: what is at or below it is in there.
+    fn look_into_database(&mut self, now: u64, slot: usize, replica: &Replica) {
+        let of_slot = |place: &&Place| place.slot == slot;
+        let held: Vec<Place> = self.in_memory.iter().filter(of_slot).copied().collect();
+        if held.iter().all(|place| self.in_database.contains(place)) {
+            return;
+        }
+        let Ok(ledger) = Ledger::open(0, replica.database()) else { return };
+        let frontier = ledger.frontier();
+        for place in held.into_iter().filter(|place| place.index <= frontier.of(place.region)) {
+            if self.in_database.insert(place) {
+                self.say(now, &format!("folded into the database of {}", named(&place)));
+            }
+        }
+    }
+}
+
 fn named(place: &Place) -> String {
     format!("node {}, entry {} of region {}", place.slot + 1, place.index, place.region)
 }
@@ -67,6 +87,7 @@ impl World {
             seen: BTreeMap::new(),
             in_memory: BTreeSet::new(),
             on_disk: BTreeSet::new(),
+            in_database: BTreeSet::new(),
             trail: Vec::new(),
         }));
     }
@@ -129,6 +150,7 @@ impl World {
         for place in replaced.collect::<Vec<_>>() {
             custody.say(self.now, &format!("replaced by another entry on {}", named(&place)));
         }
+        custody.look_into_database(self.now, slot, replica);
         self.custody = Some(custody);
         self.custody_of_disk(slot);
     }

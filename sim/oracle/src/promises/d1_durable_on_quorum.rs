@@ -29,8 +29,9 @@ pub(crate) fn acknowledgement(
         (shape, format!("node {node} answers for index {index}, committed is {reached}"))
     });
     let Some(hash) = hash else { return };
-    // What a sealed region had is where its chain was found; the seal's own rules speak for it.
-    if facts.finality.has_sealed(region) {
+    // What a sealed region had is where its chain was found; the seal's own rules speak for it, and
+    // these again for what the region logs when it is back.
+    if !facts.is_of_present_log(&receipt.position, &hash) {
         return;
     }
     let copies = |members: &RegionMembers| {

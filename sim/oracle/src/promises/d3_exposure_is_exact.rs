@@ -12,6 +12,9 @@ use billing_wire::{LogIndex, NodeId, RegionId, Term};
 pub(crate) const WORDS: &str =
     "a region says exactly how much it would lose, and nothing when the others have it all";
 
+/// After so long without a return of a region the others have caught up, in nanoseconds.
+const AT_REST: u64 = 1_000_000_000;
+
 /// What a node says of its own region.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Exposed {
@@ -42,7 +45,7 @@ pub(crate) fn said(
     word: &Exposed,
     disks: &dyn DurableLogs,
 ) {
-    if facts.finality.has_sealed(word.region) {
+    if !facts.has_present_log(node, word.region) {
         // Until the node has heard of the seal its log is not the one that is known here.
         return;
     }
@@ -54,21 +57,24 @@ pub(crate) fn said(
         let shape = "exposure is not what lies behind the geo index".to_owned();
         (shape, format!("{}, geo index {said}", told()))
     });
-    let is_of_log = if word.leads.is_some() { said >= logged } else { said == logged };
+    // What a seal ended is settled by the seal, whoever led then; a node may have read that in an
+    // entry that the seal left out.
+    let is_of_chain = facts.is_of_sealed_chain(word.region, said);
+    let knows_more = word.leads.is_some() || is_of_chain;
+    let is_of_log = if knows_more { said >= logged } else { said == logged };
     verdicts.check(Promise::D3, at, None, is_of_log, || {
         let shape = "exposure is not what the log says".to_owned();
         (shape, format!("{}, the log has geo index {logged}", told()))
     });
-    if let Some(term) = word.leads
-        && said > logged
-    {
+    if said > logged {
         // Raft's commit rule applied to learners (billing.md §3): an entry of an earlier term may
         // lie on any number of disks and be replaced all the same.
         // A leader with a slow disk knows that its others have committed more than it shows yet.
         let Some(found) = facts.log(word.region).term(said) else { return };
-        verdicts.check(Promise::D3, at, None, found == term, || {
+        verdicts.check(Promise::D3, at, None, is_of_chain || Some(found) == word.leads, || {
+            let term = word.leads;
             let shape = "geo-durable without an entry of the leader's own term".to_owned();
-            (shape, format!("{}, entry {said} is of term {found}, not {term}", told()))
+            (shape, format!("{}, entry {said} is of term {found}, not {term:?}", told()))
         });
         let holds = lies_elsewhere(facts, word.region, said, disks);
         verdicts.check(Promise::D3, at, None, holds, || {
@@ -79,7 +85,19 @@ pub(crate) fn said(
 }
 
 /// A leader whose region has committed nothing for long, while the others could hear it.
-pub(crate) fn at_rest(verdicts: &mut Verdicts, at: u64, node: NodeId, exposure: u64) {
+/// Those that a seal keeps out do not count until they have been back for a second.
+pub(crate) fn at_rest(
+    facts: &Facts,
+    verdicts: &mut Verdicts,
+    at: u64,
+    node: NodeId,
+    exposure: u64,
+) {
+    let mut regions = facts.genesis.regions.iter().map(|members| members.region);
+    let is_without = regions.any(|region| facts.finality.sealed(region).is_some());
+    if is_without || at < facts.returned_at + AT_REST {
+        return;
+    }
     verdicts.check(Promise::D3, at, None, exposure == 0, || {
         let shape = "exposure of a region that the others have caught up with".to_owned();
         (shape, format!("node {node}: {exposure} entries exposed at rest"))

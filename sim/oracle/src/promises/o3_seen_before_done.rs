@@ -1,6 +1,7 @@
 //! O3: what a client had seen before it sent an operation stands before it, in whatever region
 //! either was logged. A client says what it has seen with its token; of several sendings any one
 //! may be the one that was logged, so the one that had seen least counts.
+//! What a seal had left out is exempt: it stands where it was logged again, under another clock.
 
 use crate::catalogue::Promise;
 use crate::facts::Operation;
@@ -14,10 +15,10 @@ pub(crate) fn placed(
     at: u64,
     op_id: OpId,
     known: &Operation,
-    position: Position,
+    (position, is_readmitted): (Position, bool),
 ) {
     let seen = known.seen;
-    if seen == Hlc::ZERO {
+    if seen == Hlc::ZERO || is_readmitted {
         return;
     }
     verdicts.check(Promise::O3, at, Some(op_id), position.hlc > seen, || {

@@ -1,7 +1,7 @@
-//! O7: the merged order is the sort of all committed submissions by stamp, region, index and offset;
-//! what a seal left out stands where it was logged again. Sorted here from the records alone, without
-//! the reference fold: an operation stands where its first submission does, on every node that is
-//! asked, and an account's history goes up along that order.
+//! O7: the merged order is the sort of all committed submissions by stamp, region, index and
+//! offset; what a seal left out stands where it was logged again. Sorted here from the records
+//! alone, without the reference fold: an operation stands where its first submission does, on the
+//! node that is asked, and an account's history goes up along that order.
 
 use crate::catalogue::Promise;
 use crate::evidence::{Books, NodeView};
