@@ -9,6 +9,7 @@ use crate::world::teller::{self, Told};
 use crate::world::{LATENCY_MAX_US, Phase, Todo, World};
 use crate::{conflicts, loss, marks, panics, plan, telling};
 use billing_core::Status;
+use billing_shell::Replica;
 use billing_wire::OpId;
 use billsim_oracle::{LossReport, Violation};
 use billsim_record::outcome::OUTCOME_FORMAT;
@@ -213,16 +214,22 @@ async fn course<C: Crew>(
         world = carry_out(world, &mut crew, todo).await;
     };
     let replicas = crew.leave().await;
-    // What oracles fold once more is no deed of the nodes.
+    let marks = judge(&mut world, &end, &replicas);
+    let losses = world.losses();
+    conclude(job, *world, end, losses.as_ref(), marks)
+}
+
+/// Judges the end of a run; the marks that it reached. What oracles fold once more is no deed of
+/// the nodes.
+fn judge(world: &mut World, end: &End, replicas: &[Option<Replica>]) -> BTreeMap<String, u64> {
     let mut marks = marks::take_all();
     if matches!(end, End::Settled) {
-        world.judge_quiescence(&replicas);
+        world.judge_quiescence(replicas);
         if let Some(replica) = replicas.iter().flatten().next() {
             conflicts::count(replica, &mut marks);
         }
     }
-    let losses = world.losses();
-    conclude(job, *world, end, losses.as_ref(), marks)
+    marks
 }
 
 async fn carry_out<C: Crew>(world: Box<World>, crew: &mut C, todo: Todo) -> Box<World> {

@@ -8,8 +8,8 @@ use crate::region_loss::{Acknowledgement, Destruction};
 use billing_wire::limits::REGIONS_MAX;
 use billing_wire::{
     Command, CommandClass, Disposition, Frontier, Genesis, Grade, Hash, Hlc, Incarnation, LogIndex,
-    NodeId, OpId, Position, Read, Receipt, RecordHeader, RecordKind, RecordView, RegionId,
-    RegionMembers, Submission, Term, Token,
+    NodeId, OpId, Position, Read, Receipt, RecordHeader, RecordView, RegionId, RegionMembers,
+    Submission, Term, Token,
 };
 use billsim_model::{Model, Step};
 use std::collections::BTreeMap;
@@ -174,7 +174,7 @@ pub(crate) struct Facts {
     /// The furthest that each node's commit index ever was.
     committed: BTreeMap<NodeId, Frontier>,
     /// The incarnation of what each node committed last of a sealed region's log.
-    reached: BTreeMap<(NodeId, RegionId), Incarnation>,
+    pub(crate) reached: BTreeMap<(NodeId, RegionId), Incarnation>,
     pub(crate) operations: BTreeMap<OpId, Operation>,
     pub(crate) calls: BTreeMap<CallId, Call>,
     acknowledged: Stamps,
@@ -348,48 +348,6 @@ impl Facts {
         if header.incarnation > Incarnation::default() {
             self.reached.insert((node, header.region), header.incarnation);
         }
-    }
-
-    /// Whether a node's log of a region is the one that is known here: the region was never
-    /// sealed, or is back and the node has committed something of its new incarnation.
-    pub(crate) fn has_present_log(&self, node: NodeId, region: RegionId) -> bool {
-        let present = Some(&self.finality.incarnation(region));
-        !self.finality.has_sealed(region)
-            || (self.finality.sealed(region).is_none()
-                && self.reached.get(&(node, region)) == present)
-    }
-
-    /// Whether the rules for any entry speak for this one: its region was never sealed, or is back
-    /// and has logged it since.
-    pub(crate) fn is_of_present_log(&self, position: &Position, hash: &Hash) -> bool {
-        let region = position.region;
-        if !self.finality.has_sealed(region) {
-            return true;
-        }
-        self.finality.sealed(region).is_none()
-            && self.log(region).hash(position.index) == Some(hash)
-            && !self.is_of_sealed_chain(region, position.index)
-    }
-
-    /// Whether an entry is of a sealed chain whose region has come back since.
-    pub(crate) fn is_of_sealed_chain(&self, region: RegionId, index: LogIndex) -> bool {
-        let present = self.finality.incarnation(region);
-        self.finality.has_sealed(region)
-            && self.header_at(region, index).is_some_and(|header| header.incarnation < present)
-    }
-
-    /// Whether a seal had left this submission out.
-    pub(crate) fn is_readmitted(&self, position: &Position) -> bool {
-        self.finality.has_sealed(position.region)
-            && self.header_at(position.region, position.index).is_some_and(|header| {
-                header.kind == RecordKind::Readmitted && header.hlc == position.hlc
-            })
-    }
-
-    fn header_at(&self, region: RegionId, index: LogIndex) -> Option<RecordHeader> {
-        let place = usize::try_from(index).ok()?.checked_sub(1)?;
-        let bytes = self.log(region).records.get(place)?;
-        RecordView::decode(bytes).ok().map(|view| view.header)
     }
 
     /// The furthest that a node's commit index ever was.

@@ -406,6 +406,12 @@ impl Jury {
         d3_exposure_is_exact::at_rest(facts, verdicts, at, node, exposure);
     }
 
+    /// What a run has to wait for before it can be judged: a sentence per region that a seal keeps
+    /// out, or that has not logged again what its seal left out.
+    pub fn awaited_returns(&self) -> Vec<String> {
+        self.facts.awaited_returns()
+    }
+
     /// The faults are over for good: writes that begin from here on must succeed (L5).
     pub fn healed(&mut self, at: u64) {
         self.progress.healed(at);

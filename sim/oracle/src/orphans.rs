@@ -3,7 +3,10 @@
 //! walking the chain back from the hash that the seal names.
 
 use crate::facts::Facts;
-use billing_wire::{Hash, OpId, Position, ReadAnswer, RecordHeader, RecordView, SealedChain};
+use billing_wire::{
+    Hash, LogIndex, NodeId, OpId, Position, ReadAnswer, RecordHeader, RecordKind, RecordView,
+    RegionId, SealedChain,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A record outside a sealed chain.
@@ -136,6 +139,73 @@ impl Facts {
                 == (position.hlc, position.region, position.index)
         };
         self.orphans.known.values().find(is_it).map(|orphan| orphan.header.hash)
+    }
+
+    /// Whether a node's log of a region is the one that is known here: the region was never
+    /// sealed, or is back and the node has committed something of its new incarnation.
+    pub(crate) fn has_present_log(&self, node: NodeId, region: RegionId) -> bool {
+        let present = Some(&self.finality.incarnation(region));
+        !self.finality.has_sealed(region)
+            || (self.finality.sealed(region).is_none()
+                && self.reached.get(&(node, region)) == present)
+    }
+
+    /// Whether the rules for any entry speak for this one: its region was never sealed, or is back
+    /// and has logged it since.
+    pub(crate) fn is_of_present_log(&self, position: &Position, hash: &Hash) -> bool {
+        let region = position.region;
+        if !self.finality.has_sealed(region) {
+            return true;
+        }
+        self.finality.sealed(region).is_none()
+            && self.log(region).hash(position.index) == Some(hash)
+            && !self.is_of_sealed_chain(region, position.index)
+    }
+
+    /// Whether an entry is of a sealed chain whose region has come back since.
+    pub(crate) fn is_of_sealed_chain(&self, region: RegionId, index: LogIndex) -> bool {
+        let present = self.finality.incarnation(region);
+        self.finality.has_sealed(region)
+            && self.header_at(region, index).is_some_and(|header| header.incarnation < present)
+    }
+
+    /// Whether a seal had left this submission out.
+    pub(crate) fn is_readmitted(&self, position: &Position) -> bool {
+        self.finality.has_sealed(position.region)
+            && self.header_at(position.region, position.index).is_some_and(|header| {
+                header.kind == RecordKind::Readmitted && header.hlc == position.hlc
+            })
+    }
+
+    fn header_at(&self, region: RegionId, index: LogIndex) -> Option<RecordHeader> {
+        let place = usize::try_from(index).ok()?.checked_sub(1)?;
+        let bytes = self.log(region).records().get(place)?;
+        RecordView::decode(bytes).ok().map(|view| view.header)
+    }
+
+    /// A sentence per region that is not gone and has not come back from its seal, and per region
+    /// that has something left to log again.
+    pub(crate) fn awaited_returns(&self) -> Vec<String> {
+        let regions = self.genesis.regions.iter().map(|members| members.region);
+        let mut awaited = Vec::new();
+        for region in regions.filter(|region| !self.is_destroyed(*region)) {
+            if self.finality.sealed(region).is_some() {
+                awaited.push(format!("region {region} is sealed and was not let in again"));
+                continue;
+            }
+            let waits = |(hash, orphan): &(&Hash, &Orphan)| {
+                let is_of_clients = orphan.header.kind == RecordKind::Submissions;
+                orphan.header.region == region
+                    && is_of_clients
+                    && !orphan.operations.is_empty()
+                    && self.orphans.readmitted(hash) == 0
+            };
+            let left = self.orphans.iter().filter(waits).count();
+            if left > 0 {
+                awaited.push(format!("region {region} has {left} entries to log again"));
+            }
+        }
+        awaited
     }
 
     /// The operations that were logged behind the sealed end of a region that is gone for good.

@@ -163,6 +163,9 @@ impl World {
             stuck.extend((dues > 0).then(|| format!("{dues} refunds wait for their payout")));
         }
         stuck.extend(self.unfinished_errands());
+        if self.phase == Phase::Recovery && !self.sealed.is_empty() {
+            stuck.extend(self.jury.awaited_returns());
+        }
         for status in alive {
             let node = event::name(status.node);
             let held = self.without_destroyed(&status.committed);

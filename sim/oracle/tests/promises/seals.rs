@@ -5,11 +5,11 @@ use crate::Case;
 use crate::stage::{Answers, Disks, NODES, Stage, open, submission};
 use billing_wire::record::encode_readmitted;
 use billing_wire::{
-    Control, Hlc, Incarnation, NodeId, OpId, OperationState, Query, QueryResult, Record,
-    RecordHeader, RecordKind, RecordView, RegionId, RegionMembers, SealedChain,
+    Control, Frontier, Hlc, Incarnation, NodeId, OpId, OperationState, Query, QueryResult, Record,
+    RecordHeader, RecordKind, RecordView, RegionId, RegionMembers, SealedChain, Token,
 };
 use billsim_model::Model;
-use billsim_oracle::{Answer, Jury, LedgerView, NodeView};
+use billsim_oracle::{Answer, Jury, LedgerView, NodeView, Request};
 
 const LOST: RegionId = RegionId(0);
 const LEFT: RegionId = RegionId(1);
@@ -71,6 +71,28 @@ pub(crate) const CASES: &[Case] = &[
         let view = NodeView { refolded: None, resumed: None, rebuilt: None, ..view };
         let lies = [(NODES[0], operation, answer)];
         s.jury.quiescent(s.now, &[view], &Answers(&model, watermark, &lies));
+    }),
+    ("O3", "booked before what its client had seen", |s, broken| {
+        // The clock of the region that is back is behind that of what the seal left out.
+        two_regions(s);
+        let (mut lost, mut left) = (Log::of(LOST), Log::of(LEFT));
+        lost.submit(s, 10, 1);
+        let end = lost.last.expect("just logged");
+        let seen = lost.submit(s, 280, 2);
+        let orphan = lost.submit_informed(s, 300, 3, 2);
+        let mut log = seal_and_return(s, &mut left, end, &lost);
+        log.readmit(s, &seen);
+        if broken {
+            log.log(s, 110, 3);
+        } else {
+            log.readmit(s, &orphan);
+        }
+        left.submit_informed(s, 120, 4, 1);
+        let last = log.last.map_or(0, |last| last.index);
+        log.close(s, 130, last);
+        log.close(s, 135, last + 1);
+        left.close(s, 140, 3);
+        s.jury.quiescent(s.now, &[], &Answers(&Model::new(), Hlc::ZERO, &[]));
     }),
     ("L4", "a logged command never became final", |s, broken| {
         two_regions(s);
@@ -149,6 +171,20 @@ impl Log {
     fn submit(&mut self, stage: &mut Stage, ms: u64, op: u128) -> Vec<u8> {
         let call = stage.invoke_write(1, op, open(op as u64));
         stage.returns(call, Answer::TimedOut);
+        self.log(stage, ms, op)
+    }
+
+    /// As [`Self::submit`], by a client that has seen its region's log up to an entry.
+    fn submit_informed(&mut self, stage: &mut Stage, ms: u64, op: u128, seen: u64) -> Vec<u8> {
+        let mut frontier = Frontier::default();
+        frontier.set(LOST, seen);
+        let token = Token::sign(&stage.genesis.secret, frontier, Hlc::ZERO, Hlc::ZERO);
+        let call = stage.invoke(1, Request::Write(submission(op, open(op as u64)), Some(token)));
+        stage.returns(call, Answer::TimedOut);
+        self.log(stage, ms, op)
+    }
+
+    fn log(&mut self, stage: &mut Stage, ms: u64, op: u128) -> Vec<u8> {
         let header = self.header(RecordKind::Submissions, ms);
         let submissions = vec![submission(op, open(op as u64))];
         let bytes = Record { header, submissions }.encode();
@@ -183,12 +219,18 @@ fn back_from_a_seal(stage: &mut Stage) -> (Vec<u8>, Log, Log) {
     lost.submit(stage, 10, 1);
     let end = lost.last.expect("just logged");
     let orphan = lost.submit(stage, 20, 2);
+    let back = seal_and_return(stage, &mut left, end, &lost);
+    (orphan, back, left)
+}
+
+/// One region is sealed with `end` as its last entry, and let in again: the log of its next
+/// incarnation.
+fn seal_and_return(stage: &mut Stage, left: &mut Log, end: RecordHeader, lost: &Log) -> Log {
     let (region, incarnation) = (LOST, Incarnation(0));
     let chain = SealedChain { region, incarnation, last_index: 1, last_hash: end.hash };
     left.control(stage, RecordKind::RegionSealed, 30, &Control::Sealed(vec![chain]));
     let incarnation = Incarnation(1);
     let restored = Control::Restored { region, incarnation };
     left.control(stage, RecordKind::RegionRestored, 40, &restored);
-    let back = Log { region, incarnation, last: Some(end), first: lost.first, all: lost.all };
-    (orphan, back, left)
+    Log { region, incarnation, last: Some(end), first: lost.first.clone(), all: Vec::new() }
 }
