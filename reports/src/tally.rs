@@ -23,6 +23,8 @@ pub struct ScenarioTally {
     pub held: u64,
     /// Simulated seconds.
     pub simulated_seconds: f64,
+    /// The same in nanoseconds: a sum that does not depend on its order.
+    simulated_ns: u64,
     /// Acknowledged writes.
     pub acknowledged: u64,
     /// Comparisons per oracle.
@@ -117,7 +119,8 @@ impl Tally {
         let scenario = self.scenarios.entry(outcome.scenario.clone()).or_default();
         scenario.seeds += 1;
         scenario.held += u64::from(outcome.verdict == Verdict::Held);
-        scenario.simulated_seconds += outcome.simulated_seconds;
+        scenario.simulated_ns += (outcome.simulated_seconds * 1e9).round() as u64;
+        scenario.simulated_seconds = scenario.simulated_ns as f64 / 1e9;
         scenario.acknowledged += outcome.acknowledged;
         scenario.note(outcome);
         *self.verdicts.entry(outcome.verdict).or_default() += 1;

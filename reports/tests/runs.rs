@@ -29,6 +29,7 @@ fn manifest() -> Manifest {
         plan: vec![plan],
         regressions_hash: String::new(),
         checked_percent: 2,
+        shard: None,
         canary: None,
     }
 }
@@ -43,6 +44,7 @@ fn conclusion(early: Option<&str>) -> Conclusion {
         format: CONCLUSION_FORMAT,
         asked: 3,
         ended_early: early.map(str::to_owned),
+        is_whole: false,
         coverage_required: false,
         wall_seconds: 1.5,
         promises: promises.map(|(id, promise)| (id.to_owned(), promise.to_owned())).into(),

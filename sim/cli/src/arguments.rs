@@ -5,8 +5,8 @@ mod gate;
 
 use billsim_engine::OpId;
 use clap::{Args, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
-pub(crate) use failures::{Diff, Explain, Replay, Report, Show, Shrink};
 pub(crate) use gate::Gate;
+pub(crate) use failures::{Diff, Explain, Merge, Replay, Report, Show, Shrink};
 use std::path::PathBuf;
 
 /// Tests the billing cluster under injected faults, deterministically.
@@ -46,6 +46,8 @@ impl Arguments {
 pub(crate) enum Command {
     /// Runs many seeds of one or more scenarios and says what held.
     Sweep(Sweep),
+    /// Puts the shards of a sweep together, with one set of reports.
+    Merge(Merge),
     /// Runs one seed and prints its outcome.
     Run(Run),
     /// Runs a stored failure again: a `.simfail`, a failure's directory, or a fault plan.
@@ -199,6 +201,11 @@ pub(crate) struct Sweep {
     /// `#` begins a comment.
     #[arg(long, value_name = "FILE", conflicts_with = "seeds")]
     pub(crate) seeds_from: Option<PathBuf>,
+    /// Runs a part only: the i-th seed belongs to shard (i mod N) + 1. `auto`: as Slurm, GitLab,
+    /// Buildkite, CircleCI, Cloud Run, AWS Batch, Kubernetes or Nomad say (the last two need
+    /// BILLSIM_SHARD_COUNT); exit code 2 rather than a guess.
+    #[arg(long, value_parser = crate::shard::parse, value_name = "K/N|auto")]
+    pub(crate) shard: Option<crate::shard::ShardOption>,
     /// Directory of the run; must not hold one already. By default under `target/runs/`.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,

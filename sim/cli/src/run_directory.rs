@@ -79,7 +79,8 @@ impl RunDirectory {
         manifest: &Manifest,
     ) -> Result<(Self, Option<Checkpoint>), ToolError> {
         let stored: Manifest = stored_run::read(&path.join("manifest.json"))?;
-        if let Some(what) = stored.difference(manifest) {
+        let other_part = (stored.shard != manifest.shard).then_some("the shard");
+        if let Some(what) = stored.difference(manifest).or(other_part) {
             return Err(ToolError::usage(format!(
                 "{}: {what} is not what it was when this run began: start another one",
                 path.display()

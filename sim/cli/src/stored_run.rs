@@ -84,8 +84,23 @@ impl StoredRun {
         self.stored.keys().map(|cause| self.path.join("failures").join(cause))
     }
 
-    /// Writes every report; returns their names.
-    pub(crate) fn write_reports(&self) -> Result<Vec<String>, ToolError> {
+    /// What was asked for.
+    pub(crate) fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// How it ended.
+    pub(crate) fn conclusion(&self) -> &Conclusion {
+        &self.conclusion
+    }
+
+    /// Latency of acknowledged writes per scenario.
+    pub(crate) fn latency(&self) -> &[(String, Histogram<u64>)] {
+        &self.latency
+    }
+
+    /// Shows it to a report.
+    pub(crate) fn with<T>(&self, show: impl FnOnce(&Run<'_>) -> T) -> T {
         let command = invocation(self.manifest.canary.as_deref());
         let directory = self.path.display().to_string();
         let figures = |histogram: &Histogram<u64>| Latency {
@@ -97,7 +112,7 @@ impl StoredRun {
         };
         let latency: Vec<(String, Latency)> =
             self.latency.iter().map(|(name, of)| (name.clone(), figures(of))).collect();
-        let run = Run {
+        show(&Run {
             manifest: &self.manifest,
             conclusion: &self.conclusion,
             tally: &self.tally,
@@ -105,13 +120,19 @@ impl StoredRun {
             stored: &self.stored,
             command: &command,
             directory: &directory,
-        };
-        let mut written = vec![
-            ("report.html".to_owned(), report(&run)),
-            ("junit.xml".to_owned(), junit(&run)),
-            ("summary.md".to_owned(), markdown(&run)),
-            ("metrics.prom".to_owned(), prometheus(&run)),
-        ];
+        })
+    }
+
+    /// Writes every report; returns their names.
+    pub(crate) fn write_reports(&self) -> Result<Vec<String>, ToolError> {
+        let mut written = self.with(|run| {
+            vec![
+                ("report.html".to_owned(), report(run)),
+                ("junit.xml".to_owned(), junit(run)),
+                ("summary.md".to_owned(), markdown(run)),
+                ("metrics.prom".to_owned(), prometheus(run)),
+            ]
+        });
         for (scenario, histogram) in &self.latency {
             written.push((format!("latency/{}.txt", file_name(scenario)), percentiles(histogram)));
         }
@@ -148,10 +169,12 @@ pub(crate) fn events(directory: &Path) -> Result<Option<RunEvents>, ToolError> {
 /// A run that was killed said nothing at its end: what this binary knows stands in.
 fn of_killed(manifest: &Manifest) -> Conclusion {
     let promises = billsim_engine::oracles();
+    let all: u64 = manifest.plan.iter().map(|plan| plan.seeds_to - plan.seeds_from).sum();
     Conclusion {
         format: CONCLUSION_FORMAT,
-        asked: manifest.plan.iter().map(|plan| plan.seeds_to - plan.seeds_from).sum(),
+        asked: all.div_ceil(manifest.shard.map_or(1, |shard| shard.of.into())),
         ended_early: Some("it was killed, or still runs".to_owned()),
+        is_whole: false,
         coverage_required: false,
         wall_seconds: 0.0,
         promises: promises.map(|(id, words)| (id.to_owned(), words.to_owned())).collect(),

@@ -18,6 +18,9 @@ pub struct Conclusion {
     pub asked: u64,
     /// Why it ended before all of them had, if it did.
     pub ended_early: Option<String>,
+    /// Whether it was a whole profile, which claims to test everything.
+    #[serde(default)]
+    pub is_whole: bool,
     /// Whether a gap in coverage is a failure of this sweep.
     pub coverage_required: bool,
     /// Wall time in seconds.

@@ -19,7 +19,7 @@ pub use conclusion::Conclusion;
 pub use document::{Document, ReadError};
 pub use event::{Happening, RunEvent, RunEvents};
 pub use exit_code::ExitCode;
-pub use manifest::Manifest;
+pub use manifest::{Manifest, Shard};
 pub use outcome::{Failure, FaultTally, Outcome, Verdict};
 pub use plan::{Fault, FaultPlan, NodeNumber, PlannedAction, PlannedFault, Target};
 pub use planned_load::PlannedLoad;

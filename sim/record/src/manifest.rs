@@ -31,8 +31,27 @@ pub struct Manifest {
     /// Share of the seeds that run a second time, in percent.
     #[serde(default)]
     pub checked_percent: u8,
+    /// Which part of it this is; absent: all of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard: Option<Shard>,
     /// The canary that is planted, if any.
     pub canary: Option<String>,
+}
+
+/// A part of a sweep: the i-th seed, from 0, belongs to shard (i mod `of`) + 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Shard {
+    /// Which, from 1.
+    pub number: u32,
+    /// How many there are.
+    pub of: u32,
+}
+
+impl Shard {
+    /// Whether the run at this place, from 0, is one of its own.
+    pub fn holds(self, place: u64) -> bool {
+        place % u64::from(self.of) + 1 == u64::from(self.number)
+    }
 }
 
 impl Manifest {
@@ -46,6 +65,7 @@ impl Manifest {
             (self.scenario_hashes != other.scenario_hashes, "a scenario"),
             (self.plan != other.plan, "which seeds of which scenarios"),
             (self.regressions_hash != other.regressions_hash, "the plans that run first"),
+            (self.shard.map(|it| it.of) != other.shard.map(|it| it.of), "the number of shards"),
             (self.checked_percent != other.checked_percent, "the share that runs twice"),
         ];
         differs.iter().find(|(differs, _)| *differs).map(|(_, what)| *what)

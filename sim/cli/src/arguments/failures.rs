@@ -121,3 +121,18 @@ pub(crate) struct Shrink {
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(crate) format: Format,
 }
+
+/// `billsim merge`.
+///
+/// Order does not matter, nor does a shard that is given twice. Shards of different code, scenarios
+/// or seeds are refused. Missing shards are named, and the exit code is 20.
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Merge {
+    /// Directories of shards, or of runs that were merged before.
+    #[arg(required = true, value_name = "RUN")]
+    pub(crate) runs: Vec<PathBuf>,
+    /// Directory of the merged run; must not hold one already.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+}

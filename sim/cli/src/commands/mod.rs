@@ -10,6 +10,7 @@ mod gate;
 mod gate_recheck;
 mod list;
 mod manual;
+mod merge;
 mod replay;
 mod report;
 mod run;
@@ -34,6 +35,7 @@ pub(crate) fn dispatch(arguments: Arguments) -> ExitCode {
     let canary = arguments.canary.as_deref();
     let result = plant(canary).and_then(|()| match arguments.command {
         Command::Sweep(sweep) => sweep::sweep(&sweep, canary),
+        Command::Merge(merge) => merge::merge(&merge),
         Command::Run(run) => run::run(&run, canary),
         Command::Report(report) => report::report(&report),
         Command::Gate(gate) => gate::gate(&gate),

@@ -8,12 +8,13 @@ use crate::corpus::{Corpus, Loaded};
 use crate::failures::Failures;
 use crate::progress::Progress;
 use crate::run_directory::RunDirectory;
+use crate::shard::ShardOption;
 use crate::tool_error::ToolError;
 use crate::{identity, interrupt, wall_clock};
 use billsim_engine::sweep::{Settings, sweep as run_jobs};
 use billsim_engine::{Arm, Job, RunResult};
 use billsim_record::manifest::{MANIFEST_FORMAT, SeedPlan};
-use billsim_record::{ExitCode, FaultPlan, Manifest, Verdict, document};
+use billsim_record::{ExitCode, FaultPlan, Manifest, Shard, Verdict, document};
 use billsim_reports::Tally;
 use hdrhistogram::Histogram;
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,9 +32,23 @@ pub(super) struct Work {
     pub(super) scenarios: BTreeMap<String, Loaded>,
     pub(super) regressions: Vec<FaultPlan>,
     seeds: Vec<(String, Seeds)>,
+    /// Which part of it runs here; all of it without.
+    pub(super) shard: Option<Shard>,
 }
 
 impl Work {
+    /// Whether the run at this place runs here: plans first, then seeds.
+    fn is_mine(&self, place: u64) -> bool {
+        self.shard.is_none_or(|shard| shard.holds(place))
+    }
+
+    /// How many run here.
+    fn asked(&self) -> u64 {
+        let seeds: u64 = self.seeds.iter().map(|(_, seeds)| seeds.to - seeds.from).sum();
+        let all = self.regressions.len() as u64 + seeds;
+        (0..all).filter(|place| self.is_mine(*place)).count() as u64
+    }
+
     /// Every seed, in the order in which they run.
     fn each(&self) -> impl Iterator<Item = (&str, u64)> {
         self.seeds
@@ -94,8 +109,7 @@ pub(crate) fn sweep(arguments: &Sweep, canary: Option<&str>) -> Result<ExitCode,
         Some(checkpoint) => results.restore(&checkpoint)?,
         None => Duration::ZERO,
     };
-    let asked = work.regressions.len() as u64
-        + work.seeds.iter().map(|(_, seeds)| seeds.to - seeds.from).sum::<u64>();
+    let asked = work.asked();
     let started = Started { at: wall_clock::now(), before };
     let ended_early = run(arguments, canary, &stop, &mut results, asked, started)?;
     if let Some(error) = results.broken {
@@ -161,7 +175,8 @@ fn plan_work(arguments: &Sweep) -> Result<Work, ToolError> {
             scenarios.insert(name.clone(), corpus.scenario(name)?);
         }
     }
-    Ok(Work { scenarios, regressions, seeds })
+    let shard = arguments.shard.map(ShardOption::decide).transpose()?;
+    Ok(Work { scenarios, regressions, seeds, shard })
 }
 
 /// Seeds as a file lists them: a line each, of every scenario or of the one that it names.
@@ -216,6 +231,7 @@ fn manifest(work: &Work, percent: u8, canary: Option<&str>) -> Result<Manifest, 
             }
         },
         checked_percent: percent,
+        shard: work.shard,
         canary: canary.map(str::to_owned),
     })
 }
@@ -246,13 +262,16 @@ fn all_jobs<'a>(
         job
     };
     let regressions = work.regressions.iter().enumerate();
-    let regressions = regressions.filter(|(place, _)| !done.plans.contains(place));
+    let regressions =
+        regressions.filter(|(place, _)| work.is_mine(*place as u64) && !done.plans.contains(place));
     let regressions = regressions.map(move |(_, plan)| {
         let mut job = job(&plan.scenario, plan.seed);
         job.plan = Some(plan.clone());
         job
     });
-    let seeds = work.each().flat_map(move |(name, seed)| {
+    let plans = work.regressions.len() as u64;
+    let mine = (plans..).zip(work.each()).filter(|(place, _)| work.is_mine(*place));
+    let seeds = mine.flat_map(move |(_, (name, seed))| {
         let key = (name.to_owned(), seed);
         let is_done = done.seeds.contains(&key);
         let first = (!is_done).then(|| job(name, seed));

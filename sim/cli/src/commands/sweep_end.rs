@@ -33,7 +33,9 @@ pub(super) fn conclude(
     let promises: BTreeMap<&str, &str> = billsim_engine::oracles().collect();
     // A sweep of a whole profile claims to have tested everything; a few seeds do not.
     let whole = arguments.scenarios.is_empty() && arguments.seeds.is_none();
-    let coverage_required = whole && ended.early.is_none() && canary.is_none();
+    // One shard of many has not seen everything.
+    let is_alone = results.work.shard.is_none();
+    let coverage_required = whole && is_alone && ended.early.is_none() && canary.is_none();
     let work = results.work;
     let told = results.failures.tell(|plan| again(work, plan, canary));
     let circumstances = Circumstances {
@@ -49,6 +51,7 @@ pub(super) fn conclude(
         format: CONCLUSION_FORMAT,
         asked: ended.asked,
         ended_early: ended.early.map(str::to_owned),
+        is_whole: whole,
         coverage_required,
         wall_seconds: ended.wall_seconds,
         promises: promises.iter().map(|(id, words)| ((*id).into(), (*words).into())).collect(),
