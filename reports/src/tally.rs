@@ -24,7 +24,7 @@ pub struct ScenarioTally {
     /// Simulated seconds.
     pub simulated_seconds: f64,
     /// The same in nanoseconds: a sum that does not depend on its order.
-    simulated_ns: u64,
+    pub simulated_ns: u64,
     /// Acknowledged writes.
     pub acknowledged: u64,
     /// Comparisons per oracle.

@@ -5,8 +5,8 @@ mod gate;
 
 use billsim_engine::OpId;
 use clap::{Args, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
-pub(crate) use gate::Gate;
 pub(crate) use failures::{Diff, Explain, Merge, Replay, Report, Show, Shrink};
+pub(crate) use gate::Gate;
 use std::path::PathBuf;
 
 /// Tests the billing cluster under injected faults, deterministically.

@@ -84,16 +84,6 @@ impl StoredRun {
         self.stored.keys().map(|cause| self.path.join("failures").join(cause))
     }
 
-    /// What was asked for.
-    pub(crate) fn manifest(&self) -> &Manifest {
-        &self.manifest
-    }
-
-    /// How it ended.
-    pub(crate) fn conclusion(&self) -> &Conclusion {
-        &self.conclusion
-    }
-
     /// Latency of acknowledged writes per scenario.
     pub(crate) fn latency(&self) -> &[(String, Histogram<u64>)] {
         &self.latency

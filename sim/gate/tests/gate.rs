@@ -44,12 +44,14 @@ impl Stage {
             plan: vec![plan],
             canary: None,
             checked_percent: 2,
+            shard: None,
             regressions_hash: String::new(),
         };
         let conclusion = Conclusion {
             format: CONCLUSION_FORMAT,
             asked: 100,
             ended_early: None,
+            is_whole: false,
             coverage_required: true,
             wall_seconds: 1.5,
             promises: BTreeMap::new(),
