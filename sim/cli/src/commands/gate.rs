@@ -28,6 +28,10 @@ pub(crate) fn gate(arguments: &Gate) -> Result<ExitCode, ToolError> {
     let policies = Policies::parse(&file, &text).map_err(ToolError::usage)?;
     let policy = policies.of(&file, &arguments.profile).map_err(ToolError::usage)?;
     let run = StoredRun::open(path)?;
+    if run.manifest().shard.is_some() {
+        let shown = path.display();
+        return Err(ToolError::usage(format!("{shown}: one shard of many: merge them first")));
+    }
     let asked = asked(&arguments.profile)?;
     let judged = judge(policy, &asked, run.manifest(), run.conclusion(), run.tally());
     let code = judged.exit_code();
