@@ -46,7 +46,8 @@ impl World {
         let own = self.region_slots(region.0.into());
         let is_up =
             |slot: &usize| !own.contains(slot) && matches!(self.machines[*slot].power, Power::Up);
-        let able: Vec<usize> = (0..self.machines.len()).filter(is_up).collect();
+        let able = (0..self.machines.len()).filter(is_up);
+        let able: Vec<usize> = able.filter(|slot| self.may_seal(*slot)).collect();
         let Some(slot) = able.get(attempt as usize % able.len().max(1)).copied() else {
             self.queue.push(self.now + ASK_AGAIN_NS, next);
             return None;
@@ -63,6 +64,17 @@ impl World {
         self.tell(|_| Happening::SealAsked { region: region.0, node });
         let request = RequestId(FIRST_REQUEST + number as u64);
         Some(self.feed(slot, NodeEvent::Seal { request, regions: vec![region] }))
+    }
+
+    /// Whether a node may be asked to seal others: not one of a region that is sealed, or about to
+    /// be. It may not know, and two regions that seal each other are two clusters from then on.
+    fn may_seal(&self, slot: usize) -> bool {
+        let region = self.genesis.region_of(self.machines[slot].node).unwrap_or_default();
+        let mut errands = self.errands.iter().zip(&self.plan.operator);
+        let is_asked_for = errands.any(|(errand, action)| {
+            action.seal == region.0 && errand.attempts > 0 && !errand.is_done
+        });
+        !is_asked_for && !self.jury.is_sealed(region)
     }
 
     /// A node has sealed, or says why not.

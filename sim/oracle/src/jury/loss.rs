@@ -30,4 +30,9 @@ impl Jury {
         let fates = region_loss::fates(&self.facts, &mut self.verdicts, at, disks);
         Some(LossReport { destructions, fates })
     }
+
+    /// Whether a region is sealed for good, by the logs, and was not let in again since.
+    pub fn is_sealed(&self, region: RegionId) -> bool {
+        self.facts.finality.sealed(region).is_some()
+    }
 }
