@@ -407,9 +407,9 @@ impl Jury {
     }
 
     /// What a run has to wait for before it can be judged: a sentence per region that a seal keeps
-    /// out, or that has not logged again what its seal left out.
-    pub fn awaited_returns(&self) -> Vec<String> {
-        self.facts.awaited_returns()
+    /// out, and `with_orphans` per region that has not logged again what its seal left out.
+    pub fn awaited_returns(&self, with_orphans: bool) -> Vec<String> {
+        self.facts.awaited_returns(with_orphans)
     }
 
     /// The faults are over for good: writes that begin from here on must succeed (L5).

@@ -184,8 +184,8 @@ impl Facts {
     }
 
     /// A sentence per region that is not gone and has not come back from its seal, and per region
-    /// that has something left to log again.
-    pub(crate) fn awaited_returns(&self) -> Vec<String> {
+    /// that has something left to log again, where that is asked for.
+    pub(crate) fn awaited_returns(&self, with_orphans: bool) -> Vec<String> {
         let regions = self.genesis.regions.iter().map(|members| members.region);
         let mut awaited = Vec::new();
         for region in regions.filter(|region| !self.is_destroyed(*region)) {
@@ -201,7 +201,7 @@ impl Facts {
                     && self.orphans.readmitted(hash) == 0
             };
             let left = self.orphans.iter().filter(waits).count();
-            if left > 0 {
+            if with_orphans && left > 0 {
                 awaited.push(format!("region {region} has {left} entries to log again"));
             }
         }
