@@ -177,6 +177,22 @@ impl Facts {
             })
     }
 
+    /// Where an acknowledged transaction stands in the log of its region: where the answer said, or
+    /// where it was logged again after a seal had left it out; `None`: it was not.
+    pub(crate) fn index_in_present_log(&self, op_id: OpId, place: &Position) -> Option<LogIndex> {
+        let header = self.header_at(place.region, place.index);
+        if header.is_some_and(|header| header.hlc == place.hlc) {
+            return Some(place.index);
+        }
+        let records = self.log(place.region).records();
+        let has_it = |bytes: &[u8]| {
+            let view = RecordView::decode(bytes).ok();
+            view.is_some_and(|view| view.submissions().flatten().any(|one| one.op_id == op_id))
+        };
+        let found = records.iter().position(|bytes| has_it(bytes));
+        found.map(|place| place as LogIndex + 1)
+    }
+
     fn header_at(&self, region: RegionId, index: LogIndex) -> Option<RecordHeader> {
         let place = usize::try_from(index).ok()?.checked_sub(1)?;
         let bytes = self.log(region).records().get(place)?;

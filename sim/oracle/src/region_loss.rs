@@ -175,7 +175,9 @@ pub(crate) fn fates(
         let could_go = facts.destructions.iter().any(|gone| {
             gone.region == acknowledged.position.region
                 && acknowledged.grade == Grade::Region
-                && acknowledged.position.index > gone.geo_index
+                && facts
+                    .index_in_present_log(*op_id, &acknowledged.position)
+                    .is_none_or(|index| index > gone.geo_index)
         });
         let fate = match (is_kept, could_go) {
             (true, _) if verdicts.accuses("I1", *op_id) => Fate::Duplicated,
@@ -207,7 +209,9 @@ fn was_announced(
     let of_region = |gone: &&Destruction| gone.region == lost.position.region;
     let words = facts.destructions.iter().find(of_region).and_then(|gone| gone.announced);
     let Some(word) = words else { return };
-    let holds = lost.position.index > word.safe_up_to();
+    // What a seal left out and nobody has logged again is no part of the log that is exposed.
+    let Some(index) = facts.index_in_present_log(op_id, &lost.position) else { return };
+    let holds = index > word.safe_up_to();
     verdicts.check(Promise::D3, at, Some(op_id), holds, || {
         let shape = "lost with its region and not in its exposure".to_owned();
         let (said, of) = (word.exposure, word.committed);

@@ -5,11 +5,12 @@ use crate::Case;
 use crate::stage::{Answers, Disks, NODES, Stage, open, submission};
 use billing_wire::record::encode_readmitted;
 use billing_wire::{
-    Control, Frontier, Hlc, Incarnation, NodeId, OpId, OperationState, Query, QueryResult, Record,
-    RecordHeader, RecordKind, RecordView, RegionId, RegionMembers, SealedChain, Token,
+    Control, Frontier, Hlc, Incarnation, NodeId, OpId, OperationState, Position, Query,
+    QueryResult, Receipt, Record, RecordHeader, RecordKind, RecordView, RegionId, RegionMembers,
+    SealedChain, Token,
 };
 use billsim_model::Model;
-use billsim_oracle::{Answer, Jury, LedgerView, NodeView, Request};
+use billsim_oracle::{Answer, Fate, Jury, LedgerView, NodeView, Request};
 
 const LOST: RegionId = RegionId(0);
 const LEFT: RegionId = RegionId(1);
@@ -233,4 +234,45 @@ fn seal_and_return(stage: &mut Stage, left: &mut Log, end: RecordHeader, lost: &
     let restored = Control::Restored { region, incarnation };
     left.control(stage, RecordKind::RegionRestored, 40, &restored);
     Log { region, incarnation, last: Some(end), first: lost.first.clone(), all: Vec::new() }
+}
+
+/// A region is sealed, comes back, and is destroyed when all of its new log lies elsewhere. What
+/// becomes of a transaction that the seal had left out, if it was logged again, or not?
+fn fate_of_what_was_left_out(is_logged_again: bool) -> (Fate, Vec<&'static str>) {
+    let mut stage = Stage::new();
+    let s = &mut stage;
+    two_regions(s);
+    let (mut lost, mut left) = (Log::of(LOST), Log::of(LEFT));
+    lost.submit(s, 10, 1);
+    let end = lost.last.expect("just logged");
+    let call = s.invoke_write(1, 2, open(2));
+    let orphan = lost.log(s, 20, 2);
+    let hash = lost.last.expect("just logged").hash;
+    for node in &NODES[..2] {
+        s.disks.0.insert((*node, 2), hash);
+    }
+    let position = Position { hlc: Hlc::from_ms(20), region: LOST, index: 2, offset: 0 };
+    s.done(call, Receipt { position, ..s.forged_receipt(2, 2) });
+    let mut back = seal_and_return(s, &mut left, end, &lost);
+    if is_logged_again {
+        back.readmit(s, &orphan);
+    } else {
+        back.submit(s, 120, 3);
+    }
+    let hash = back.last.expect("just logged").hash;
+    for node in [NodeId(4), NodeId(5)] {
+        s.disks.0.insert((node, 2), hash);
+    }
+    s.jury.region_destroyed(s.now, LOST, None, &s.disks);
+    s.disks.0.clear();
+    let report = s.jury.losses(s.now, &s.disks).expect("a region was destroyed");
+    assert_eq!(report.destructions[0].geo_index, 2);
+    let fate = report.fates.iter().find(|one| one.op_id == OpId(2)).expect("acknowledged").fate;
+    (fate, stage.jury.finish().violations.iter().map(|violation| violation.oracle).collect())
+}
+
+#[test]
+fn what_a_seal_left_out_may_go_with_its_region_until_it_is_logged_again() {
+    assert_eq!(fate_of_what_was_left_out(false), (Fate::LostAsGraded, vec![]));
+    assert_eq!(fate_of_what_was_left_out(true), (Fate::LostOutsideItsGrade, vec!["D2"]));
 }
