@@ -20,8 +20,10 @@ const FIRST_REQUEST: u64 = 1 << 62;
 /// What an operator is at.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Errand {
-    /// Nodes that were asked.
+    /// How often the operator came back to it.
     attempts: u64,
+    /// A node was asked.
+    was_asked: bool,
     pub(super) is_done: bool,
 }
 
@@ -53,6 +55,7 @@ impl World {
             return None;
         };
         self.queue.push(self.now + PATIENCE_NS, next);
+        self.errands[number].was_asked = true;
         if !self.sealed.contains(&region) {
             // From here on it may be without a leader for reasons that are no fault.
             self.health_changes();
@@ -71,9 +74,8 @@ impl World {
     fn may_seal(&self, slot: usize) -> bool {
         let region = self.genesis.region_of(self.machines[slot].node).unwrap_or_default();
         let mut errands = self.errands.iter().zip(&self.plan.operator);
-        let is_asked_for = errands.any(|(errand, action)| {
-            action.seal == region.0 && errand.attempts > 0 && !errand.is_done
-        });
+        let is_asked_for = errands
+            .any(|(errand, action)| action.seal == region.0 && errand.was_asked && !errand.is_done);
         !is_asked_for && !self.jury.is_sealed(region)
     }
 
@@ -108,7 +110,7 @@ impl World {
         let errands = self.errands.iter().zip(&self.plan.operator);
         errands.filter(|(errand, _)| !errand.is_done).map(|(errand, action)| {
             let (region, attempts) = (action.seal, errand.attempts);
-            format!("region {region} is not sealed, {attempts} nodes were asked")
+            format!("region {region} is not sealed, the operator came {attempts} times")
         })
     }
 

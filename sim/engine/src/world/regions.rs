@@ -152,9 +152,11 @@ impl World {
 
     /// Leaders of regions that have been quiet for a second must expose nothing. Asked after the
     /// faults are over only, and not before the last frame has arrived and the last persist is done
-    /// that a fault held up: what comes after it waits behind it.
+    /// that a fault held up: what comes after it waits behind it. A seal that is under way is no
+    /// rest: whoever has promised takes no more of that region until it is carried through.
     pub fn judge_exposure_at_rest(&mut self, statuses: &[Option<Status>]) {
-        if self.unrest.len() == 1 || !self.destroyed.is_empty() {
+        let is_judged = self.unrest.len() > 1 && self.destroyed.is_empty();
+        if !is_judged || self.unfinished_errands().next().is_some() {
             return;
         }
         // One that was elected just now has nothing of its own that the others could have.
