@@ -85,6 +85,10 @@ fn recovery_keeps_exactly_what_the_inspector_says() {
                 let mut guard = disk.lock().unwrap();
                 now = guard.submit(now, PersistToken(round), steps).done_at;
                 guard.advance(now);
+                for (place, header) in log.iter().enumerate() {
+                    let seen = guard.inspector().record_hash(REGION, place as u64 + 1);
+                    assert_eq!(seen, Some(header.hash), "seed {seed}, life {life}, {place}");
+                }
             }
             appends(&mut log, &mut writer, life * 10 + 9, &mut stream);
             let mut guard = disk.lock().unwrap();

@@ -74,8 +74,9 @@ impl File {
 
     /// Makes everything durable; says whether anything was cut or overwritten.
     pub(super) fn sync(&mut self) -> bool {
+        // What had this name before, and was removed, is no part of it.
+        let mut cut = !self.entered;
         self.entered = true;
-        let mut cut = false;
         for operation in self.unsynced.drain(..) {
             cut |= match &operation {
                 Operation::Write { offset, .. } => (*offset as usize) < self.durable.len(),
@@ -144,6 +145,8 @@ mod tests {
             let mut stream = Stream::new(seed, Purpose::Disk);
             let mut file = File::default();
             file.write(0, Bytes::from(vec![1; 2_000]));
+            assert!(file.sync(), "a file with this name may have been there before");
+            file.write(2_000, Bytes::from(vec![3; 8]));
             assert!(!file.sync(), "an append cuts nothing");
             file.write(2_000, Bytes::from(vec![2; 2_000]));
             let lost = file.power_cut(&mut stream);
