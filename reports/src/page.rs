@@ -1,11 +1,48 @@
 //! Pages of HTML: templates with named holes, and text that cannot break out of its place. A page
 //! is one file: style, script and data stand in it, and it fetches nothing.
 
+/// How every page begins.
+const HEAD: &str = include_str!("../templates/head.html");
+
 /// The look that all pages share.
-pub(crate) const PAGE_CSS: &str = include_str!("../templates/page.css");
+const PAGE_CSS: &str = include_str!("../templates/page.css");
 
 /// What the buttons of all pages do.
 pub(crate) const PAGE_JS: &str = include_str!("../templates/page.js");
+
+/// The beginning of a page: up to the words that say what it is about. All of it is plain text.
+pub(crate) struct Head<'a> {
+    /// Of the window.
+    pub(crate) title: &'a str,
+    /// The look of this page alone.
+    pub(crate) css: &'a str,
+    /// The colour of the verdict: a class of the shared look.
+    pub(crate) tone: &'a str,
+    /// In a word.
+    pub(crate) verdict: &'a str,
+    /// In a sentence.
+    pub(crate) headline: &'a str,
+    /// What stands below it.
+    pub(crate) lead: &'a str,
+}
+
+impl Head<'_> {
+    /// As HTML.
+    pub(crate) fn html(&self) -> String {
+        fill(
+            HEAD,
+            &[
+                ("title", &escape(self.title)),
+                ("page_css", PAGE_CSS),
+                ("own_css", self.css),
+                ("tone", self.tone),
+                ("verdict", self.verdict),
+                ("headline", &escape(self.headline)),
+                ("lead", &escape(self.lead)),
+            ],
+        )
+    }
+}
 
 /// Text for an element or an attribute in double quotes.
 pub(crate) fn escape(text: &str) -> String {

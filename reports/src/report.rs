@@ -2,7 +2,7 @@
 //! what held, and whether the instrument could have seen it.
 
 use crate::layout::{count, plural};
-use crate::page::{PAGE_CSS, PAGE_JS, command, escape, fill};
+use crate::page::{Head, PAGE_JS, command, escape, fill};
 use crate::run::Run;
 use crate::summary::sentence;
 use crate::tally::Cause;
@@ -18,16 +18,18 @@ const CSS: &str = include_str!("../templates/report.css");
 /// The page.
 pub fn report(run: &Run<'_>) -> String {
     let verdict = run.verdict();
+    let head = Head {
+        title: &format!("billsim: {verdict}"),
+        css: CSS,
+        tone: tone_of(run.exit_code()),
+        verdict,
+        headline: &run.headline(),
+        lead: &lead(run),
+    };
     fill(
         TEMPLATE,
         &[
-            ("title", &escape(&format!("billsim: {verdict}"))),
-            ("page_css", PAGE_CSS),
-            ("report_css", CSS),
-            ("tone", tone_of(run.exit_code())),
-            ("verdict", verdict),
-            ("headline", &escape(&run.headline())),
-            ("lead", &escape(&lead(run))),
+            ("head", &head.html()),
             ("notice", &notice(run)),
             ("figures", &figures(run)),
             ("failures", &failures(run)),

@@ -3,7 +3,7 @@
 
 use crate::explain::{explain, seconds};
 use crate::layout::count;
-use crate::page::{PAGE_CSS, PAGE_JS, command, escape, fill, script_json};
+use crate::page::{Head, PAGE_JS, command, escape, fill, script_json};
 use billsim_record::{Happening, Outcome, RunEvent, RunEvents, Verdict};
 use serde::Serialize;
 
@@ -31,16 +31,18 @@ pub fn timeline(outcome: &Outcome, events: &RunEvents, next: &[(&str, &str)]) ->
     let verdict = outcome.verdict.name();
     let place = format!("{}, seed {}", outcome.scenario, outcome.seed);
     let headline = headline(outcome);
+    let head = Head {
+        title: &format!("{verdict}: {place}"),
+        css: CSS,
+        tone: tone(outcome.verdict),
+        verdict,
+        headline: &headline,
+        lead: &whereabouts(outcome, &place),
+    };
     fill(
         TEMPLATE,
         &[
-            ("title", &escape(&format!("{verdict}: {place}"))),
-            ("page_css", PAGE_CSS),
-            ("timeline_css", CSS),
-            ("tone", tone(outcome.verdict)),
-            ("verdict", verdict),
-            ("headline", &escape(&headline)),
-            ("where", &escape(&whereabouts(outcome, &place))),
+            ("head", &head.html()),
             ("story", &story(outcome, events, next)),
             ("notice", &notice),
             ("data", &script_json(&data)),

@@ -1,42 +1,14 @@
 //! What people see, as snapshots; and that a tally does not depend on order.
 
-use billsim_record::outcome::OUTCOME_FORMAT;
-use billsim_record::{ExitCode, Failure, FaultTally, Outcome, Verdict};
+mod fixture;
+
+use billsim_record::{ExitCode, Failure, Outcome, Verdict};
 use billsim_reports::epilogue::{LINES_MAX, Place, epilogue};
 use billsim_reports::summary::{Circumstances, summary};
 use billsim_reports::tally::{Gap, cause_of};
 use billsim_reports::{Tally, outcomes};
+use fixture::held;
 use std::collections::BTreeMap;
-
-fn held(scenario: &str, seed: u64) -> Outcome {
-    Outcome {
-        format: OUTCOME_FORMAT,
-        scenario: scenario.to_owned(),
-        seed,
-        canary: None,
-        verdict: Verdict::Held,
-        trace_hash: format!("{seed:016x}"),
-        simulated_seconds: 61.5,
-        acknowledged: 1_230,
-        delivered_messages: 40_000,
-        events: 90_000,
-        faults: [
-            ("kill".to_owned(), FaultTally { armed: 2, fired: 2, observed: 2 }),
-            ("slow-disk".to_owned(), FaultTally { armed: 1, fired: 1, observed: 0 }),
-        ]
-        .into(),
-        comparisons: [("D1".to_owned(), 1_230), ("D10".to_owned(), 0)].into(),
-        marks: [("leader-elected".to_owned(), 3), ("sync-failed".to_owned(), 0)].into(),
-        write_latency_us: Some([900, 2_000, 90_000, 1_000_000]),
-        geo_latency_us: None,
-        outages: Vec::new(),
-        fates: BTreeMap::new(),
-        region_recovery_us: None,
-        failure: None,
-        stuck: Vec::new(),
-        excuses: BTreeMap::new(),
-    }
-}
 
 fn broken(scenario: &str, seed: u64, oracle: &str, verdict: Verdict) -> Outcome {
     let failure = Failure {

@@ -45,6 +45,9 @@ impl Deed {
     }
 }
 
+/// Kinds of deeds.
+const DEEDS: usize = 10;
+
 /// Deeds that are in each other's way when they touch the same thing.
 const PAIRS: [(Deed, Deed); 15] = [
     (Deed::Open, Deed::Payment),
@@ -110,7 +113,10 @@ struct Conflicts {
     payments: BTreeMap<OpId, AccountId>,
     /// Who was last to open at a service point, which has the number of its meter.
     service_points: BTreeMap<ServicePointId, AccountId>,
-    found: BTreeMap<String, u64>,
+    /// How often the second deed met the first, by both.
+    pairs: [[u64; DEEDS]; DEEDS],
+    /// How often a deed met one of its kind, by the deed and whether that was of a lower region.
+    rivals: [[u64; 2]; DEEDS],
 }
 
 /// Adds how often each pair met, in the merged order up to where a node has folded it for good.
@@ -133,7 +139,7 @@ pub(crate) fn count(replica: &Replica, into: &mut BTreeMap<String, u64>) {
             conflicts.take(view.header.region, &submission);
         }
     }
-    for (name, times) in conflicts.found {
+    for (name, times) in conflicts.found() {
         *into.entry(name).or_default() += times;
     }
 }
@@ -196,6 +202,19 @@ impl Conflicts {
         }
     }
 
+    /// Every mark that was reached, and how often.
+    fn found(&self) -> BTreeMap<String, u64> {
+        let both = PAIRS.into_iter().flat_map(|(a, b)| [(a, b), (b, a)]);
+        let pairs = both.map(|(first, second)| {
+            (in_order(first, second), self.pairs[first as usize][second as usize])
+        });
+        let rivals = RIVALS.into_iter().flat_map(|deed| {
+            let of_lower = |is_lower| self.rivals[deed as usize][usize::from(is_lower)];
+            [false, true].map(|is_lower| (behind(deed, is_lower), of_lower(is_lower)))
+        });
+        pairs.chain(rivals).filter(|(_, times)| *times > 0).collect()
+    }
+
     /// Counts what it meets there, and leaves its own trace.
     fn touch(&mut self, region: RegionId, thing: Thing, deed: Deed) {
         let here = usize::from(region.0);
@@ -210,11 +229,11 @@ impl Conflicts {
             for (a, b) in PAIRS.into_iter().filter(|(a, b)| *a == deed || *b == deed) {
                 let first = if deed == b { a } else { b };
                 if met(first) {
-                    *self.found.entry(in_order(first, deed)).or_default() += 1;
+                    self.pairs[first as usize][deed as usize] += 1;
                 }
             }
             if RIVALS.contains(&deed) && met(deed) {
-                *self.found.entry(behind(deed, place < here)).or_default() += 1;
+                self.rivals[deed as usize][usize::from(place < here)] += 1;
             }
         }
     }
@@ -261,7 +280,7 @@ mod tests {
         let mut conflicts = Conflicts::default();
         take(&mut conflicts, 0, 1, &pay);
         take(&mut conflicts, 0, 2, &close);
-        assert_eq!(conflicts.found, BTreeMap::new(), "one region orders what it does itself");
+        assert_eq!(conflicts.found(), BTreeMap::new(), "one region orders what it does itself");
         take(&mut conflicts, 1, 3, &close);
         take(&mut conflicts, 0, 4, &pay);
         take(&mut conflicts, 1, 4, &pay);
@@ -271,6 +290,6 @@ mod tests {
             ("operation-after-that-of-a-lower-region", 1),
             ("payment-then-close", 1),
         ];
-        assert_eq!(conflicts.found, expected.map(|(name, n)| (name.to_owned(), n)).into());
+        assert_eq!(conflicts.found(), expected.map(|(name, n)| (name.to_owned(), n)).into());
     }
 }

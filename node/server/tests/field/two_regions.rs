@@ -32,13 +32,31 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const TUNING: &str = "geo_timeout_ms = 750\ngeo_return_ms = 1000\n";
 const PAYMENTS_PER_NODE: u64 = 5;
 
+/// A cluster of two regions, every node of which was started.
+fn two_regions() -> Cluster {
+    let mut cluster = Cluster::found_regions(2, 3, DELAY, TUNING);
+    cluster.nodes().into_iter().for_each(|node| cluster.start(node));
+    cluster
+}
+
 /// Payments with numbers of their own.
 struct Payer<'a> {
     session: Session<'a>,
     paid: u64,
 }
 
-impl Payer<'_> {
+impl<'a> Payer<'a> {
+    /// Opens an account in each region, and waits until both are ready.
+    fn of_open_accounts(cluster: &Cluster, recorder: &'a Recorder) -> Self {
+        let addresses = cluster.nodes().into_iter().map(|node| (node, cluster.http(node)));
+        let mut payer = Self { session: Session::new(0, recorder, addresses, TIMEOUT), paid: 0 };
+        for (node, account) in [EAST[0], WEST[0]].into_iter().zip(ACCOUNTS) {
+            open(&mut payer.session, node, account);
+        }
+        cluster.await_ready();
+        payer
+    }
+
     fn pay(&mut self, node: NodeId, account: AccountId) -> (Submission, Grade, u16) {
         self.paid += 1;
         let command = payment(account, AMOUNT, &self.paid.to_string());
@@ -86,15 +104,9 @@ impl Drop for Frozen<'_> {
 
 #[test]
 fn a_region_alone_goes_on_and_says_so() {
-    let mut cluster = Cluster::found_regions(2, 3, DELAY, TUNING);
-    cluster.nodes().into_iter().for_each(|node| cluster.start(node));
+    let mut cluster = two_regions();
     let recorder = Recorder::new();
-    let addresses = cluster.nodes().into_iter().map(|node| (node, cluster.http(node)));
-    let mut payer = Payer { session: Session::new(0, &recorder, addresses, TIMEOUT), paid: 0 };
-    for (node, account) in [EAST[0], WEST[0]].into_iter().zip(ACCOUNTS) {
-        open(&mut payer.session, node, account);
-    }
-    cluster.await_ready();
+    let mut payer = Payer::of_open_accounts(&cluster, &recorder);
     together(&mut payer);
     let alone = without_west(&cluster, &mut payer);
     wait_for("both regions to be geo again", PATIENCE, || {
@@ -124,15 +136,9 @@ fn a_region_alone_goes_on_and_says_so() {
 /// is back after all, is let in under its next incarnation, and both go on together.
 #[test]
 fn a_sealed_region_comes_back() {
-    let mut cluster = Cluster::found_regions(2, 3, DELAY, TUNING);
-    cluster.nodes().into_iter().for_each(|node| cluster.start(node));
+    let mut cluster = two_regions();
     let recorder = Recorder::new();
-    let addresses = cluster.nodes().into_iter().map(|node| (node, cluster.http(node)));
-    let mut payer = Payer { session: Session::new(0, &recorder, addresses, TIMEOUT), paid: 0 };
-    for (node, account) in [EAST[0], WEST[0]].into_iter().zip(ACCOUNTS) {
-        open(&mut payer.session, node, account);
-    }
-    cluster.await_ready();
+    let mut payer = Payer::of_open_accounts(&cluster, &recorder);
     assert_eq!(ask_for_seal(&cluster), 409, "the west is alive");
     let term = |node| cluster.status(node).and_then(|status| status["term"].as_u64());
     let before = term(WEST[0]).expect("it is ready");

@@ -72,9 +72,10 @@ impl File {
         self.unsynced.push(operation);
     }
 
-    /// Makes everything durable; says whether anything was cut or overwritten.
+    /// Makes everything durable. Whether what was read of a file of this name before no longer
+    /// holds: something was cut or overwritten, or this is another file than the one that had the
+    /// name and was removed.
     pub(super) fn sync(&mut self) -> bool {
-        // What had this name before, and was removed, is no part of it.
         let mut cut = !self.entered;
         self.entered = true;
         for operation in self.unsynced.drain(..) {

@@ -50,7 +50,7 @@ fn half(bytes: &[u8], at: usize) -> u32 {
 }
 
 impl Inspector {
-    /// A file was synced; `cut` says that bytes which were durable before have changed.
+    /// A file was synced; `cut` says that what was read of this name before no longer holds.
     pub fn synced(&mut self, name: FileName, durable: &[u8], cut: bool) {
         match name {
             FileName::Superblock => self.read_superblock(durable),

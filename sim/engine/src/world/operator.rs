@@ -96,6 +96,7 @@ impl World {
         if let Err(SealRefusal::Alive { .. }) = answer
             && is_done
         {
+            self.health_changes();
             self.sealed.retain(|sealed| sealed.0 != region);
         }
         self.errands[number].is_done = is_done;
@@ -112,6 +113,11 @@ impl World {
             let (region, attempts) = (action.seal, errand.attempts);
             format!("region {region} is not sealed, the operator came {attempts} times")
         })
+    }
+
+    /// Whether the operator has still something to do.
+    pub(super) fn has_unfinished_errands(&self) -> bool {
+        self.errands.iter().any(|errand| !errand.is_done)
     }
 
     /// Whether a region is gone and nothing says so: then nothing becomes final.

@@ -156,7 +156,7 @@ impl World {
     /// rest: whoever has promised takes no more of that region until it is carried through.
     pub fn judge_exposure_at_rest(&mut self, statuses: &[Option<Status>]) {
         let is_judged = self.unrest.len() > 1 && self.destroyed.is_empty();
-        if !is_judged || self.unfinished_errands().next().is_some() {
+        if !is_judged || self.has_unfinished_errands() {
             return;
         }
         // One that was elected just now has nothing of its own that the others could have.
