@@ -1,9 +1,11 @@
 //! Commands, their options, and what they mean: the text of `--help`.
 
+mod bisect;
 mod failures;
 mod gate;
 
 use billsim_engine::OpId;
+pub(crate) use bisect::Bisect;
 use clap::{Args, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 pub(crate) use failures::{Diff, Explain, Merge, Replay, Report, Show, Shrink};
 pub(crate) use gate::Gate;
@@ -12,7 +14,8 @@ use std::path::PathBuf;
 /// Tests the billing cluster under injected faults, deterministically.
 ///
 /// Exit codes: 0 held, 1 the tool failed, 2 usage, 10 safety violated, 11 liveness violated,
-/// 12 nondeterminism, 13 coverage gap, 14 a canary survived, 20 incomplete.
+/// 12 nondeterminism, 13 coverage gap, 14 a canary survived, 20 incomplete, 125 this revision
+/// cannot be judged.
 #[derive(Debug, Parser)]
 #[command(name = "billsim", version, max_term_width = 100)]
 pub(crate) struct Arguments {
@@ -58,6 +61,8 @@ pub(crate) enum Command {
     Show(Show),
     /// Sets two stored failures beside each other, up to the first event that differs.
     Diff(Diff),
+    /// Finds the commit with which a stored failure began.
+    Bisect(Bisect),
     /// Makes a failing plan as small as it gets, and says why it fails.
     Shrink(Shrink),
     /// Makes the reports of a stored run again: pages, tables, metrics.

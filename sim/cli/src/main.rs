@@ -2,10 +2,13 @@
 
 mod arguments;
 mod bundle;
+mod child;
 mod commands;
+mod comparison;
 mod context;
 mod corpus;
 mod failures;
+mod git;
 mod identity;
 mod interrupt;
 mod logs;

@@ -1,6 +1,8 @@
 //! One file per command.
 
 mod bench;
+mod bisect;
+mod bisect_judge;
 mod canary;
 mod corpus;
 mod diff;
@@ -43,6 +45,7 @@ pub(crate) fn dispatch(arguments: Arguments) -> ExitCode {
         Command::Explain(explain) => explain::explain(&explain, canary),
         Command::Show(show) => show::show(&show, canary),
         Command::Diff(diff) => diff::diff(&diff),
+        Command::Bisect(bisect) => bisect::bisect(&bisect, canary),
         Command::Shrink(shrink) => shrink::shrink(&shrink, canary),
         Command::Corpus(corpus) => corpus::corpus(&corpus, canary),
         Command::Bench(bench) => bench::bench(&bench),

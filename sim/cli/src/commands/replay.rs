@@ -5,6 +5,7 @@ use crate::arguments::{Format, Replay};
 use crate::bundle::Bundle;
 use crate::commands::run::{Again, show};
 use crate::commands::vary::vary;
+use crate::comparison::{Comparison, Seen};
 use crate::context::{say, warn};
 use crate::corpus::parse;
 use crate::tool_error::ToolError;
@@ -85,7 +86,8 @@ fn compare(
     };
     let why = if arguments.vary.is_empty() { by } else { "the scenario was varied".to_owned() };
     warn(&format!("replay: by plan only, trace hash {now} instead of {then}: {why}"));
-    warn(&format!("replay: {}", verdict(stored, &result.outcome)));
+    let proven = Comparison::of(&Seen::of(stored), &Seen::of(&result.outcome));
+    warn(&format!("replay: {proven}"));
     if let Some(told_then) = bundle.events.as_ref().filter(|_| arguments.format == Format::Human) {
         let told = story::told(job, &result.outcome)?;
         if let Some(told_now) = &told.events {
@@ -93,35 +95,6 @@ fn compare(
         }
     }
     Ok(ExitCode::Held)
-}
-
-/// What the replay of a plan by another binary proves.
-fn verdict(stored: &Outcome, now: &Outcome) -> String {
-    let (then, today) = (stored.failure.as_ref(), now.failure.as_ref());
-    match (then, today) {
-        (Some(then), Some(today)) if then.fingerprint == today.fingerprint => {
-            format!("STILL FAILS the same way: {} {}", today.oracle, today.fingerprint)
-        }
-        (Some(then), Some(today)) => format!(
-            "FAILS OTHERWISE: {} {} instead of {} {}",
-            today.oracle, today.fingerprint, then.oracle, then.fingerprint
-        ),
-        (Some(_), None) => match unreached(stored, now) {
-            Some(words) => format!("SCHEDULE NO LONGER REACHABLE, which proves nothing: {words}"),
-            None => "FIXED as far as this plan shows: every fault of it took place, and all held"
-                .to_owned(),
-        },
-        (None, _) => format!("it held when it was stored, now: {}", now.verdict.name()),
-    }
-}
-
-/// The fault that took place then and does not now.
-fn unreached(stored: &Outcome, now: &Outcome) -> Option<String> {
-    stored.faults.iter().find_map(|(kind, then)| {
-        let fired = now.faults.get(kind).map_or(0, |tally| tally.fired);
-        let words = format!("{kind} took place {} times, now {fired}", then.fired);
-        (fired < then.fired).then_some(words)
-    })
 }
 
 /// Shows one moment: what happened last, and what each node says of itself.
