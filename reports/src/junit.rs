@@ -1,9 +1,11 @@
 //! `junit.xml`: a test suite per scenario, a case per oracle. A case that compared nothing is
-//! skipped, never passed.
+//! skipped, never passed; so is one whose failure is waived.
 
+use crate::layout::plural;
 use crate::page::escape;
 use crate::run::Run;
 use crate::tally::{Failed, ScenarioTally};
+use crate::waived;
 
 /// The whole document.
 pub fn junit(run: &Run<'_>) -> String {
@@ -51,6 +53,9 @@ fn cases(run: &Run<'_>, name: &str, scenario: &ScenarioTally) -> Vec<(Kind, Stri
         let compared = scenario.comparisons.get(oracle).copied().unwrap_or(0);
         let (kind, inside) = match scenario.failed.get(oracle) {
             Some(failed) => (Kind::Failed, failure(run, failed)),
+            None if scenario.waived.contains_key(oracle) => {
+                (Kind::Skipped, waived(run, &scenario.waived[oracle]))
+            }
             None if compared == 0 => {
                 (Kind::Skipped, "<skipped message=\"it compared nothing\"/>".to_owned())
             }
@@ -62,6 +67,14 @@ fn cases(run: &Run<'_>, name: &str, scenario: &ScenarioTally) -> Vec<(Kind, Stri
         (kind, text)
     };
     oracles.into_iter().map(case).collect()
+}
+
+/// A known failure: neither passed nor failed.
+fn waived(run: &Run<'_>, failed: &Failed) -> String {
+    let cause = crate::tally::cause_of(&failed.first).unwrap_or_default();
+    let terms = run.tally.waivers.get(&cause).map(waived::terms).unwrap_or_default();
+    let seeds = plural(failed.seeds, "seed");
+    format!("<skipped message=\"{}\"/>", escape(&format!("{cause}: {seeds}, {terms}")))
 }
 
 fn failure(run: &Run<'_>, failed: &Failed) -> String {

@@ -19,6 +19,7 @@ pub mod shrunk;
 pub mod summary;
 pub mod tally;
 pub mod timeline;
+mod waived;
 
 pub use run::{Latency, Run};
 pub use tally::{Cause, Tally};

@@ -4,6 +4,7 @@
 use crate::layout::{count, plural};
 use crate::run::Run;
 use crate::summary::sentence;
+use crate::waived;
 use std::fmt::Write;
 
 // Writing into a String cannot fail, hence the dropped results below.
@@ -17,6 +18,13 @@ pub fn markdown(run: &Run<'_>) -> String {
         let _ = writeln!(out, "\n**Incomplete:** {} after {done} of {asked} seeds.", cell(why));
     }
     failures(&mut out, run);
+    let waivers: Vec<String> = waived::sentences(tally).collect();
+    if !waivers.is_empty() {
+        let _ = writeln!(out, "\n**Waived**\n");
+        for sentence in &waivers {
+            let _ = writeln!(out, "- {}", cell(sentence));
+        }
+    }
     let _ = writeln!(
         out,
         "\n| scenario | seeds | held | simulated s | acknowledged |\n|---|--:|--:|--:|--:|"
@@ -47,7 +55,7 @@ pub fn markdown(run: &Run<'_>) -> String {
 }
 
 fn failures(out: &mut String, run: &Run<'_>) {
-    for (name, cause) in &run.tally.causes {
+    for (name, cause) in run.tally.counted_causes() {
         let first = &cause.first;
         let _ = writeln!(out, "\n### `{name}`: {}\n", plural(cause.seeds, "seed"));
         if let Some(failure) = &first.failure {

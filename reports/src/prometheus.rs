@@ -42,6 +42,12 @@ pub fn prometheus(run: &Run<'_>) -> String {
     for (name, cause) in &tally.causes {
         let _ = writeln!(out, "billsim_causes{{cause=\"{}\"}} {}", label(name), cause.seeds);
     }
+    family(&mut out, "billsim_waived_seeds", "gauge", "Failed seeds that a waiver let pass.");
+    for (waiver, seeds) in tally.waived() {
+        let (cause, last) = (label(&waiver.failure), label(&waiver.expires));
+        let _ =
+            writeln!(out, "billsim_waived_seeds{{cause=\"{cause}\",expires=\"{last}\"}} {seeds}");
+    }
     latency(&mut out, run);
     out
 }

@@ -7,6 +7,7 @@ use crate::run::Run;
 use crate::summary::sentence;
 use crate::tally::Cause;
 use crate::timeline::tone;
+use crate::waived;
 use billsim_record::ExitCode;
 use std::fmt::Write;
 
@@ -64,10 +65,14 @@ fn lead(run: &Run<'_>) -> String {
 }
 
 fn notice(run: &Run<'_>) -> String {
-    let Some(why) = &run.conclusion.ended_early else { return String::new() };
-    let (done, asked) = (count(run.tally.seeds()), count(run.conclusion.asked));
-    let why = escape(why);
-    format!("<p class=\"notice\">Incomplete: {why} after {done} of {asked} seeds.</p>")
+    let mut notices = Vec::new();
+    if let Some(why) = &run.conclusion.ended_early {
+        let (done, asked) = (count(run.tally.seeds()), count(run.conclusion.asked));
+        notices.push(format!("Incomplete: {why} after {done} of {asked} seeds."));
+    }
+    notices.extend(waived::sentences(run.tally).map(|sentence| format!("Waivers: {sentence}")));
+    let notices = notices.iter().map(|text| format!("<p class=\"notice\">{}</p>", escape(text)));
+    notices.collect()
 }
 
 fn figures(run: &Run<'_>) -> String {
@@ -96,7 +101,8 @@ fn figures(run: &Run<'_>) -> String {
 fn failures(run: &Run<'_>) -> String {
     let severity = |cause: &Cause| cause.first.verdict.exit_code().severity();
     let mut causes: Vec<(&String, &Cause)> = run.tally.causes.iter().collect();
-    causes.sort_by_key(|(_, cause)| std::cmp::Reverse(severity(cause)));
+    let counts = |name: &String| !run.tally.waivers.contains_key(name);
+    causes.sort_by_key(|(name, cause)| std::cmp::Reverse((counts(name), severity(cause))));
     causes.into_iter().map(|(name, cause)| failure(run, name, cause)).collect()
 }
 
@@ -116,6 +122,10 @@ fn failure(run: &Run<'_>, name: &str, cause: &Cause) -> String {
     for stuck in first.untold_stuck().take(3) {
         row("stuck", stuck);
     }
+    let waiver = run.tally.waivers.get(name);
+    if let Some(waiver) = waiver {
+        row("waived", &waived::terms(waiver));
+    }
     row("found by", &plural(cause.seeds, "seed"));
     row("shown", &format!("{}, seed {}", first.scenario, first.seed));
     let mut next = String::new();
@@ -130,7 +140,10 @@ fn failure(run: &Run<'_>, name: &str, cause: &Cause) -> String {
     if run.stored.contains_key(name) {
         next.push_str(&command(&run.replay(name)));
     }
-    let (tone, verdict) = (tone(first.verdict), first.verdict.name());
+    let (mut tone, mut verdict) = (tone(first.verdict), first.verdict.name());
+    if waiver.is_some() {
+        (tone, verdict) = ("warn", "waived");
+    }
     format!(
         "<section class=\"card cause\"><span class=\"chip {tone}\">{verdict}</span> \
          <code class=\"soft\">{}</code>\n<h2>{}</h2>\n<dl>{rows}</dl>{next}</section>\n",

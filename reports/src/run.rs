@@ -56,7 +56,7 @@ impl Run<'_> {
     pub fn headline(&self) -> String {
         use crate::layout::plural;
         let (failures, seeds) = (self.tally.failures(), self.tally.seeds());
-        let causes = self.tally.causes.len() as u64;
+        let causes = self.tally.counted_causes().count() as u64;
         if failures > 0 {
             let of = plural(seeds, "seed");
             let causes = plural(causes, "distinct cause");
@@ -72,7 +72,7 @@ impl Run<'_> {
                 let asked = plural(self.conclusion.asked, "seed");
                 format!("What ran held, but only {seeds} of {asked} ran")
             }
-            _ => crate::summary::confidence(seeds),
+            _ => crate::summary::confidence(self.tally),
         }
     }
 

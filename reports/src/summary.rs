@@ -3,6 +3,7 @@
 
 use crate::layout::{COLUMNS, count, plural, wrap};
 use crate::tally::{Gap, Tally};
+use crate::waived;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -118,15 +119,18 @@ fn verdict(out: &mut String, tally: &Tally, circumstances: Circumstances<'_>) {
         let weight = if circumstances.coverage_required { "COVERAGE" } else { "note" };
         let _ = writeln!(out, "{weight}: {}", sentence(gap));
     }
+    for sentence in waived::sentences(tally) {
+        let _ = writeln!(out, "WAIVED: {sentence}");
+    }
     if tally.failures() > 0 {
-        let causes = tally.causes.len() as u64;
+        let causes = tally.counted_causes().count() as u64;
         let failed = plural(tally.failures(), "seed");
         let _ = writeln!(out, "FAILED: {failed} with {}", plural(causes, "distinct cause"));
     } else if circumstances.coverage_required && !gaps.is_empty() {
         let gaps = plural(gaps.len() as u64, "gap");
         let _ = writeln!(out, "NOT PROVEN: every seed held, but with {gaps} in what was tested");
     } else if seeds > 0 {
-        let _ = writeln!(out, "HELD: {}", confidence(seeds));
+        let _ = writeln!(out, "HELD: {}", confidence(tally));
     }
 }
 
@@ -139,9 +143,16 @@ pub fn sentence(gap: &Gap) -> String {
     }
 }
 
-/// The rule of three: what `seeds` without a failure say about the failure rate.
-pub fn confidence(seeds: u64) -> String {
+/// The rule of three: what seeds without a failure say about the failure rate.
+pub fn confidence(tally: &Tally) -> String {
+    let waived = tally.waived_seeds();
+    let seeds = tally.seeds() - waived;
+    let but = match waived {
+        0 => String::new(),
+        _ => format!(", but for {} that waivers let pass", plural(waived, "seed")),
+    };
     let bound = (300.0 / seeds.max(1) as f64).min(100.0);
     let shown = plural(seeds, "seed");
-    format!("no failure in {shown}: failure rate < 3/{} ({bound:.2} %) at 95 %", count(seeds))
+    let rate = format!("failure rate < 3/{} ({bound:.2} %) at 95 %", count(seeds));
+    format!("no failure in {shown}: {rate}{but}")
 }

@@ -2,7 +2,7 @@
 //! order in which outcomes arrive changes nothing but which seed of a cause counts as the first,
 //! and that is the lowest.
 
-use billsim_record::{ExitCode, FaultTally, Outcome, Verdict};
+use billsim_record::{ExitCode, FaultTally, Outcome, Verdict, Waiver};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One way to fail, however many seeds found it.
@@ -10,6 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Cause {
     /// How many seeds failed this way.
     pub seeds: u64,
+    /// The same by verdict.
+    pub verdicts: BTreeMap<Verdict, u64>,
     /// The outcome of the one that stands for all: lowest by scenario, then seed.
     pub first: Outcome,
 }
@@ -31,6 +33,8 @@ pub struct ScenarioTally {
     pub comparisons: BTreeMap<String, u64>,
     /// What failed, by oracle, or by verdict where no oracle spoke.
     pub failed: BTreeMap<String, Failed>,
+    /// The same of what is waived.
+    pub waived: BTreeMap<String, Failed>,
 }
 
 /// Seeds of a scenario that one oracle found wanting.
@@ -44,7 +48,7 @@ pub struct Failed {
 
 impl ScenarioTally {
     /// What was compared, and what failed.
-    fn note(&mut self, outcome: &Outcome) {
+    fn note(&mut self, outcome: &Outcome, is_waived: bool) {
         for (oracle, count) in &outcome.comparisons {
             *self.comparisons.entry(oracle.clone()).or_default() += count;
         }
@@ -53,7 +57,8 @@ impl ScenarioTally {
         }
         let oracle = outcome.failure.as_ref().map(|failure| failure.oracle.clone());
         let name = oracle.unwrap_or_else(|| outcome.verdict.name().to_owned());
-        let failed = self.failed.entry(name);
+        let failed = if is_waived { &mut self.waived } else { &mut self.failed };
+        let failed = failed.entry(name);
         let failed = failed.or_insert_with(|| Failed { seeds: 0, first: outcome.clone() });
         failed.seeds += 1;
         if outcome.seed < failed.first.seed {
@@ -81,8 +86,10 @@ pub struct Tally {
     pub excuses: BTreeMap<String, u64>,
     /// Fault kinds that somebody must have seen.
     pub required: BTreeSet<String>,
-    /// Ways to fail, by `<oracle>-<fingerprint>`.
+    /// Ways to fail, by `<oracle>-<fingerprint>`; those that are waived among them.
     pub causes: BTreeMap<String, Cause>,
+    /// Failures that are known and do not count, by the name of their cause.
+    pub waivers: BTreeMap<String, Waiver>,
 }
 
 /// Something that had to happen in a sweep and never did.
@@ -114,15 +121,22 @@ impl Tally {
         self.required.insert(kind.to_owned());
     }
 
+    /// Lets a known failure not count; before any outcome is added.
+    pub fn waive(&mut self, waiver: &Waiver) {
+        self.waivers.insert(waiver.failure.clone(), waiver.clone());
+    }
+
     /// Adds what one seed came to.
     pub fn add(&mut self, outcome: &Outcome) {
+        let cause = cause_of(outcome);
+        let is_waived = cause.as_ref().is_some_and(|name| self.waivers.contains_key(name));
         let scenario = self.scenarios.entry(outcome.scenario.clone()).or_default();
         scenario.seeds += 1;
         scenario.held += u64::from(outcome.verdict == Verdict::Held);
         scenario.simulated_ns += (outcome.simulated_seconds * 1e9).round() as u64;
         scenario.simulated_seconds = scenario.simulated_ns as f64 / 1e9;
         scenario.acknowledged += outcome.acknowledged;
-        scenario.note(outcome);
+        scenario.note(outcome, is_waived);
         *self.verdicts.entry(outcome.verdict).or_default() += 1;
         self.delivered_messages += outcome.delivered_messages;
         for (kind, fault) in &outcome.faults {
@@ -140,15 +154,19 @@ impl Tally {
         for (mark, count) in &outcome.marks {
             *self.marks.entry(mark.clone()).or_default() += count;
         }
-        if let Some(name) = cause_of(outcome) {
+        if let Some(name) = cause {
             self.add_cause(name, outcome);
         }
     }
 
     fn add_cause(&mut self, name: String, outcome: &Outcome) {
-        let cause =
-            self.causes.entry(name).or_insert_with(|| Cause { seeds: 0, first: outcome.clone() });
+        let cause = self.causes.entry(name).or_insert_with(|| Cause {
+            seeds: 0,
+            verdicts: BTreeMap::new(),
+            first: outcome.clone(),
+        });
         cause.seeds += 1;
+        *cause.verdicts.entry(outcome.verdict).or_default() += 1;
         let first = (&cause.first.scenario, cause.first.seed);
         if (&outcome.scenario, outcome.seed) < first {
             cause.first = outcome.clone();
@@ -160,9 +178,26 @@ impl Tally {
         self.verdicts.values().sum()
     }
 
-    /// Seeds that ended and did not hold.
+    /// Seeds that ended, did not hold, and are not waived.
     pub fn failures(&self) -> u64 {
-        self.seeds() - self.verdicts.get(&Verdict::Held).copied().unwrap_or(0)
+        let held = self.verdicts.get(&Verdict::Held).copied().unwrap_or(0);
+        self.seeds() - held - self.waived_seeds()
+    }
+
+    /// Seeds that failed as a waiver allows.
+    pub fn waived_seeds(&self) -> u64 {
+        self.waived().map(|(_, seeds)| seeds).sum()
+    }
+
+    /// Every waiver with the seeds that it let pass; 0 where it waived nothing.
+    pub fn waived(&self) -> impl Iterator<Item = (&Waiver, u64)> {
+        let seeds = |name: &String| self.causes.get(name).map_or(0, |cause| cause.seeds);
+        self.waivers.iter().map(move |(name, waiver)| (waiver, seeds(name)))
+    }
+
+    /// Causes that count: all but those that are waived.
+    pub fn counted_causes(&self) -> impl DoubleEndedIterator<Item = (&String, &Cause)> {
+        self.causes.iter().filter(|(name, _)| !self.waivers.contains_key(*name))
     }
 
     /// Simulated seconds of all scenarios.
@@ -175,17 +210,24 @@ impl Tally {
         self.scenarios.values().map(|scenario| scenario.acknowledged).sum()
     }
 
-    /// The worst that any seed came to.
+    /// The worst that any seed came to, but for what is waived.
     pub fn exit_code(&self) -> ExitCode {
-        let codes = self.verdicts.keys().map(|verdict| verdict.exit_code());
-        codes.fold(ExitCode::Held, ExitCode::worse)
+        let mut counted = self.verdicts.clone();
+        for cause in self.waivers.keys().filter_map(|name| self.causes.get(name)) {
+            for (verdict, seeds) in &cause.verdicts {
+                let left = counted.entry(*verdict).or_default();
+                *left = left.saturating_sub(*seeds);
+            }
+        }
+        let codes = counted.iter().filter(|(_, seeds)| **seeds > 0);
+        codes.map(|(verdict, _)| verdict.exit_code()).fold(ExitCode::Held, ExitCode::worse)
     }
 
     /// The failure that a person should look at first.
     pub fn worst_cause(&self) -> Option<(&str, &Cause)> {
         let severity = |cause: &Cause| cause.first.verdict.exit_code().severity();
         // `max_by_key` takes the last of equals; reversed, that is the first by name.
-        let causes = self.causes.iter().rev();
+        let causes = self.counted_causes().rev();
         causes.max_by_key(|(_, cause)| severity(cause)).map(|(name, cause)| (name.as_str(), cause))
     }
 
@@ -207,9 +249,10 @@ impl Tally {
 }
 
 /// Under which name a failing outcome is grouped: `<oracle>-<fingerprint>`, or its verdict where
-/// no oracle spoke.
+/// no oracle spoke. Nondeterminism voids what an oracle said.
 pub fn cause_of(outcome: &Outcome) -> Option<String> {
     match (&outcome.failure, outcome.verdict) {
+        (_, Verdict::Nondeterminism) => Some(Verdict::Nondeterminism.name().to_owned()),
         (Some(failure), _) => Some(format!("{}-{}", failure.oracle, failure.fingerprint)),
         (None, Verdict::Held) => None,
         (None, verdict) => Some(verdict.name().to_owned()),

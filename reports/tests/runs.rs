@@ -29,6 +29,7 @@ fn manifest() -> Manifest {
         plan: vec![plan],
         regressions_hash: String::new(),
         checked_percent: 2,
+        waivers: Vec::new(),
         shard: None,
         canary: None,
     }

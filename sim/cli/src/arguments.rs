@@ -206,6 +206,12 @@ pub(crate) struct Sweep {
     /// `#` begins a comment.
     #[arg(long, value_name = "FILE", conflicts_with = "seeds")]
     pub(crate) seeds_from: Option<PathBuf>,
+    /// Known failures that do not count; `ci/waivers.toml` without it, where there is one.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) waivers: Option<PathBuf>,
+    /// Lets no known failure pass.
+    #[arg(long, conflicts_with = "waivers")]
+    pub(crate) without_waivers: bool,
     /// Runs a part only: the i-th seed belongs to shard (i mod N) + 1. `auto`: as Slurm, GitLab,
     /// Buildkite, CircleCI, Cloud Run, AWS Batch, Kubernetes or Nomad say (the last two need
     /// BILLSIM_SHARD_COUNT); exit code 2 rather than a guess.

@@ -35,7 +35,7 @@ fn coloured(text: &str) -> Cow<'_, str> {
         Some(match word {
             "HELD" => "\u{1b}[1;32m",
             "SAFETY" | "LIVENESS" | "NONDETERMINISM" | "FAILED" => "\u{1b}[1;31m",
-            "COVERAGE" | "INCOMPLETE" | "NOT PROVEN" => "\u{1b}[1;33m",
+            "COVERAGE" | "INCOMPLETE" | "NOT PROVEN" | "WAIVED" => "\u{1b}[1;33m",
             _ => return None,
         })
     };

@@ -32,6 +32,11 @@ impl Corpus {
         })
     }
 
+    /// A file of the tree that the corpus is in.
+    pub(crate) fn beside(&self, file: &str) -> PathBuf {
+        self.root.with_file_name(file)
+    }
+
     /// A scenario by name or path.
     pub(crate) fn scenario(&self, name: &str) -> Result<Loaded, ToolError> {
         let in_corpus = self.root.join(format!("{name}.toml"));

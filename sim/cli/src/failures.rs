@@ -90,8 +90,8 @@ impl Failures {
         let shown = kept.path.display().to_string();
         let timeline = kept.path.join(story::PAGES[0]);
         let timeline = timeline.is_file().then(|| timeline.display().to_string());
-        let others: Vec<&str> =
-            tally.causes.keys().map(String::as_str).filter(|other| *other != name).collect();
+        let others = tally.counted_causes().map(|(other, _)| other.as_str());
+        let others: Vec<&str> = others.filter(|other| *other != name).collect();
         let replay = format!("{} replay {shown}", invocation(canary));
         let place = Place {
             replay: &replay,

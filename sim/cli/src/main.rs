@@ -19,6 +19,7 @@ mod shard;
 mod stored_run;
 mod story;
 mod tool_error;
+mod waivers;
 mod wall_clock;
 
 use arguments::Arguments;

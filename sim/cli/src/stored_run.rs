@@ -43,6 +43,7 @@ impl StoredRun {
             conclusion.marks.iter().map(String::as_str),
         );
         conclusion.required.iter().for_each(|kind| tally.require(kind));
+        manifest.waivers.iter().for_each(|waiver| tally.waive(waiver));
         each_outcome(&path.join("outcomes.jsonl"), |outcome| tally.add(outcome))?;
         let mut latency = Vec::new();
         for scenario in tally.scenarios.keys() {

@@ -2,9 +2,11 @@
 //! demanded. A claim that fails says with which exit code.
 
 use crate::policy::Policy;
+use crate::waivers::Waivers;
 use billsim_record::manifest::SeedPlan;
 use billsim_record::{Conclusion, ExitCode, Manifest};
 use billsim_reports::Tally;
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -48,13 +50,15 @@ impl Judged {
     }
 }
 
-/// Judges a run by a policy. `asked` is what its profile runs.
+/// Judges a run by a policy. `asked` is what its profile runs, `waivers` what the run let pass,
+/// and `today` the day on which they must not be over.
 pub fn judge(
     policy: &Policy,
     asked: &[Asked],
     manifest: &Manifest,
     conclusion: &Conclusion,
     tally: &Tally,
+    (waivers, today): (&Waivers, Date),
 ) -> Judged {
     let mut claims = Vec::new();
     let mut claim = |words: &str, holds: bool, found: String, otherwise: ExitCode| {
@@ -62,8 +66,9 @@ pub fn judge(
     };
     of_code(policy, manifest, &mut claim);
     of_amount(policy, asked, manifest, conclusion, tally, &mut claim);
-    let causes = list(tally.causes.keys().map(String::as_str));
+    let causes = list(tally.counted_causes().map(|(name, _)| name.as_str()));
     claim("every seed held", tally.failures() == 0, causes, tally.exit_code());
+    of_waivers(policy, tally, waivers, today, &mut claim);
     of_sight(policy, tally, &mut claim);
     Judged { claims }
 }
@@ -121,6 +126,30 @@ fn of_amount(
     let is_below = rate.is_some_and(|rate| rate < policy.failure_rate_below_ppm);
     let found = rate.map_or_else(|| "no seed".to_owned(), |rate| format!("< {rate} ppm"));
     claim(&words, is_below && tally.failures() == 0, found, ExitCode::Incomplete);
+}
+
+/// A waived failure never passes unseen: it is named, and it passes only where the policy says so.
+fn of_waivers(
+    policy: &Policy,
+    tally: &Tally,
+    waivers: &Waivers,
+    today: Date,
+    claim: &mut Note<'_>,
+) {
+    let used = || tally.waived().filter(|(_, seeds)| *seeds > 0);
+    let named: Vec<String> =
+        used().map(|(waiver, seeds)| format!("{} ({seeds} seeds)", waiver.failure)).collect();
+    let found = list(named.iter().map(String::as_str));
+    if policy.waivers_allowed {
+        claim("what failed all the same is waived by name", true, found, ExitCode::Held);
+    } else {
+        let causes = used().filter_map(|(waiver, _)| tally.causes.get(&waiver.failure));
+        let verdicts = causes.flat_map(|cause| cause.verdicts.keys());
+        let worst = verdicts.fold(ExitCode::Held, |code, one| code.worse(one.exit_code()));
+        claim("no failure is waived", named.is_empty(), found, worst);
+    }
+    let over = list(waivers.expired(today).map(|waiver| waiver.failure.as_str()));
+    claim("no waiver is over", over == NONE, over, ExitCode::Coverage);
 }
 
 fn of_sight(policy: &Policy, tally: &Tally, claim: &mut Note<'_>) {

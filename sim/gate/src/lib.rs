@@ -5,7 +5,9 @@
 mod claims;
 mod evidence;
 mod policy;
+mod waivers;
 
 pub use claims::{Asked, Claim, Judged, judge};
 pub use evidence::{EVIDENCE_FORMAT, Evidence, EvidenceError, Link, SeedTrace};
 pub use policy::{Policies, Policy, PolicyError};
+pub use waivers::{Waivers, WaiversError};

@@ -1,13 +1,15 @@
 //! A run that may pass, and each way in which it may not.
 
 use billsim_gate::{
-    Asked, EVIDENCE_FORMAT, Evidence, EvidenceError, Judged, Policies, Policy, SeedTrace, judge,
+    Asked, EVIDENCE_FORMAT, Evidence, EvidenceError, Judged, Policies, Policy, SeedTrace, Waivers,
+    judge,
 };
 use billsim_record::conclusion::CONCLUSION_FORMAT;
 use billsim_record::manifest::{MANIFEST_FORMAT, SeedPlan};
-use billsim_record::{Conclusion, ExitCode, FaultTally, Manifest, Verdict};
-use billsim_reports::Tally;
+use billsim_record::outcome::OUTCOME_FORMAT;
+use billsim_record::{Conclusion, ExitCode, FaultTally, Manifest, Outcome, Verdict, Waiver};
 use billsim_reports::tally::ScenarioTally;
+use billsim_reports::{Cause, Tally};
 use std::collections::BTreeMap;
 
 const POLICY: &str = r#"
@@ -18,6 +20,7 @@ checked_percent_at_least = 2
 acknowledged_at_least = 500
 failure_rate_below_ppm = 40_000
 excuses_per_thousand_seeds = 100
+waivers_allowed = true
 silent_oracles = { L2 = "no region goes" }
 unreached_marks = { rare = "needs a longer run" }
 unseen_faults = {}
@@ -44,6 +47,7 @@ impl Stage {
             plan: vec![plan],
             canary: None,
             checked_percent: 2,
+            waivers: Vec::new(),
             shard: None,
             regressions_hash: String::new(),
         };
@@ -64,7 +68,10 @@ impl Stage {
 
     fn judge(&self) -> Judged {
         let asked = Asked { scenario: "smoke/steady".to_owned(), from: 0, to: 100 };
-        judge(&self.policy, &[asked], &self.manifest, &self.conclusion, &self.tally)
+        let waivers = Waivers::of_run(&self.manifest.waivers).expect("legal dates");
+        let today = jiff::civil::date(2026, 6, 1);
+        let waived = (&waivers, today);
+        judge(&self.policy, &[asked], &self.manifest, &self.conclusion, &self.tally, waived)
     }
 
     /// What does not hold, and how the gate ends.
@@ -86,6 +93,17 @@ fn tally() -> Tally {
     tally.excuses.insert("slow".to_owned(), 10);
     tally.require("kill");
     tally
+}
+
+/// What the gate does not look at.
+fn outcome() -> Outcome {
+    serde_json::from_value(serde_json::json!({
+        "format": OUTCOME_FORMAT, "scenario": "smoke/steady", "seed": 3, "verdict": "safety",
+        "trace_hash": "0", "simulated_seconds": 1.0, "acknowledged": 0, "delivered_messages": 0,
+        "events": 0, "faults": {}, "comparisons": {}, "marks": {}, "write_latency_us": null,
+        "failure": null, "stuck": [],
+    }))
+    .expect("it is an outcome")
 }
 
 #[test]
@@ -182,4 +200,64 @@ fn evidence_is_read_back_and_no_part_can_be_changed() {
     }
     let cut = text.replace("\"format\": 1,\n  \"profile\"", "\"format\": 2,\n  \"profile\"");
     assert_eq!(Evidence::read(&cut), Err(EvidenceError::Format { found: 2 }));
+}
+
+/// One seed fails, and somebody waived that.
+fn waived(expires: &str) -> Stage {
+    let mut stage = Stage::new();
+    let waiver = Waiver {
+        failure: "D1-00c0ffee00c0ffee".to_owned(),
+        reason: "the disk firmware is being replaced".to_owned(),
+        expires: expires.to_owned(),
+    };
+    stage.tally.waive(&waiver);
+    stage.manifest.waivers.push(waiver.clone());
+    stage.tally.verdicts.insert(Verdict::Held, 99);
+    stage.tally.verdicts.insert(Verdict::Safety, 1);
+    let verdicts = [(Verdict::Safety, 1)].into();
+    let first = outcome();
+    stage.tally.causes.insert(waiver.failure, Cause { seeds: 1, verdicts, first });
+    stage
+}
+
+#[test]
+fn a_waived_failure_is_named_and_passes_only_where_the_policy_allows_it_and_until_its_day() {
+    let named = |stage: &Stage| {
+        let named = "D1-00c0ffee00c0ffee (1 seeds)";
+        stage.judge().claims.iter().any(|claim| claim.found == named)
+    };
+    let stage = waived("2026-06-01");
+    assert_eq!(stage.broken(), (vec![], ExitCode::Held));
+    assert!(named(&stage), "an open gate says what it let pass");
+    let mut strict = waived("2026-06-01");
+    strict.policy.waivers_allowed = false;
+    assert_eq!(strict.broken().1, ExitCode::Safety);
+    assert!(named(&strict));
+    let over = waived("2026-05-31");
+    assert_eq!(over.broken(), (vec!["D1-00c0ffee00c0ffee".to_owned()], ExitCode::Coverage));
+}
+
+#[test]
+fn a_list_of_waivers_says_all_or_is_refused() {
+    let entry =
+        |failure: &str, rest: &str| format!("[[waiver]]\nfailure = \"{failure}\"\n{rest}\n");
+    let (name, all) = ("D1-00c0ffee00c0ffee", "reason = \"known\"\nexpires = 2026-06-01");
+    let list = Waivers::parse("waivers.toml", &entry(name, all)).expect("it is legal");
+    let day = |day| jiff::civil::date(2026, 6, day);
+    assert_eq!((list.expired(day(1)).count(), list.expired(day(2)).count()), (0, 1));
+    assert_eq!(Waivers::parse("w", ""), Ok(Waivers::default()));
+    let wrong = [
+        (entry(name, "expires = 2026-06-01"), "missing field `reason`"),
+        (entry(name, "reason = \"known\""), "missing field `expires`"),
+        (entry(name, &format!("{all}\nseeds = 3")), "unknown field `seeds`"),
+        (entry(name, "reason = \" \"\nexpires = 2026-06-01"), "says no reason"),
+        (entry(name, "reason = \"x\"\nexpires = 2026-06-01T10:00:00"), "expires on no day"),
+        (entry("D1", all), "names no failure"),
+        (entry("../up-00c0ffee00c0ffee", all), "names no failure"),
+        (format!("{0}{0}", entry(name, all)), "stands there twice"),
+    ];
+    for (text, said) in wrong {
+        let error = Waivers::parse("waivers.toml", &text).unwrap_err().to_string();
+        assert!(error.starts_with("waivers.toml: ") && error.contains(said), "{error}");
+    }
 }

@@ -13,6 +13,7 @@ pub mod planned_load;
 pub mod planned_provider;
 pub mod region_loss;
 pub mod simfail;
+pub mod waiver;
 
 pub use checkpoint::Checkpoint;
 pub use conclusion::Conclusion;
@@ -26,3 +27,4 @@ pub use planned_load::PlannedLoad;
 pub use planned_provider::PlannedProvider;
 pub use region_loss::{Fate, Fates, LossVerdict, Outage, RegionLoss, TransactionFate};
 pub use simfail::SimFail;
+pub use waiver::Waiver;

@@ -1,6 +1,7 @@
 //! What a run directory is about: `manifest.json`.
 
 use crate::document::Document;
+use crate::waiver::Waiver;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -34,6 +35,9 @@ pub struct Manifest {
     /// Which part of it this is; absent: all of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shard: Option<Shard>,
+    /// Failures that were known and did not count, by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waivers: Vec<Waiver>,
     /// The canary that is planted, if any.
     pub canary: Option<String>,
 }
@@ -66,6 +70,7 @@ impl Manifest {
             (self.plan != other.plan, "which seeds of which scenarios"),
             (self.regressions_hash != other.regressions_hash, "the plans that run first"),
             (self.shard.map(|it| it.of) != other.shard.map(|it| it.of), "the number of shards"),
+            (self.waivers != other.waivers, "the list of waivers"),
             (self.checked_percent != other.checked_percent, "the share that runs twice"),
         ];
         differs.iter().find(|(differs, _)| *differs).map(|(_, what)| *what)

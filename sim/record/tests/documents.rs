@@ -70,6 +70,7 @@ fn manifest() -> Manifest {
         plan: vec![SeedPlan { scenario: "smoke/steady".to_owned(), seeds_from: 0, seeds_to: 9 }],
         regressions_hash: "r".to_owned(),
         checked_percent: 2,
+        waivers: Vec::new(),
         shard: None,
         canary: Some("ack-before-sync".to_owned()),
     }

@@ -4,10 +4,10 @@ use super::gate_recheck::recheck;
 use crate::arguments::Gate;
 use crate::context::say;
 use crate::corpus::Corpus;
-use crate::identity;
 use crate::stored_run::StoredRun;
 use crate::tool_error::ToolError;
-use billsim_gate::{Asked, EVIDENCE_FORMAT, Evidence, Judged, Policies, SeedTrace, judge};
+use crate::{identity, wall_clock};
+use billsim_gate::{Asked, EVIDENCE_FORMAT, Evidence, Judged, Policies, SeedTrace, Waivers, judge};
 use billsim_record::{ExitCode, Manifest};
 use std::collections::BTreeMap;
 use std::fs;
@@ -33,7 +33,9 @@ pub(crate) fn gate(arguments: &Gate) -> Result<ExitCode, ToolError> {
         return Err(ToolError::usage(format!("{shown}: one shard of many: merge them first")));
     }
     let asked = asked(&arguments.profile)?;
-    let judged = judge(policy, &asked, run.manifest(), run.conclusion(), run.tally());
+    let waivers = Waivers::of_run(&run.manifest().waivers).map_err(ToolError::usage)?;
+    let waived = (&waivers, wall_clock::today());
+    let judged = judge(policy, &asked, run.manifest(), run.conclusion(), run.tally(), waived);
     let code = judged.exit_code();
     show(&judged, &arguments.profile, path);
     let evidence = evidence(arguments, &run, judged, identity::hash(text.as_bytes()))?;

@@ -10,11 +10,11 @@ use crate::progress::Progress;
 use crate::run_directory::RunDirectory;
 use crate::shard::ShardOption;
 use crate::tool_error::ToolError;
-use crate::{identity, interrupt, wall_clock};
+use crate::{identity, interrupt, waivers, wall_clock};
 use billsim_engine::sweep::{Settings, sweep as run_jobs};
 use billsim_engine::{Arm, Job, RunResult};
 use billsim_record::manifest::{MANIFEST_FORMAT, SeedPlan};
-use billsim_record::{ExitCode, FaultPlan, Manifest, Shard, Verdict, document};
+use billsim_record::{ExitCode, FaultPlan, Manifest, Shard, Verdict, Waiver, document};
 use billsim_reports::Tally;
 use hdrhistogram::Histogram;
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,6 +34,8 @@ pub(super) struct Work {
     seeds: Vec<(String, Seeds)>,
     /// Which part of it runs here; all of it without.
     pub(super) shard: Option<Shard>,
+    /// Known failures that do not count.
+    waivers: Vec<Waiver>,
 }
 
 impl Work {
@@ -85,7 +87,7 @@ pub(super) struct Results<'a> {
 }
 
 pub(crate) fn sweep(arguments: &Sweep, canary: Option<&str>) -> Result<ExitCode, ToolError> {
-    let work = plan_work(arguments)?;
+    let work = plan_work(arguments, canary)?;
     let stop = interrupt::watch()?;
     let manifest = manifest(&work, arguments.check_determinism, canary)?;
     let (directory, checkpoint) = match (&arguments.out, arguments.resume) {
@@ -136,7 +138,7 @@ impl Started {
     }
 }
 
-fn plan_work(arguments: &Sweep) -> Result<Work, ToolError> {
+fn plan_work(arguments: &Sweep, canary: Option<&str>) -> Result<Work, ToolError> {
     let corpus = Corpus::find()?;
     let mut seeds = Vec::new();
     let profiles = corpus.profiles()?;
@@ -176,7 +178,13 @@ fn plan_work(arguments: &Sweep) -> Result<Work, ToolError> {
         }
     }
     let shard = arguments.shard.map(ShardOption::decide).transpose()?;
-    Ok(Work { scenarios, regressions, seeds, shard })
+    // What a planted bug breaks may look like a known failure.
+    let waivers = if arguments.without_waivers || canary.is_some() {
+        Vec::new()
+    } else {
+        waivers::read(arguments.waivers.as_deref(), &corpus)?.all().cloned().collect()
+    };
+    Ok(Work { scenarios, regressions, seeds, shard, waivers })
 }
 
 /// Seeds as a file lists them: a line each, of every scenario or of the one that it names.
@@ -232,6 +240,7 @@ fn manifest(work: &Work, percent: u8, canary: Option<&str>) -> Result<Manifest, 
         },
         checked_percent: percent,
         shard: work.shard,
+        waivers: work.waivers.clone(),
         canary: canary.map(str::to_owned),
     })
 }
@@ -245,6 +254,7 @@ fn known_tally(work: &Work) -> Tally {
             tally.require(kind.name());
         }
     }
+    work.waivers.iter().for_each(|waiver| tally.waive(waiver));
     tally
 }
 
