@@ -2,16 +2,15 @@
 
 mod arguments;
 mod bundle;
-mod child;
 mod commands;
 mod comparison;
 mod context;
 mod corpus;
 mod failures;
-mod git;
 mod identity;
 mod interrupt;
 mod logs;
+mod machine;
 mod merging;
 mod progress;
 mod run_directory;

@@ -13,6 +13,7 @@ pub(crate) fn now() -> Instant {
 }
 
 /// The day in UTC, for what is good until a day.
+// As above.
 #[allow(clippy::disallowed_methods)]
 pub(crate) fn today() -> Date {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();

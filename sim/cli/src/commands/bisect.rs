@@ -2,11 +2,11 @@
 //! revisions, in a work tree that goes away; this command is its predicate as well.
 
 use crate::arguments::{Bisect, Format};
-use crate::child::{self, Ended};
 use crate::commands::bisect_judge::{Call, JUDGED, Judged, Question, note, short};
 use crate::context::{invocation, say, warn};
-use crate::git::{self, Worktree};
 use crate::interrupt;
+use crate::machine::child::{self, Ended};
+use crate::machine::git::{self, Worktree};
 use crate::tool_error::ToolError;
 use billsim_record::ExitCode;
 use serde::Serialize;

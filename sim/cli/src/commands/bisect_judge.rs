@@ -3,11 +3,12 @@
 
 use crate::arguments::Bisect;
 use crate::bundle::Bundle;
-use crate::child::{self, Ended};
 use crate::comparison::{Comparison, Seen};
 use crate::context::warn;
+use crate::machine::child::{self, Ended};
+use crate::machine::git;
 use crate::tool_error::ToolError;
-use crate::{git, wall_clock};
+use crate::wall_clock;
 use billsim_record::document;
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
