@@ -303,6 +303,11 @@ pub struct Status {
     pub last_index: LogIndex,
     /// Last durable index of that log.
     pub durable_index: LogIndex,
+    /// Records of all region logs that were promised and are not readable: they are fetched from
+    /// other nodes.
+    pub missing_records: u64,
+    /// Such records that were fetched, since the node was opened.
+    pub repaired_records: u64,
     /// Committed per region.
     pub committed: Frontier,
     /// Whether something that a client submitted is committed and not final yet; never in a

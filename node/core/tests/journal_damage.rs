@@ -4,10 +4,12 @@
 mod journal_support;
 mod memory_directory;
 
-use billing_core::FileName;
 use billing_core::journal::superblock::SLOT_STRIDE;
-use billing_core::journal::{Image, Superblock, first_steps, inspect, recover};
-use billing_wire::{Genesis, NodeId, RegionId};
+use billing_core::journal::{
+    Image, RecoveredLog, Superblock, Writer, first_steps, inspect, recover,
+};
+use billing_core::{DiskStep, FileName};
+use billing_wire::{Genesis, NodeId, RecordView, RegionId};
 use journal_support::{Log, NODE, Reopened, genesis, initialised};
 use memory_directory::Directory;
 
@@ -46,20 +48,34 @@ fn file(image: &mut Image, name: FileName) -> &mut Vec<u8> {
     image.iter_mut().find(|(found, _)| *found == name).map(|(_, bytes)| bytes).unwrap()
 }
 
-fn recovered(image: Image) -> Result<Vec<Vec<bytes::Bytes>>, String> {
-    let found = recover(&genesis(), NODE, image).map_err(|error| error.to_string())?;
-    Ok(found.0.logs.into_iter().map(|log| log.records).collect())
+fn recovered(image: Image) -> Vec<RecoveredLog> {
+    let found = recover(&genesis(), NODE, image);
+    found.unwrap_or_else(|error| panic!("a damaged log is no reason to refuse: {error}")).0.logs
 }
 
-fn records(logs: &[Log]) -> Vec<Vec<bytes::Bytes>> {
-    logs.iter().map(|log| log.records.clone()).collect()
+/// Holes of region 0 as (first, last).
+fn holes(log: &RecoveredLog) -> Vec<(u64, u64)> {
+    log.holes.iter().map(|hole| (hole.first, hole.last)).collect()
+}
+
+/// Every record that was promised is there or is said to be missing; what is there is right, and
+/// a hole is pinned by the hash of its last record.
+fn assert_honest(found: &RecoveredLog, expected: &Log, what: &str) {
+    let hash = |bytes: &bytes::Bytes| RecordView::decode(bytes).unwrap().header.hash;
+    let mut missing = vec![false; expected.records.len()];
+    for hole in &found.holes {
+        (hole.first..=hole.last).for_each(|index| missing[index as usize - 1] = true);
+        assert_eq!(hole.last_hash, hash(&expected.records[hole.last as usize - 1]), "{what}");
+    }
+    let there = missing.iter().zip(&expected.records).filter(|(missing, _)| !**missing);
+    let left: Vec<_> = found.records.iter().chain(&found.behind).collect();
+    assert_eq!(left, there.map(|(_, record)| record).collect::<Vec<_>>(), "{what}");
 }
 
 #[test]
-fn a_flipped_bit_costs_nothing_or_is_refused() {
+fn a_flipped_bit_costs_nothing_or_one_record() {
     let (directory, logs) = written();
-    let expected = records(&logs);
-    let (mut refused, mut harmless) = (0, 0);
+    let (mut harmless, mut rewritten) = (0, 0);
     let image = directory.image();
     for (name, bytes) in &image {
         if *name == FileName::Superblock || *name == FileName::Genesis {
@@ -68,22 +84,24 @@ fn a_flipped_bit_costs_nothing_or_is_refused() {
         for bit in 0..bytes.len() * 8 {
             let mut image = image.clone();
             file(&mut image, *name)[bit / 8] ^= 1 << (bit % 8);
-            match recovered(image) {
-                Ok(found) => {
-                    assert_eq!(found, expected, "{name:?}: byte {} bit {}", bit / 8, bit % 8);
-                    assert_ne!(*name, TAIL, "every byte of the last segment was promised");
-                    harmless += 1;
-                }
-                Err(_) => refused += 1,
+            let found = recovered(image).swap_remove(0);
+            let what = format!("{name:?}: byte {} bit {}", bit / 8, bit % 8);
+            assert_honest(&found, &logs[0], &what);
+            match found.holes.as_slice() {
+                [] if found.behind.is_empty() => harmless += 1,
+                [] => rewritten += 1,
+                [hole] => assert_eq!(hole.first, hole.last, "{what}"),
+                more => panic!("{what}: {more:?}"),
+            }
+            if *name == TAIL {
+                assert!(found.records.len() < 4, "every byte of it was promised: {what}");
             }
         }
     }
-    // Only the two replaced records may rot unseen.
-    let replaced = image
-        .iter()
-        .find(|(name, _)| *name == FileName::Segment { region: RegionId(0), sequence: 2 });
-    let replaced = replaced.map(|(_, bytes)| (bytes.len() - 80) * 8).unwrap();
-    assert_eq!(harmless, replaced, "{refused} refused");
+    // Only the segment whose two records were replaced may rot unseen.
+    let replaced = FileName::Segment { region: RegionId(0), sequence: 2 };
+    let replaced = image.iter().find(|(name, _)| *name == replaced).unwrap();
+    assert_eq!((harmless, rewritten), (replaced.1.len() * 8, 2 * 80 * 8));
 }
 
 #[test]
@@ -96,7 +114,7 @@ fn a_flipped_bit_of_the_newest_superblock_is_healed_by_its_copy() {
     for copy in [first, first + SLOT_STRIDE as usize] {
         for byte in (0..512).step_by(7) {
             let mut directory = directory.clone();
-            directory.run(&[billing_core::DiskStep::Write {
+            directory.run(&[DiskStep::Write {
                 file: FileName::Superblock,
                 offset: (copy + byte) as u64,
                 bytes: vec![whole[copy + byte] ^ 0x10].into(),
@@ -121,7 +139,6 @@ fn what_cannot_be_believed_is_refused_with_its_reason() {
         recover(genesis, node, image).map_err(|error| error.to_string()).unwrap_err()
     };
     let ours = |change: &dyn Fn(&mut Image)| refusal(&genesis(), NODE, change);
-    let segment = |sequence| FileName::Segment { region: RegionId(0), sequence };
     let other = Genesis { cluster: billing_wire::ClusterId(0xb222), ..genesis() };
     let smaller = Genesis { regions: genesis().regions[..1].to_vec(), ..genesis() };
     let texts = [
@@ -135,20 +152,6 @@ fn what_cannot_be_believed_is_refused_with_its_reason() {
         refusal(&other, NODE, &|_| {}),
         refusal(&genesis(), NodeId(3), &|_| {}),
         refusal(&smaller, NODE, &|_| {}),
-        ours(&|image| image.retain(|(name, _)| *name != segment(1))),
-        ours(&|image| image.retain(|(name, _)| *name != segment(3))),
-        ours(&|image| file(image, segment(2))[20] ^= 1),
-        ours(&|image| file(image, segment(3)).truncate(79)),
-        ours(&|image| {
-            let earlier = file(image, segment(1)).clone();
-            *file(image, segment(3)) = earlier;
-        }),
-        ours(&|image| file(image, segment(1))[100] ^= 1),
-        ours(&|image| {
-            let length = file(image, TAIL).len();
-            file(image, TAIL)[length - 1] ^= 1;
-        }),
-        ours(&|image| file(image, TAIL).truncate(80)),
     ];
     insta::assert_snapshot!(folded(&texts), @r"
     no superblock: an empty directory never starts by itself, run `billing-node init`
@@ -164,54 +167,120 @@ fn what_cannot_be_believed_is_refused_with_its_reason() {
     directory of another cluster (mark 000000000000b111, expected 000000000000b222)
     directory of node 2, but this is node 3: check `node` and `dir`
     superblock of 2 region logs, genesis has 1: check `dir`
-    log/0/00000001.seg is missing: restore it
-    log/0/00000003.seg is missing: restore it
-    log/0/00000002.seg: the header at offset 0 does not verify
-    log/0/00000003.seg: the header at offset 0 does not verify
-    log/0/00000003.seg: the header at offset 0 does not verify
-    log/0/00000001.seg: record 1 at offset 80 is damaged inside the durable prefix;
-      it is not cut, because it may have been acknowledged
-    log/0/00000003.seg: record 4 at offset 295 is damaged inside the durable prefix;
-      it is not cut, because it may have been acknowledged
-    log/0/00000003.seg: record 3 at offset 80 is damaged inside the durable prefix;
-      it is not cut, because it may have been acknowledged
     ");
+}
+
+/// Whatever happens to whole segments: what is left is kept, and what is missing is said.
+#[test]
+fn damage_to_whole_segments_is_told_hole_by_hole() {
+    let (directory, logs) = written();
+    let good = directory.image();
+    let segment = |sequence| FileName::Segment { region: RegionId(0), sequence };
+    let holes_of = |change: &dyn Fn(&mut Image)| {
+        let mut image = good.clone();
+        change(&mut image);
+        let found = recovered(image).swap_remove(0);
+        assert_honest(&found, &logs[0], "what is left");
+        holes(&found)
+    };
+    let none: [(u64, u64); 0] = [];
+    assert_eq!(holes_of(&|image| image.retain(|(name, _)| *name != segment(1))), [(1, 2)]);
+    assert_eq!(holes_of(&|image| image.retain(|(name, _)| *name != segment(2))), none);
+    let all = |image: &mut Image| {
+        image.retain(|(name, _)| *name == FileName::Superblock);
+    };
+    assert_eq!(holes_of(&all), [(1, 4)]);
+    assert_eq!(holes_of(&|image| file(image, TAIL).truncate(80)), [(3, 4)]);
+    assert_eq!(holes_of(&|image| file(image, segment(1)).truncate(200)), [(1, 2)]);
+    assert_eq!(holes_of(&|image| file(image, segment(1))[100] ^= 1), [(1, 1)]);
+    let ends = |image: &mut Image| {
+        file(image, segment(1))[100] ^= 1;
+        let length = file(image, TAIL).len();
+        file(image, TAIL)[length - 1] ^= 1;
+    };
+    assert_eq!(holes_of(&ends), [(1, 1), (4, 4)]);
+    // The length of a record is no way to the one behind it any more.
+    assert_eq!(holes_of(&|image| file(image, segment(1))[80] ^= 0x40), [(1, 1)]);
+    // Zeros over the end of one file and the beginning of another.
+    let swath = |image: &mut Image| {
+        file(image, segment(1))[295..].fill(0);
+        file(image, TAIL)[..200].fill(0);
+    };
+    assert_eq!(holes_of(&swath), [(2, 3)]);
+}
+
+/// Where the newest copies are gone, older ones that were replaced stand in their place until the
+/// record behind them says that they are not part of the log.
+#[test]
+fn what_was_replaced_counts_until_it_is_contradicted() {
+    let (directory, logs) = written();
+    let mut image = directory.image();
+    image.retain(|(name, _)| *name != TAIL);
+    let found = recovered(image).swap_remove(0);
+    assert_eq!(holes(&found), [(4, 4)]);
+    assert_eq!(found.records[..2], logs[0].records[..2]);
+    assert_ne!(found.records[2], logs[0].records[2], "of the first term");
+    let last = RecordView::decode(&logs[0].records[3]).unwrap().header;
+    assert_eq!(found.holes[0].last_hash, last.hash);
+    let stale = RecordView::decode(&found.records[2]).unwrap().header;
+    assert_ne!(last.prev_hash, stale.hash, "the fetched record will contradict it");
 }
 
 /// Segments that are whole in themselves, and not what was promised.
 #[test]
-fn a_segment_of_another_log_is_refused() {
-    let (directory, _) = written();
+fn a_segment_of_another_log_is_not_believed() {
+    let (directory, logs) = written();
     let mut other = initialised();
     let found = Reopened::read(&other);
-    let (mut writer, mut logs) = (found.writer(300), found.logs);
+    let (mut writer, mut foreign) = (found.writer(300), found.logs);
     for kept in 0..4 {
-        let (header, bytes) = logs[0].append(0, kept, 21);
+        let (header, bytes) = foreign[0].append(0, kept, 21);
         writer.append(&header, &bytes);
     }
     other.run(&writer.take_steps());
-    let refusal = |sequence| {
-        let segment = FileName::Segment { region: RegionId(0), sequence };
-        let foreign = file(&mut other.image(), segment).clone();
-        let mut image = directory.image();
-        *file(&mut image, segment) = foreign;
-        recovered(image).unwrap_err()
-    };
-    assert_eq!(
-        refusal(2),
-        "log/0/00000002.seg: the first record, at offset 80, does not follow the record before it"
-    );
-    let mut image = other.image();
-    *file(&mut image, FileName::Superblock) =
-        file(&mut directory.image(), FileName::Superblock).clone();
-    let tail = file(&mut image, FileName::Segment { region: RegionId(0), sequence: 2 }).clone();
-    let at = 80 + billing_wire::RecordView::length(&tail[80..]).unwrap();
-    image.push((TAIL, under_number(&tail, 3)));
-    let refused = recovered(image).unwrap_err();
-    assert_eq!(
-        refused,
-        format!("{TAIL}: record 4 at offset {at} is not the one that the superblock names")
-    );
+    let segment = |sequence| FileName::Segment { region: RegionId(0), sequence };
+    let mut image = directory.image();
+    *file(&mut image, segment(2)) = file(&mut other.image(), segment(2)).clone();
+    let found = recovered(image).swap_remove(0);
+    assert_honest(&found, &logs[0], "a replaced segment costs nothing");
+    assert_eq!(holes(&found), []);
+    let mut image = directory.image();
+    let swapped = file(&mut other.image(), segment(2)).clone();
+    *file(&mut image, TAIL) = under_number(&swapped, 3);
+    let found = recovered(image).swap_remove(0);
+    let last = RecordView::decode(&logs[0].records[3]).unwrap().header;
+    // The last hole is pinned by the superblock; what stands before it is not certain.
+    let hole = found.holes.last().map(|hole| (hole.first, hole.last, hole.last_hash));
+    assert_eq!(hole, Some((4, 4, last.hash)));
+}
+
+/// A log that was written again behind a hole comes back whole, over the damage that stays.
+#[test]
+fn damage_under_a_rewritten_range_costs_nothing() {
+    let (directory, logs) = written();
+    for (segment, at) in [(1, 100), (1, 20), (3, 90), (3, 400)] {
+        let mut directory = directory.clone();
+        let name = FileName::Segment { region: RegionId(0), sequence: segment };
+        let byte = file(&mut directory.image(), name)[at] ^ 1;
+        let offset = at as u64;
+        directory.run(&[DiskStep::Write { file: name, offset, bytes: vec![byte].into() }]);
+        let (found, steps) = recover(&genesis(), NODE, directory.image()).unwrap();
+        directory.run(&steps);
+        let tails: Vec<_> = found.logs.iter().map(|log| log.tail).collect();
+        let first = found.logs[0].records.len();
+        assert!(first < 4, "segment {segment}, offset {at}");
+        let mut writer = Writer::new(genesis().cluster, 300, found.superblock, &tails);
+        for bytes in &logs[0].records[first..] {
+            writer.append(&RecordView::decode(bytes).unwrap().header, bytes);
+        }
+        directory.run(&writer.take_steps());
+        let again = Reopened::read(&directory);
+        assert_eq!(again.logs, logs, "segment {segment}, offset {at}");
+        let (found, _) = recover(&genesis(), NODE, directory.image()).unwrap();
+        assert_eq!((holes(&found.logs[0]), found.logs[0].behind.len()), (vec![], 0));
+        let report = inspect(&genesis(), NODE, directory.image());
+        assert_eq!(report.damage, Vec::<String>::new());
+    }
 }
 
 /// The same segment under another number.
@@ -251,11 +320,7 @@ fn an_inspection_reports_torn_bytes_and_damage_and_changes_nothing() {
     let first = FileName::Segment { region: RegionId(0), sequence: 1 };
     file(&mut image, first)[200] ^= 1;
     let damaged = inspect(&genesis(), NODE, image);
-    assert_eq!(damaged.logs, vec![], "what cannot be opened is not listed");
-    insta::assert_snapshot!(folded(&damaged.damage), @r"
-    log/0/00000001.seg: record 1 at offset 80 is damaged inside the durable prefix;
-      it is not cut, because it may have been acknowledged
-    ");
+    insta::assert_snapshot!(folded(&damaged.damage), @"log/0/00000001.seg at offset 80: record 1 cannot be read");
 }
 
 /// A record whose checksum is right and whose hash is not: only an inspection reads so closely.
@@ -264,13 +329,13 @@ fn an_inspection_reads_every_hash() {
     let (directory, _) = written();
     let mut image = directory.image();
     let segment = file(&mut image, TAIL);
-    let record = segment.len() - billing_wire::RecordView::length(&segment[80..]).unwrap();
+    let record = segment.len() - RecordView::length(&segment[80..]).unwrap();
     segment[record + 120] ^= 1;
     let crc = crc32c::crc32c(&segment[record + 8..]);
     segment[record + 4..record + 8].copy_from_slice(&crc.to_le_bytes());
     let report = inspect(&genesis(), NODE, image);
     let damage = folded(&report.damage);
-    let expected = "log/0/00000003.seg: record 4 at offset 295 does not match its hash";
+    let expected = "log/0/00000003.seg at offset 295: record 4 does not match its hash";
     assert_eq!(damage, expected);
 }
 

@@ -1,5 +1,6 @@
 //! `verify`: reads a stopped node's directory, every checksum and every link of the hash chains,
-//! and changes nothing. What a start would repair is a remark; what it would refuse is damage.
+//! and changes nothing. What a start repairs by itself is a remark; what it fetches from the other
+//! nodes, or refuses, is damage.
 
 use crate::init::{InitError, read_genesis};
 use crate::memory_directory::MemoryDirectory;
@@ -19,9 +20,10 @@ const CACHE_BYTES: usize = 64 << 20;
 
 /// Read a stopped node's directory, change nothing, say what is wrong.
 ///
-/// Exits with 1 when something is damaged that a start would refuse. A torn tail (bytes behind
-/// the last durable record, never acknowledged) is no damage: the next start cuts it. A damaged
-/// ledger database is none either: the next start rebuilds it from the log.
+/// Exits with 1 when something is damaged: records that the next start fetches from the other
+/// nodes, or a superblock without which it refuses to start. A torn tail (bytes behind the last
+/// durable record, never acknowledged) is no damage: the next start cuts it. A damaged ledger
+/// database is none either: the next start rebuilds it from the log.
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
     /// The data directory of a node that does not run
@@ -84,7 +86,7 @@ fn report(inspection: &Inspection, ledger: &str) {
     }
     say(&format!("ledger: {ledger}"));
     let is_sound = inspection.damage.is_empty();
-    // Nothing is cut from a log that is damaged: a start refuses it.
+    // Nothing is cut from a log that is damaged.
     let torn = if is_sound { "torn (the next start repairs it)" } else { "unreadable" };
     for place in &inspection.torn {
         say(&format!("{torn}: {place}"));

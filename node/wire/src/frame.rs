@@ -50,6 +50,10 @@ pub enum FrameKind {
     RestoreRequest = 8,
     /// A record outside a sealed region log, for the leader that appends it again.
     Orphan = 9,
+    /// A node asks for records that it promised and cannot read any more.
+    RepairRequest = 10,
+    /// Such records; none: the node lacks them, too.
+    Repair = 11,
 }
 
 /// Everything but the body.
@@ -163,7 +167,7 @@ impl Frame {
 }
 
 impl FrameKind {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 12] = [
         Self::Raft,
         Self::Forward,
         Self::ForwardAnswer,
@@ -174,6 +178,8 @@ impl FrameKind {
         Self::Chain,
         Self::RestoreRequest,
         Self::Orphan,
+        Self::RepairRequest,
+        Self::Repair,
     ];
 }
 

@@ -31,9 +31,9 @@ impl RegionLog {
         self.fenced
     }
 
-    /// Whether the incarnation is sealed, or not let in yet.
+    /// Whether the incarnation is sealed or not let in yet, or the log is damaged.
     pub(super) fn is_out(&self) -> bool {
-        self.fenced || self.is_dormant
+        self.fenced || self.is_dormant || self.is_damaged()
     }
 
     /// Takes no more of this incarnation, whoever asks. A promise once it is durable.

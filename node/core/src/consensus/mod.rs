@@ -1,6 +1,7 @@
 //! Region logs: each is one Raft group, driven as a pure step function behind one trait. What
 //! the library makes is turned into our own records here; nothing of its wire format leaves.
 
+mod damage;
 mod incarnation;
 pub mod message;
 mod region_log;

@@ -3,6 +3,7 @@
 //!
 //! Source: D. Ongaro, "Consensus: Bridging Theory and Practice" (2014), §3, §9.6 and §10.2.1.
 
+use super::damage::Damage;
 use super::incarnation::Adopted;
 use super::screen::{Refused, Screen};
 use super::window::LogWindow;
@@ -67,6 +68,8 @@ pub struct RegionLog {
     pub(super) is_dormant: bool,
     /// The end of an adopted chain, which is committed once it is durable.
     pub(super) adopted: Option<Adopted>,
+    /// What is left of it behind a stretch that is missing.
+    pub(super) damage: Option<Damage>,
     /// Who may be in the group.
     genesis: Arc<Genesis>,
 }
@@ -95,8 +98,12 @@ impl RegionLog {
         };
         let members = ConfState::from((ids(&voters), ids(&learners)));
         let (region, incarnation) = (log.region, log.incarnation);
+        let held = log.records.len() as u64;
+        let is_damaged = held < promise.durable_index;
+        let damage = is_damaged.then(|| Damage::of(promise, log.behind, hard_state.clone()));
+        let hard_state = HardState { commit: committed.min(held), ..hard_state };
         let window = LogWindow::new(region, incarnation, log.records, hard_state, members);
-        let raft = group(config, config.folded, window);
+        let raft = group(config, config.folded.min(held), window);
         let role = if voters.contains(&config.node) { Role::Follower } else { Role::Learner };
         let mut log = Self {
             region,
@@ -106,13 +113,14 @@ impl RegionLog {
             waiting: VecDeque::new(),
             handed_over: 0,
             persisting: None,
-            committed: config.folded,
+            committed: config.folded.min(held),
             elections: 0,
             role,
             elsewhere: Vec::new(),
             fenced: log.fenced,
             is_dormant: incarnation > genesis.regions[usize::from(region.0)].incarnation,
             adopted: None,
+            damage,
             genesis: Arc::clone(genesis),
         };
         log.count_open(|_| true);
@@ -312,6 +320,9 @@ impl Consensus for RegionLog {
         if self.raft.raft.prs().get(from).is_none() {
             return Err(Refused::Stranger(from));
         }
+        if self.is_damaged() {
+            return Err(Refused::Damaged);
+        }
         if self.is_out() {
             return Err(Refused::Sealed);
         }
@@ -343,6 +354,9 @@ impl Consensus for RegionLog {
     }
 
     fn ready<S: Sink>(&mut self, sink: &mut S) {
+        if self.is_damaged() {
+            return;
+        }
         while self.raft.has_ready() {
             self.hand_over(sink);
         }
@@ -352,11 +366,13 @@ impl Consensus for RegionLog {
 
     fn persist_started(&mut self) {
         self.adoption_persists();
+        self.repair_persists();
         self.persisting = Some(self.handed_over);
     }
 
     fn persisted<S: Sink>(&mut self, sink: &mut S) {
         self.adoption_persisted();
+        self.repair_persisted();
         let Some(number) = self.persisting.take() else { return };
         let mut covered = number;
         while let Some(front) = self.waiting.front() {

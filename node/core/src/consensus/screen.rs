@@ -15,6 +15,9 @@ pub enum Refused {
     /// The incarnation is sealed, or not let in yet.
     #[error("the region log takes nothing: its incarnation is sealed, or not let in yet")]
     Sealed,
+    /// Records that were promised are missing.
+    #[error("the region log takes nothing: records of it are missing here")]
+    Damaged,
     /// An entry that does not verify or is out of place.
     #[error("entry {0} does not verify or is out of place")]
     Entry(LogIndex),

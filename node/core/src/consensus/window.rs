@@ -56,6 +56,11 @@ impl LogWindow {
         Self { region, incarnation, floor: Hlc::ZERO, slots, hard_state, members }
     }
 
+    /// This log, as it stands, with its state in consensus.
+    pub(super) fn restated(&mut self, hard_state: HardState) -> Self {
+        self.reincarnated(self.incarnation, hard_state)
+    }
+
     /// Takes off what lies behind the first `kept` records.
     pub(super) fn split_off(&mut self, kept: LogIndex) -> Vec<Slot> {
         self.slots.split_off((kept as usize).min(self.slots.len()))

@@ -31,7 +31,7 @@ impl Custody {
     /// Reads on to the committed end; what control entries say goes to `seals`. A leader may know
     /// less than the one before it and log a lower geo index: what was once geo-durable stays so.
     pub fn read_to(&mut self, log: &RegionLog, seals: &mut Seals) {
-        if !log.is_adopting() {
+        if !log.is_adopting() && !log.is_damaged() {
             self.incarnation = log.incarnation();
         }
         let window = log.window();

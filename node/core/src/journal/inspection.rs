@@ -1,5 +1,6 @@
 //! Looks through a directory without changing it, for `billing-node verify` and for people.
 
+use super::RecoveredLog;
 use super::segment::{Placed, SEGMENT_HEADER_BYTES, SegmentHeader, scan};
 use super::superblock::{SLOT_BYTES, SLOT_STRIDE, Superblock};
 use super::{Image, Recovered, recover};
@@ -46,7 +47,7 @@ pub struct Inspection {
     pub logs: Vec<LogReport>,
     /// What a start would cut or write anew: torn or never acknowledged.
     pub torn: Vec<Torn>,
-    /// What is damaged and will not be cut.
+    /// What is damaged and will not be cut: a start fetches it from the other nodes, or refuses.
     pub damage: Vec<String>,
 }
 
@@ -81,13 +82,14 @@ fn report(recovered: Recovered, places: &Places, inspection: &mut Inspection) {
     inspection.superblock_sequence = recovered.superblock.sequence;
     for (promise, log) in recovered.superblock.regions.iter().zip(recovered.logs) {
         let mut submissions = 0;
+        holes(places, promise.tail_segment, &log, inspection);
         for (index, bytes) in (1..).zip(&log.records) {
             match RecordView::decode(bytes) {
                 Ok(view) if view.verify_hash() => submissions += u64::from(view.count),
                 _ => {
-                    let (file, offset) = place(places, log.region, promise.tail_segment, index);
-                    let text = format!("record {index} at offset {offset} does not match its hash");
-                    inspection.damage.push(format!("{file}: {text}"));
+                    let place = place(places, log.region, promise.tail_segment, index);
+                    let text = "does not match its hash";
+                    inspection.damage.push(format!("{place}: record {index} {text}"));
                 }
             }
         }
@@ -126,15 +128,37 @@ fn torn_bytes(file: FileName, length: u64, records: &[Placed], inspection: &mut 
     }
 }
 
-/// File and first byte of a record that recovery has found.
-fn place(places: &Places, region: RegionId, tail: u32, index: LogIndex) -> (FileName, u64) {
+/// What a region log lacks, and what is readable but in a segment whose header is broken.
+fn holes(places: &Places, tail: u32, log: &RecoveredLog, inspection: &mut Inspection) {
+    for hole in &log.holes {
+        let place = place(places, log.region, tail, hole.first);
+        let what = match hole.last - hole.first {
+            0 => format!("record {}", hole.first),
+            _ => format!("records {} to {}", hole.first, hole.last),
+        };
+        inspection.damage.push(format!("{place}: {what} cannot be read"));
+    }
+    if log.holes.is_empty() && !log.behind.is_empty() {
+        let first = log.records.len() + 1;
+        let text = "stands in a segment whose header does not verify";
+        inspection.damage.push(format!("log/{}: record {first} {text}", log.region));
+    }
+}
+
+/// Where a record stands or should stand, for people.
+fn place(places: &Places, region: RegionId, tail: u32, index: LogIndex) -> String {
     // Later segments hide earlier ones from their first index on.
     let mut newest_first = places.range((region, 1)..=(region, tail)).rev();
-    let found = newest_first.find(|(_, (first, _))| *first <= index);
-    let ((_, sequence), (first, ends)) = found.expect("recovery read it from one of them");
-    let before = (index - first).checked_sub(1).map(|before| ends[before as usize]);
+    let Some(((_, sequence), (first, ends))) = newest_first.find(|(_, (first, _))| *first <= index)
+    else {
+        return format!("log/{region}");
+    };
     let file = FileName::Segment { region, sequence: *sequence };
-    (file, before.unwrap_or(SEGMENT_HEADER_BYTES as u64))
+    match (index - first).checked_sub(1).map(|before| ends.get(before as usize)) {
+        None => format!("{file} at offset {SEGMENT_HEADER_BYTES}"),
+        Some(Some(offset)) => format!("{file} at offset {offset}"),
+        Some(None) => format!("{file} or a later one"),
+    }
 }
 
 impl fmt::Display for Torn {

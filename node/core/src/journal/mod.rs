@@ -1,6 +1,7 @@
 //! The region logs on disk: records in segments, a superblock that says how far they are
 //! durable, the recovery that reads both back, and an inspection that changes nothing.
 
+mod chain;
 pub mod inspection;
 mod recovery;
 pub mod segment;
@@ -13,9 +14,8 @@ pub use superblock::{RegionPromise, Superblock};
 pub use writer::{Tail, Writer};
 
 use crate::io::{DiskStep, FileName};
-use billing_wire::{Genesis, Incarnation, LogIndex, NodeId, RegionId};
+use billing_wire::{Genesis, Hash, Incarnation, LogIndex, NodeId, RegionId};
 use bytes::Bytes;
-use segment::SEGMENT_HEADER_BYTES;
 use thiserror::Error;
 
 /// The files that recovery reads, whole.
@@ -39,15 +39,32 @@ pub struct RecoveredLog {
     pub incarnation: Incarnation,
     /// This node has promised to take no more of it.
     pub fenced: bool,
-    /// Its records, from index 1.
+    /// Its records from index 1 up to the first that is missing.
     pub records: Vec<Bytes>,
+    /// What is missing of it, ascending: promised, and not readable any more.
+    pub holes: Vec<Hole>,
+    /// The records that are left behind the first one that is missing or must be written again,
+    /// ascending. Which of them are part of the log is certain once the holes behind them are
+    /// filled: each hole is pinned by what follows it.
+    pub behind: Vec<Bytes>,
     /// Records of earlier incarnations that were sealed without them.
     pub orphans: Vec<Bytes>,
     /// Where the next record goes.
     pub tail: Tail,
 }
 
-/// Why a directory cannot be opened without repair.
+/// A stretch of a region log that was promised and is not readable any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hole {
+    /// The first record that is missing.
+    pub first: LogIndex,
+    /// The last one.
+    pub last: LogIndex,
+    /// Hash of the last one, as the record behind it or the superblock says.
+    pub last_hash: Hash,
+}
+
+/// Why a directory cannot be opened.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum RecoverError {
     /// Nothing was ever promised here.
@@ -91,50 +108,6 @@ pub enum RecoverError {
         found: usize,
         /// Regions of the cluster.
         expected: usize,
-    },
-    /// A segment that holds promised records is gone.
-    #[error("{file} is missing: restore it")]
-    SegmentMissing {
-        /// The segment.
-        file: FileName,
-    },
-    /// A segment's header does not verify, or is another segment's.
-    #[error("{file}: the header at offset 0 does not verify")]
-    SegmentDamaged {
-        /// The segment.
-        file: FileName,
-    },
-    /// A segment is whole, but was written behind another record than the one before it.
-    #[error(
-        "{file}: the first record, at offset {SEGMENT_HEADER_BYTES}, does not follow the record \
-         before it"
-    )]
-    SegmentOutOfChain {
-        /// The segment.
-        file: FileName,
-    },
-    /// A record inside the durable prefix is broken. It is never cut.
-    #[error(
-        "{file}: record {index} at offset {offset} is damaged inside the durable prefix; it is \
-         not cut, because it may have been acknowledged"
-    )]
-    RecordDamaged {
-        /// The segment in which it should be.
-        file: FileName,
-        /// Where its first byte should be.
-        offset: u64,
-        /// The record.
-        index: LogIndex,
-    },
-    /// The last durable record is not the one that the superblock names.
-    #[error("{file}: record {index} at offset {offset} is not the one that the superblock names")]
-    OtherRecord {
-        /// The segment.
-        file: FileName,
-        /// Its first byte.
-        offset: u64,
-        /// The record.
-        index: LogIndex,
     },
 }
 

@@ -1,53 +1,23 @@
 //! Reads a directory back: keeps exactly the records up to the durable index, cuts what a power
-//! cut tore behind it, and refuses what is broken before it.
+//! cut tore behind it, and says what is broken before it. That is never cut: it may have been
+//! acknowledged, so it is fetched again from the other nodes.
 
-use super::segment::{Placed, SEGMENT_HEADER_BYTES, SegmentHeader, scan};
+use super::chain::{Chain, Segment};
 use super::superblock::{RegionPromise, Superblock};
 use super::writer::Tail;
 use super::{Image, RecoverError, Recovered, RecoveredLog};
 use crate::io::{DiskStep, FileName};
 use crate::{canary, sometimes};
-use billing_wire::{Genesis, Hash, Incarnation, LogIndex, NodeId, RecordView, RegionId};
+use billing_wire::{Genesis, Hash, LogIndex, NodeId, RecordView, RegionId};
 use bytes::Bytes;
 use std::collections::BTreeMap;
-
-/// A segment as it lies on disk.
-struct Segment {
-    sequence: u32,
-    incarnation: Incarnation,
-    first_index: LogIndex,
-    prev_hash: Hash,
-    length: u64,
-    records: Vec<Placed>,
-}
-
-/// A place in a segment.
-struct Place {
-    file: FileName,
-    offset: u64,
-}
-
-impl Place {
-    /// The record that should begin here does not verify.
-    fn damaged(&self, before: &[Bytes]) -> RecoverError {
-        let Self { file, offset } = *self;
-        RecoverError::RecordDamaged { file, offset, index: before.len() as u64 + 1 }
-    }
-}
-
-impl Segment {
-    /// Offset of the first byte behind its records.
-    fn end(&self) -> u64 {
-        self.records.last().map_or(SEGMENT_HEADER_BYTES as u64, |placed| placed.end)
-    }
-}
 
 /// Reads superblock and segments of a node's directory. The steps make the result durable and
 /// must be carried out before the node is opened: what was cut must be gone before anything is
 /// appended, and a promise that was read must not be forgotten by a second crash.
 ///
 /// # Errors
-/// What cannot be believed and cannot be cut.
+/// A superblock that is gone or cannot be believed. A damaged log is no error: it is reported.
 pub fn recover(
     genesis: &Genesis,
     node: NodeId,
@@ -72,7 +42,7 @@ pub fn recover(
     for promise in &mut superblock.regions {
         let none = BTreeMap::new();
         let segments = files.get(&promise.region).unwrap_or(&none);
-        logs.push(recover_log(genesis, promise, segments, &mut steps)?);
+        logs.push(recover_log(genesis, promise, segments, &mut steps));
     }
     // Written again exactly as it was read. After a failed sync the operating system may show
     // bytes that the disk never got; the other pair of slots then still holds the last promise
@@ -122,7 +92,7 @@ fn recover_log(
     promise: &mut RegionPromise,
     files: &BTreeMap<u32, Bytes>,
     steps: &mut Vec<DiskStep>,
-) -> Result<RecoveredLog, RecoverError> {
+) -> RecoveredLog {
     let region = promise.region;
     // A segment that no superblock ever named holds nothing that was promised.
     for &sequence in files.keys().filter(|sequence| **sequence > promise.tail_segment) {
@@ -132,107 +102,59 @@ fn recover_log(
     if canary!("acknowledged-tail-cut") && promise.durable_index > 1 {
         promise.durable_index -= 1;
     }
-    let mut records: Vec<Bytes> = Vec::new();
-    let mut orphans = Vec::new();
-    let mut incarnation = Incarnation::default();
-    let mut tail = Tail { segment: promise.tail_segment, offset: 0 };
-    // Where the records that were read so far end.
-    let mut end = Place { file: FileName::Segment { region, sequence: 1 }, offset: 0 };
-    for sequence in 1..=promise.tail_segment {
-        let file = FileName::Segment { region, sequence };
-        let segment = read_segment(genesis, region, sequence, files)?;
-        let kept = segment.first_index - 1;
-        if kept > records.len() as u64 && sequence > 1 {
-            return Err(end.damaged(&records));
-        }
-        let hidden = records.split_off((kept as usize).min(records.len()));
-        if segment.incarnation > incarnation {
-            // Not replaced by consensus: the seal of the incarnation before left them out.
-            orphans.extend(hidden);
-            incarnation = segment.incarnation;
-        }
-        if kept > records.len() as u64 || segment.prev_hash != last_hash(&records) {
-            return Err(RecoverError::SegmentOutOfChain { file });
-        }
-        end = Place { file, offset: segment.end() };
-        tail.offset = segment.length;
-        if sequence == promise.tail_segment {
-            tail.offset = cut_tail(promise, &segment, steps);
-        }
-        records.extend(segment.records.into_iter().map(|placed| placed.bytes));
+    let segments: Vec<Segment> =
+        (1..=promise.tail_segment).map(|n| Segment::read(genesis, promise, n, files)).collect();
+    if canary!("acknowledged-tail-cut") {
+        promise.last_hash = hash_at(&segments, promise.durable_index);
     }
-    if (records.len() as u64) < promise.durable_index {
-        return Err(end.damaged(&records));
+    let chain = Chain::of(promise, &segments);
+    let orphans = chain.orphans(promise, &segments);
+    let mut tail = cut_tail(promise, segments.last(), steps);
+    let mut holes = chain.holes();
+    let (records, mut behind) = chain.into_records();
+    if let Some(hole) = holes.first() {
+        sometimes!("damage-found-at-recovery");
+        tracing::warn!(%region, ?hole, holes = holes.len(), "the region log is damaged");
+        if canary!("damaged-range-cut") {
+            promise.durable_index = hole.first - 1;
+            promise.last_hash = records.last().map_or([0; 32], hash_of);
+            tail.offset = Tail::FULL;
+            (holes, behind) = (Vec::new(), Vec::new());
+        }
     }
-    records.truncate(promise.durable_index as usize);
-    check_last(promise, &records, &tail)?;
+    promise.commit = promise.commit.min(promise.durable_index);
     let RegionPromise { incarnation, fenced, .. } = *promise;
-    Ok(RecoveredLog { region, incarnation, fenced, records, orphans, tail })
+    RecoveredLog { region, incarnation, fenced, records, holes, behind, orphans, tail }
 }
 
-fn read_segment(
-    genesis: &Genesis,
-    region: RegionId,
-    sequence: u32,
-    files: &BTreeMap<u32, Bytes>,
-) -> Result<Segment, RecoverError> {
-    let name = FileName::Segment { region, sequence };
-    let file = files.get(&sequence).ok_or(RecoverError::SegmentMissing { file: name })?;
-    let damaged = RecoverError::SegmentDamaged { file: name };
-    let header = SegmentHeader::decode(file).ok_or(damaged.clone())?;
-    let is_ours = header.cluster == genesis.cluster
-        && header.region == region
-        && header.sequence == sequence
-        && header.first_index > 0;
-    if !is_ours {
-        return Err(damaged);
-    }
-    let length = file.len() as u64;
-    let records = scan(&header, file);
-    let SegmentHeader { incarnation, first_index, prev_hash, .. } = header;
-    Ok(Segment { sequence, incarnation, first_index, prev_hash, length, records })
+/// Hash of the readable record at an index; zeros when there is none.
+fn hash_at(segments: &[Segment], index: LogIndex) -> Hash {
+    let records = segments.iter().rev().flat_map(|segment| &segment.records);
+    let mut found = records.filter(|placed| placed.header.index == index);
+    found.next().map_or([0; 32], |placed| placed.header.hash)
 }
 
-/// Where the tail segment ends once everything behind the durable index is cut.
-fn cut_tail(promise: &RegionPromise, segment: &Segment, steps: &mut Vec<DiskStep>) -> u64 {
-    let file = FileName::Segment { region: promise.region, sequence: segment.sequence };
-    let last = (promise.durable_index + 1).checked_sub(segment.first_index + 1);
-    let last = last.and_then(|place| segment.records.get(place as usize));
-    let end = last.map_or(SEGMENT_HEADER_BYTES as u64, |placed| placed.end);
+fn hash_of(record: &Bytes) -> Hash {
+    RecordView::decode(record).map_or([0; 32], |view| view.header.hash)
+}
+
+/// Where the next record goes once everything behind the durable index is cut from the tail
+/// segment. Behind a segment that cannot be believed to its end a new one is started.
+fn cut_tail(promise: &RegionPromise, segment: Option<&Segment>, steps: &mut Vec<DiskStep>) -> Tail {
+    let Some(segment) = segment else { return Tail { segment: 0, offset: 0 } };
+    let sequence = segment.sequence;
+    let Some(end) = segment.end_of(promise.durable_index) else {
+        return Tail { segment: sequence, offset: Tail::FULL };
+    };
     if end == segment.length {
-        return end;
+        return Tail { segment: sequence, offset: end };
     }
     sometimes!("tail-cut-at-recovery");
     if canary!("append-behind-torn-tail") {
-        return segment.length;
+        return Tail { segment: sequence, offset: segment.length };
     }
+    let file = FileName::Segment { region: promise.region, sequence };
     steps.push(DiskStep::SetLength { file, length: end });
     steps.push(DiskStep::Sync { file });
-    end
-}
-
-/// Hash of the last record; zeros when there is none.
-fn last_hash(records: &[Bytes]) -> Hash {
-    let view = records.last().and_then(|last| RecordView::decode(last).ok());
-    view.map_or([0; 32], |view| view.header.hash)
-}
-
-fn check_last(
-    promise: &mut RegionPromise,
-    records: &[Bytes],
-    tail: &Tail,
-) -> Result<(), RecoverError> {
-    let index = promise.durable_index;
-    let found = last_hash(records);
-    if canary!("acknowledged-tail-cut") {
-        promise.last_hash = found;
-    }
-    if found != promise.last_hash {
-        let file = FileName::Segment { region: promise.region, sequence: tail.segment };
-        let length = records.last().map_or(0, |last| last.len() as u64);
-        let offset = tail.offset.saturating_sub(length);
-        return Err(RecoverError::OtherRecord { file, offset, index });
-    }
-    promise.commit = promise.commit.min(index);
-    Ok(())
+    Tail { segment: sequence, offset: end }
 }

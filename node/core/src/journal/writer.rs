@@ -17,6 +17,11 @@ pub struct Tail {
     pub offset: u64,
 }
 
+impl Tail {
+    /// The offset behind which nothing is appended: the next record starts a segment.
+    pub const FULL: u64 = u64::MAX;
+}
+
 /// Bytes that wait for the next persist, all for one segment.
 #[derive(Debug)]
 struct Stretch {

@@ -62,6 +62,9 @@ impl Node {
         for place in 0..self.logs.len() as u8 {
             let region = RegionId(place);
             let log = &mut self.logs[usize::from(place)];
+            if log.is_damaged() {
+                continue;
+            }
             match self.seals.standing(region) {
                 crate::control::Standing::Open { incarnation, floor } => {
                     let is_let_in = log.is_dormant() && log.incarnation() == incarnation;
@@ -106,7 +109,7 @@ impl Node {
             Some(staged) if index > staged.kept => {
                 staged.rest.get((index - staged.kept - 1) as usize)
             }
-            _ => self.logs.get(usize::from(chain.region.0))?.window().get(index),
+            _ => self.logs.get(usize::from(chain.region.0))?.slot(index),
         }
     }
 

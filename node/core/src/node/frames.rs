@@ -2,7 +2,7 @@
 //! verify is counted and dropped; every sender repeats what matters.
 
 use super::Node;
-use crate::consensus::{Consensus, message};
+use crate::consensus::{Consensus, Refused, message};
 use crate::io::Outputs;
 use crate::sometimes;
 use crate::time::Now;
@@ -86,6 +86,12 @@ impl Node {
                 self.take_answer(now, sequence, answer, out);
             }
             FrameKind::Hello => {}
+            FrameKind::RepairRequest => {
+                self.take_repair_request(now, header.from, &frame.body, out)?;
+            }
+            FrameKind::Repair => {
+                self.take_repair(now, header.from, header.region, &frame.body, out)?;
+            }
             FrameKind::TailRequest
             | FrameKind::TailReport
             | FrameKind::ChainRequest
@@ -121,7 +127,10 @@ impl Node {
             matches!(message.msg_type, MessageType::MsgAppend | MessageType::MsgHeartbeat);
         let log = &mut self.logs[usize::from(region.0)];
         if let Err(refused) = log.step(message) {
-            tracing::warn!(from = frame.header.from.0, %refused, "refused a consensus message");
+            if refused != Refused::Damaged {
+                let from = frame.header.from.0;
+                tracing::warn!(from, %refused, "refused a consensus message");
+            }
             return None;
         }
         if from_leader && log.leader() == Some(frame.header.from) {

@@ -13,6 +13,7 @@ mod probe;
 mod proposals;
 mod readmission;
 mod reads;
+mod repair;
 mod sealing;
 mod writes;
 
@@ -38,6 +39,7 @@ use desk::Desk;
 use grades::Reach;
 use probe::Progress;
 use readmission::Orphan;
+use repair::Repair;
 use sealing::{DueReport, Sealing};
 use std::collections::{BTreeMap, VecDeque};
 use writes::Asked;
@@ -79,6 +81,10 @@ pub struct Node {
     fetching: BTreeMap<RegionId, Fetching>,
     /// Chains that were fetched before they are sealed.
     staged: BTreeMap<RegionId, Staged>,
+    /// What is fetched of damaged region logs.
+    repairs: BTreeMap<RegionId, Repair>,
+    /// Records that were fetched because they were damaged.
+    repaired_records: u64,
     /// Records that seals left out and that are not known to be readmitted.
     orphans: Vec<Orphan>,
     /// When orphans were offered last.
@@ -162,6 +168,8 @@ impl Node {
             due_reports: Vec::new(),
             fetching: BTreeMap::new(),
             staged: BTreeMap::new(),
+            repairs: BTreeMap::new(),
+            repaired_records: 0,
             orphans: Vec::new(),
             asked_to_return: None,
             asked_by: BTreeMap::new(),
@@ -224,6 +232,7 @@ impl Node {
                 log.tick();
             }
         }
+        self.work_at_repair(now, out);
         if self.logs.len() > 1 {
             self.work_at_seal(now, out);
             self.look_after_chains(now, out);
@@ -424,6 +433,8 @@ impl Node {
             term: own.term(),
             last_index: own.window().last_index(),
             durable_index: self.writer.durable_index(self.region),
+            missing_records: self.logs.iter().map(RegionLog::missing).sum(),
+            repaired_records: self.repaired_records,
             committed: self.committed(),
             is_unfinal: self.is_unfinal(),
             mode: self.custodies[usize::from(self.region.0)].mode,
@@ -464,7 +475,7 @@ impl Node {
     /// or by a session. The clock moves with what it receives (billing.md §2). `ZERO` when all
     /// logs are empty.
     fn last_stamp(&self) -> Hlc {
-        let last = |log: &RegionLog| log.window().last().map_or(Hlc::ZERO, |last| last.hlc);
+        let last = RegionLog::last_stamp;
         if canary!("hlc-not-advanced-on-receive") {
             return last(self.own_log());
         }
@@ -475,8 +486,11 @@ impl Node {
     fn shown_stamp(&self) -> Hlc {
         let shown = self.ledger.shown();
         let stamp = |log: &RegionLog| {
-            let last = log.window().get(shown.of(log.region()));
-            last.map_or(Hlc::ZERO, |last| last.header.hlc)
+            let shown = shown.of(log.region());
+            // Of a record that is missing the next one's stamp is an upper bound.
+            let next = || log.is_damaged().then(|| log.last_stamp());
+            let stamp = log.slot(shown).map(|last| last.header.hlc);
+            stamp.or_else(next).unwrap_or(Hlc::ZERO)
         };
         self.logs.iter().map(stamp).max().unwrap_or(Hlc::ZERO)
     }

@@ -110,7 +110,8 @@ impl Node {
         let is_orphan = self
             .logs
             .get(usize::from(header.region.0))
-            .filter(|log| log.incarnation() > header.incarnation && !log.is_adopting())
+            .filter(|log| log.incarnation() > header.incarnation)
+            .filter(|log| !log.is_adopting() && !log.is_damaged())
             .map(|log| log.window().get(header.index))
             .is_some_and(|slot| slot.is_none_or(|slot| slot.header.hash != header.hash));
         let is_ours = view.verify_hash()

@@ -240,6 +240,10 @@ impl Node {
         fences: bool,
         out: &mut Outputs,
     ) {
+        // A copy that is not whole must not stand for the end of its log.
+        if regions.iter().any(|region| self.logs[usize::from(region.0)].is_damaged()) {
+            return;
+        }
         let heard: Vec<bool> = regions.iter().map(|region| self.hears(now, *region)).collect();
         let (logs, mut desk) = self.logs_and_desk(now, out);
         let mut tails = Vec::with_capacity(regions.len());

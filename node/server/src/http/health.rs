@@ -64,6 +64,10 @@ pub(super) struct StatusJson {
     term: u64,
     last_index: u64,
     durable_index: u64,
+    /// Records that are damaged here and are fetched from other nodes.
+    missing_records: u64,
+    /// Records that were fetched because they were damaged.
+    repaired_records: u64,
     committed: [u64; billing_wire::limits::REGIONS_MAX],
     folded: [u64; billing_wire::limits::REGIONS_MAX],
     /// How the own region acknowledges: `geo`, or `degraded` when no other one can be reached.
@@ -89,6 +93,8 @@ impl StatusJson {
             term: status.term,
             last_index: status.last_index,
             durable_index: status.durable_index,
+            missing_records: status.missing_records,
+            repaired_records: status.repaired_records,
             committed: status.committed.0,
             folded: status.folded.0,
             mode: match status.mode {

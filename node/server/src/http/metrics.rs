@@ -87,6 +87,11 @@ fn node(status: &Status, out: &mut String) {
     gauge(out, name, help, status.exposure);
     let durable = status.durable_index;
     gauge(out, "billing_durable_index", "Last durable index of the own region log.", durable);
+    let missing = status.missing_records;
+    gauge(out, "billing_missing_records", "Records that are damaged here, all logs.", missing);
+    let name = "billing_repaired_records_total";
+    describe(out, name, "counter", "Damaged records fetched from other nodes.");
+    writeln!(out, "{name} {}", status.repaired_records).expect(INFALLIBLE);
     for (name, help, frontier) in [
         ("billing_committed_index", "Last committed index per region log.", status.committed),
         ("billing_folded_index", "Last folded index per region log.", status.folded),

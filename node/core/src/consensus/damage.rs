@@ -1,0 +1,164 @@
+//! A region log with holes (billing.md §8): records that were promised and are not readable any
+//! more. Until they are fetched again by hash and are durable, the group takes no part in
+//! consensus: it hears nothing, says nothing and stands for nothing. What is left of the log is
+//! kept to serve others and to be written again behind what was fetched.
+
+use super::region_log::{RegionLog, group};
+use super::window::Slot;
+use super::{Consensus, Sink};
+use crate::journal::{Hole, RegionPromise};
+use crate::sometimes;
+use billing_wire::{Hash, Hlc, LogIndex, RecordView};
+use bytes::Bytes;
+use raft::eraftpb::HardState;
+use std::collections::BTreeMap;
+
+/// What is left of a damaged region log behind its intact beginning.
+#[derive(Debug)]
+pub(super) struct Damage {
+    /// Last promised index, and the hash of the record there.
+    last: (LogIndex, Hash),
+    /// What is readable or was fetched.
+    slots: BTreeMap<LogIndex, Slot>,
+    /// State of the whole log in consensus.
+    hard_state: HardState,
+    stage: Stage,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Records are missing, or were just found.
+    Incomplete,
+    /// All of them wait for a persist.
+    Written,
+    /// That persist runs.
+    Persisting,
+}
+
+impl Damage {
+    pub(super) fn of(promise: &RegionPromise, behind: Vec<Bytes>, hard_state: HardState) -> Self {
+        let slot = |bytes: Bytes| {
+            let header = RecordView::decode(&bytes).expect("recovery verified it").header;
+            (header.index, Slot { header, bytes })
+        };
+        Self {
+            last: (promise.durable_index, promise.last_hash),
+            slots: behind.into_iter().map(slot).collect(),
+            hard_state,
+            stage: Stage::Incomplete,
+        }
+    }
+
+    /// What is missing behind the first `held` records and is pinned for certain: the last hole.
+    fn hole(&self, held: LogIndex) -> Option<Hole> {
+        let (mut last, mut last_hash) = self.last;
+        let mut later = self.slots.iter().rev();
+        let next = later.find(|(index, slot)| {
+            let is_next = **index == last;
+            if is_next {
+                (last, last_hash) = (last - 1, slot.header.prev_hash);
+            }
+            !is_next
+        });
+        let before = next.map_or(held, |(index, _)| *index);
+        (last > before).then_some(Hole { first: before + 1, last, last_hash })
+    }
+}
+
+impl RegionLog {
+    /// Whether records that were promised are missing, or are not durable again yet.
+    pub fn is_damaged(&self) -> bool {
+        self.damage.is_some()
+    }
+
+    /// The missing stretch that is to be fetched next; `None`: nothing is missing.
+    pub fn hole(&self) -> Option<Hole> {
+        let damage = self.damage.as_ref().filter(|damage| damage.stage == Stage::Incomplete)?;
+        damage.hole(self.window().last_index())
+    }
+
+    /// Records that are missing.
+    pub fn missing(&self) -> u64 {
+        self.damage
+            .as_ref()
+            .filter(|damage| damage.stage == Stage::Incomplete)
+            .map_or(0, |damage| {
+                damage.last.0 - self.window().last_index() - damage.slots.len() as u64
+            })
+    }
+
+    /// A record of this log, of what is left of it if it is damaged.
+    pub fn slot(&self, index: LogIndex) -> Option<&Slot> {
+        let left = || self.damage.as_ref()?.slots.get(&index);
+        self.window().get(index).or_else(left)
+    }
+
+    /// Highest stamp in the log, as far as it is readable.
+    pub fn last_stamp(&self) -> Hlc {
+        let last = self.window().last().map_or(Hlc::ZERO, |last| last.hlc);
+        let left = self.damage.as_ref().and_then(|damage| damage.slots.values().next_back());
+        left.map_or(last, |slot| slot.header.hlc.max(last))
+    }
+
+    /// Takes records that fill a hole; they may replace what stands before it, which was never
+    /// certain.
+    pub fn fill(&mut self, slots: Vec<Slot>) {
+        let Some(damage) = &mut self.damage else { return };
+        let first = slots.first().map_or(0, |slot| slot.header.index);
+        if first > 0 && first <= self.raft.store().last_index() {
+            self.committed = self.committed.min(first - 1);
+            for slot in self.raft.mut_store().split_off(first - 1) {
+                damage.slots.insert(slot.header.index, slot);
+            }
+        }
+        damage.slots.extend(slots.into_iter().map(|slot| (slot.header.index, slot)));
+    }
+
+    /// Nothing is missing any more: writes the log again from the first index that was damaged
+    /// on. It works again once that is durable. Whether there was something to write.
+    pub fn rewrite<S: Sink>(&mut self, sink: &mut S) -> bool {
+        let is_whole = self.is_damaged() && self.hole().is_none();
+        let Some(damage) = self.damage.as_mut().filter(|damage| damage.stage == Stage::Incomplete)
+        else {
+            return false;
+        };
+        if !is_whole {
+            return false;
+        }
+        damage.stage = Stage::Written;
+        let hard_state = damage.hard_state.clone();
+        let slots = std::mem::take(&mut damage.slots);
+        let window = self.raft.mut_store();
+        for (_, slot) in slots {
+            sink.append(&slot.header, &slot.bytes);
+            window.push(slot);
+        }
+        sink.commit(self.region, hard_state.commit);
+        let window = window.restated(hard_state);
+        self.raft = group(self.config, self.config.folded, window);
+        (self.handed_over, self.persisting) = (0, None);
+        self.steady_jitter();
+        true
+    }
+
+    pub(super) fn repair_persists(&mut self) {
+        if let Some(damage) = self.damage.as_mut().filter(|d| d.stage == Stage::Written) {
+            damage.stage = Stage::Persisting;
+        }
+    }
+
+    pub(super) fn repair_persisted(&mut self) {
+        if self.damage.as_ref().is_some_and(|damage| damage.stage == Stage::Persisting) {
+            sometimes!("region-log-repaired");
+            let (region, role) = (self.region.0, self.role());
+            tracing::info!(
+                region,
+                ?role,
+                last = self.window().last_index(),
+                "the log is whole again"
+            );
+            self.damage = None;
+            self.committed = self.config.folded;
+        }
+    }
+}
