@@ -350,8 +350,7 @@ fn what_does_not_lead_to_the_pinned_record_is_fetched_as_well() {
         fresh.run(&journal::first_steps(&genesis, NodeId(2)));
         let start = read(&fresh);
         let tails: Vec<_> = start.logs.iter().map(|log| log.tail).collect();
-        let mut writer =
-            journal::Writer::new(ClusterId(1), 1 << 20, start.superblock.clone(), &tails);
+        let mut writer = journal::Writer::new(ClusterId(1), 1 << 20, start.superblock, &tails);
         (0..9).for_each(|n| writer.append(&header(n), &log[n]));
         writer.append(&stale.header, &stale_bytes);
         (9..log.len()).for_each(|n| writer.append(&header(n), &log[n]));

@@ -83,10 +83,11 @@ fn report(recovered: Recovered, places: &Places, inspection: &mut Inspection) {
     for (promise, log) in recovered.superblock.regions.iter().zip(recovered.logs) {
         let mut submissions = 0;
         holes(places, promise.tail_segment, &log, inspection);
-        for (index, bytes) in (1..).zip(&log.records) {
-            match RecordView::decode(bytes) {
-                Ok(view) if view.verify_hash() => submissions += u64::from(view.count),
-                _ => {
+        for bytes in log.records.iter().chain(&log.behind) {
+            let view = RecordView::decode(bytes).expect("recovery verified it");
+            match view.header.index {
+                _ if view.verify_hash() => submissions += u64::from(view.count),
+                index => {
                     let place = place(places, log.region, promise.tail_segment, index);
                     let text = "does not match its hash";
                     inspection.damage.push(format!("{place}: record {index} {text}"));

@@ -114,7 +114,8 @@ fn recover_log(
     let (records, mut behind) = chain.into_records();
     if let Some(hole) = holes.first() {
         sometimes!("damage-found-at-recovery");
-        tracing::warn!(%region, ?hole, holes = holes.len(), "the region log is damaged");
+        let (first, last, count) = (hole.first, hole.last, holes.len());
+        tracing::warn!(%region, first, last, count, "records of the region log cannot be read");
         if canary!("damaged-range-cut") {
             promise.durable_index = hole.first - 1;
             promise.last_hash = records.last().map_or([0; 32], hash_of);

@@ -15,15 +15,14 @@ mod readmission;
 mod reads;
 mod repair;
 mod sealing;
+mod status;
 mod writes;
 
 use crate::canary;
 use crate::config::Config;
 use crate::consensus::{Consensus, GroupConfig, RegionLog};
 use crate::control::{Custody, HybridClock, Seals, SkewGate};
-use crate::io::{
-    DiskFault, HaltReason, Input, Output, Outputs, PersistToken, RequestId, Role, Status,
-};
+use crate::io::{DiskFault, HaltReason, Input, Output, Outputs, PersistToken, RequestId, Role};
 use crate::journal::{Recovered, Writer};
 use crate::ledger::Ledger;
 use crate::ledger::store::{LedgerStore, StoreError};
@@ -413,39 +412,6 @@ impl Node {
     /// committed.
     fn has_company(&self) -> bool {
         self.logs.len() > 1 && self.seals.alone().is_none()
-    }
-
-    /// Whether something that a client submitted is committed and not final yet.
-    fn is_unfinal(&self) -> bool {
-        let watermark = self.ledger.watermark();
-        self.custodies.iter().any(|custody| custody.last_submissions > watermark)
-    }
-
-    /// What the node says of itself.
-    pub fn status(&self) -> Status {
-        let own = self.own_log();
-        let folded = self.ledger.frontier();
-        let last_folded = own.window().get(self.ledger.shown().of(self.region));
-        Status {
-            node: self.config.node,
-            role: own.role(),
-            leader: own.leader(),
-            term: own.term(),
-            last_index: own.window().last_index(),
-            durable_index: self.writer.durable_index(self.region),
-            missing_records: self.logs.iter().map(RegionLog::missing).sum(),
-            repaired_records: self.repaired_records,
-            committed: self.committed(),
-            is_unfinal: self.is_unfinal(),
-            mode: self.custodies[usize::from(self.region.0)].mode,
-            exposure: self.exposure(),
-            geo_index: self.geo_index(),
-            folded,
-            folded_term: last_folded.map_or(0, |last| last.header.term),
-            watermark: self.ledger.watermark(),
-            outcome_chain: self.ledger.outcome_chain(),
-            state_hash: self.ledger.state_hash(),
-        }
     }
 
     /// Last index of a region log in memory; 0 when there is no such log.

@@ -203,8 +203,8 @@ impl Node {
         if repair.lacking.len() < others {
             self.ask_next(now, region, out);
         } else {
-            let (index, hole) = (repair.next(), repair.hole);
-            tracing::error!(%region, index, ?hole, "no node has what was lost here");
+            let (index, last) = (repair.next(), repair.hole.last);
+            tracing::error!(%region, index, last, "no node has what was lost here");
         }
     }
 

@@ -6,6 +6,7 @@ mod bad_input;
 mod books;
 mod cluster;
 mod dev;
+mod disk_damage;
 mod edge;
 mod failover;
 mod http_client;

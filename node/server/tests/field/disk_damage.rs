@@ -1,0 +1,127 @@
+//! Real files are damaged under real nodes: stopped ones and running ones. Started again, they
+//! repair themselves from the others, fetch what was damaged and nothing else, and end with the
+//! same bytes.
+
+use crate::api::{NEW_YEAR, payment};
+use crate::cluster::{Cluster, PATIENCE};
+use crate::judge::committed_records;
+use crate::record::Recorder;
+use crate::session::Session;
+use crate::stopwatch::wait_for;
+use billing_wire::{AccountId, Command, NodeId, OpId, RecordView, ServicePointId, Submission};
+use std::fs::{self, OpenOptions};
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+const ACCOUNT: AccountId = AccountId(7);
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// Small segments, so that damage hits several.
+const TUNING: &str = "segment_bytes = 4096\n";
+const ENTRIES: u64 = 120;
+
+/// Writes entries through a node, one by one.
+fn write(cluster: &Cluster, node: NodeId, first: u64) {
+    let recorder = Recorder::new();
+    let mut session = Session::new(0, &recorder, [(node, cluster.http(node))], TIMEOUT);
+    if first == 0 {
+        let (service_point, date) = (ServicePointId(7), NEW_YEAR);
+        let command = Command::OpenAccount { account: ACCOUNT, service_point, date };
+        session.insist(node, &Submission { op_id: OpId(1), command });
+    }
+    for number in first..first + ENTRIES {
+        let command = payment(ACCOUNT, 100, &number.to_string());
+        session.insist(node, &Submission { op_id: OpId(100 + u128::from(number)), command });
+    }
+}
+
+/// The segments of a node's log, in order.
+fn segments(dir: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(dir.join("log/0")).expect("the log");
+    let mut paths: Vec<_> = entries.map(|entry| entry.expect("the log").path()).collect();
+    paths.sort();
+    assert!(paths.len() > 3, "several segments: {paths:?}");
+    paths
+}
+
+/// Offset of the record that covers the middle of a segment, behind the header.
+fn middle_record(segment: &[u8]) -> usize {
+    let mut at = 80;
+    while at < segment.len() / 2 {
+        at += RecordView::length(&segment[at..]).expect("a record");
+    }
+    at
+}
+
+/// Flips a bit in the middle record of a segment, in place.
+fn rot(path: &Path) {
+    let bytes = fs::read(path).expect("a segment");
+    let at = middle_record(&bytes) + 130;
+    let file = OpenOptions::new().write(true).open(path).expect("a segment");
+    file.write_all_at(&[bytes[at] ^ 0x10], at as u64).expect("it can be written");
+}
+
+/// Exchanges so many bytes of two files.
+fn swap(one: &Path, other: &Path, length: usize) {
+    let (mut a, mut b) = (fs::read(one).expect("a file"), fs::read(other).expect("a file"));
+    let (from, to) = (&mut a[1_000..1_000 + length], &mut b[1_000..1_000 + length]);
+    from.swap_with_slice(to);
+    fs::write(one, a).expect("it can be written");
+    fs::write(other, b).expect("it can be written");
+}
+
+/// Records that a node has fetched again since it was started, once nothing is missing.
+fn repaired(cluster: &Cluster, node: NodeId) -> u64 {
+    let whole = || {
+        let status = cluster.status(node)?;
+        (status["missing_records"] == 0).then(|| status["repaired_records"].as_u64())?
+    };
+    wait_for("the log to be whole", PATIENCE, whole)
+}
+
+/// Stops all nodes; every log must be sound and the same.
+fn stop_and_compare(cluster: &mut Cluster, records: u64) {
+    let last = cluster.await_settled(records);
+    cluster.stop_all();
+    let logs = committed_records(cluster, &[last]);
+    assert!(logs.iter().all(|log| *log == logs[0]), "equal bytes");
+}
+
+#[test]
+fn damaged_files_are_repaired_from_the_others() {
+    let mut cluster = Cluster::found(3, TUNING);
+    let [one, two, three] = cluster.nodes()[..] else { panic!("three nodes") };
+    cluster.start_all();
+    write(&cluster, one, 0);
+    stop_and_compare(&mut cluster, ENTRIES);
+
+    // Stopped: bits, a cut, extents that stand in each other's place, a file that is gone.
+    let files = segments(cluster.dir(two));
+    rot(&files[0]);
+    rot(&files[2]);
+    swap(&files[1], &files[3], 700);
+    let files = segments(cluster.dir(three));
+    let cut = fs::read(&files[1]).expect("a segment");
+    fs::write(&files[1], &cut[..middle_record(&cut) + 40]).expect("it can be written");
+    fs::remove_file(&files[3]).expect("it can be removed");
+    cluster.start_all();
+    let counts = [one, two, three].map(|node| repaired(&cluster, node));
+    assert_eq!(counts[0], 0);
+    assert!((4..ENTRIES / 2).contains(&counts[1]), "{counts:?} of {ENTRIES}");
+    assert!((4..ENTRIES).contains(&counts[2]), "{counts:?} of {ENTRIES}");
+    stop_and_compare(&mut cluster, ENTRIES);
+
+    // Running: nothing is noticed until the file is read again.
+    cluster.start_all();
+    write(&cluster, two, ENTRIES);
+    let files = segments(cluster.dir(one));
+    rot(&files[0]);
+    rot(&files[1]);
+    let superblock = OpenOptions::new().write(true).open(cluster.dir(one).join("superblock"));
+    superblock.expect("it is there").write_all_at(&[0xff; 64], 32).expect("it can be written");
+    cluster.kill(one);
+    cluster.start(one);
+    cluster.await_ready();
+    assert_eq!(repaired(&cluster, one), 2);
+    stop_and_compare(&mut cluster, 2 * ENTRIES);
+}
