@@ -3,12 +3,14 @@
 mod bisect;
 mod failures;
 mod gate;
+mod prune;
 
 use billsim_engine::OpId;
 pub(crate) use bisect::Bisect;
 use clap::{Args, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 pub(crate) use failures::{Diff, Explain, Merge, Replay, Report, Show, Shrink};
 pub(crate) use gate::Gate;
+pub(crate) use prune::Prune;
 use std::path::PathBuf;
 
 /// Tests the billing cluster under injected faults, deterministically.
@@ -69,6 +71,8 @@ pub(crate) enum Command {
     Report(Report),
     /// Says whether a stored run may release something, and keeps the evidence.
     Gate(Gate),
+    /// Deletes the oldest run directories, and nothing else.
+    Prune(Prune),
     /// Files plans under `scenarios/regressions/`, which every sweep runs first.
     Corpus(Corpus),
     /// Measures the speed of the testbed at one job.
@@ -206,6 +210,9 @@ pub(crate) struct Sweep {
     /// `#` begins a comment.
     #[arg(long, value_name = "FILE", conflicts_with = "seeds")]
     pub(crate) seeds_from: Option<PathBuf>,
+    /// Says what would run and where each value comes from: command line, line of a file, default.
+    #[arg(long)]
+    pub(crate) show_origin: bool,
     /// Known failures that do not count; `ci/waivers.toml` without it, where there is one.
     #[arg(long, value_name = "FILE")]
     pub(crate) waivers: Option<PathBuf>,

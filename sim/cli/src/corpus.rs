@@ -86,6 +86,22 @@ impl Corpus {
         Profiles::parse(&path.display().to_string(), &text).map_err(ToolError::usage)
     }
 
+    /// Where each run of a profile stands, as `FILE:LINE`.
+    pub(crate) fn profile_lines(&self, name: &str) -> Result<Vec<String>, ToolError> {
+        let path = self.root.join("profiles.toml");
+        let text = fs::read_to_string(&path).map_err(|error| ToolError::read(&path, &error))?;
+        let shown = self.shown("profiles.toml");
+        let lines = Profiles::lines(&text, name).into_iter();
+        Ok(lines.map(|line| format!("{shown}:{line}")).collect())
+    }
+
+    /// A file of the corpus, as people would write it.
+    pub(crate) fn shown(&self, file: &str) -> String {
+        let path = self.root.join(file);
+        let here = std::env::current_dir().unwrap_or_default();
+        path.strip_prefix(here).unwrap_or(&path).display().to_string()
+    }
+
     /// Where the regression of this name is, or will be.
     pub(crate) fn regression(&self, name: &str) -> PathBuf {
         self.root.join("regressions").join(format!("{name}.json"))

@@ -203,3 +203,36 @@ impl RunDirectory {
         create(&self.path.join("summary.txt"), text.as_bytes())
     }
 }
+
+/// What a directory is, by what lies in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A sweep, or the run of one seed.
+    Run,
+    /// A sweep that a gate has judged.
+    Gated,
+    /// A sweep that somebody writes to just now.
+    Busy,
+}
+
+/// Recognises a run directory; `None` for every other one. Only the name of a format counts, not
+/// its number: directories of other releases are run directories too.
+pub(crate) fn recognise(path: &Path) -> Option<Kind> {
+    let has = |name: &str| path.join(name).is_file();
+    let is_json = |name: &str, key: &str| {
+        let text = fs::read_to_string(path.join(name)).unwrap_or_default();
+        let read: Result<serde_json::Value, _> = serde_json::from_str(&text);
+        read.is_ok_and(|document| document.get("format").is_some() && document.get(key).is_some())
+    };
+    if has("manifest.json") && has("outcomes.jsonl") && is_json("manifest.json", "binary_hash") {
+        let is_busy = File::open(path.join("lock"))
+            .is_ok_and(|lock| matches!(lock.try_lock(), Err(TryLockError::WouldBlock)));
+        return Some(match has("evidence.json") {
+            _ if is_busy => Kind::Busy,
+            true => Kind::Gated,
+            false => Kind::Run,
+        });
+    }
+    let is_one = has("plan.json") && has("scenario.toml") && is_json("outcome.json", "trace_hash");
+    is_one.then_some(Kind::Run)
+}

@@ -151,12 +151,42 @@ fn a_wrong_name_is_met_with_the_right_one() {
         (vec!["run", "smoke/stedy"], "smoke/steady"),
         (vec!["sweep", "--profile", "smok"], "smoke"),
         (vec!["swep"], "sweep"),
+        (vec!["replay", "scenarios/regressions/refused-foward.json"], "refused-forward.json"),
+        (vec!["replay", "Cargo.tml"], "Cargo.toml"),
     ] {
         let output = billsim(&arguments);
         assert_eq!(code(&output), 2);
         let told = stderr(&output);
-        assert!(told.contains(&format!("'{right}'")), "{told}");
+        assert!(told.contains(&format!("{right}'")), "{told}");
     }
+}
+
+#[test]
+fn each_value_says_where_it_came_from() {
+    let shown = |arguments: &[&str]| {
+        let output = billsim(&[&["sweep", "--show-origin"], arguments].concat());
+        assert_eq!(code(&output), 0, "{}", stderr(&output));
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let line = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+        text.lines().map(line).collect::<Vec<_>>()
+    };
+    let has = |lines: &[String], line: &str| {
+        assert!(lines.iter().any(|known| known == line), "{line}: {lines:#?}");
+    };
+    let profile = include_str!("../../../scenarios/profiles.toml");
+    let crash = profile.lines().position(|line| line.contains("\"smoke/crash\"")).unwrap() + 1;
+    let of_profile = format!("scenarios/profiles.toml:{crash}");
+    let whole = shown(&["--jobs", "2"]);
+    has(&whole, &format!("smoke/crash seeds 0..40 {of_profile}"));
+    has(&whole, "--jobs 2 command line");
+    has(&whole, "--profile smoke default");
+    has(&whole, "scenarios/regressions, first scenarios/regressions");
+    let named = shown(&["smoke/crash", "region/dark", "--without-regressions"]);
+    has(&named, "smoke/crash command line");
+    has(&named, &format!("smoke/crash seeds 0..40 {of_profile}"));
+    has(&named, "region/dark seeds 0..100 default");
+    has(&named, "--without-regressions command line");
+    has(&shown(&["smoke/crash", "--seeds", "3..4"]), "smoke/crash seeds 3..4 command line");
 }
 
 #[test]

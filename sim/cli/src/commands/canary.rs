@@ -18,7 +18,7 @@ pub(crate) use planted::canary;
 mod planted {
     use super::{Canary, ExitCode, ToolError};
     use crate::arguments::Format;
-    use crate::context::{jobs, say};
+    use crate::context::{choices, jobs, say};
     use crate::corpus::Corpus;
     use billsim_engine::sweep::{Settings, sweep};
     use billsim_engine::{Job, Scenario, canaries};
@@ -65,8 +65,8 @@ mod planted {
         let mut code = ExitCode::Held;
         for name in names {
             if !all.contains(&name) {
-                let known = all.join(", ");
-                return Err(ToolError::usage(format!("no canary '{name}'; known are {known}")));
+                let choices = choices(name, &all);
+                return Err(ToolError::usage(format!("no canary '{name}'{choices}")));
             }
             if !expectations.contains_key(name) {
                 let words = format!("scenarios/canaries.toml says nothing of '{name}'");

@@ -2,7 +2,7 @@
 
 use super::gate_recheck::recheck;
 use crate::arguments::Gate;
-use crate::context::say;
+use crate::context::{choices, say};
 use crate::corpus::Corpus;
 use crate::stored_run::StoredRun;
 use crate::tool_error::ToolError;
@@ -50,7 +50,7 @@ fn asked(profile: &str) -> Result<Vec<Asked>, ToolError> {
     let profiles = Corpus::find()?.profiles()?;
     let runs = profiles.0.get(profile).map(|profile| &profile.runs).ok_or_else(|| {
         let known: Vec<&str> = profiles.0.keys().map(String::as_str).collect();
-        ToolError::usage(format!("no profile '{profile}'; known are {}", known.join(", ")))
+        ToolError::usage(format!("no profile '{profile}'{}", choices(profile, &known)))
     })?;
     let asked = runs.iter().map(|run| Asked {
         scenario: run.scenario.clone(),

@@ -13,6 +13,7 @@ mod gate_recheck;
 mod list;
 mod manual;
 mod merge;
+mod prune;
 mod replay;
 mod report;
 mod run;
@@ -23,6 +24,7 @@ mod shrink_progress;
 mod shrink_trials;
 mod sweep;
 mod sweep_end;
+mod sweep_plan;
 mod sweep_resume;
 mod vary;
 
@@ -47,6 +49,7 @@ pub(crate) fn dispatch(arguments: Arguments) -> ExitCode {
         Command::Diff(diff) => diff::diff(&diff),
         Command::Bisect(bisect) => bisect::bisect(&bisect, canary),
         Command::Shrink(shrink) => shrink::shrink(&shrink, canary),
+        Command::Prune(prune) => prune::prune(&prune),
         Command::Corpus(corpus) => corpus::corpus(&corpus, canary),
         Command::Bench(bench) => bench::bench(&bench),
         Command::Canary(canary) => canary::canary(&canary),

@@ -2,8 +2,9 @@
 
 use crate::arguments::{Format, Seeds, Sweep};
 use crate::commands::sweep_end::{Ended, conclude};
+use crate::commands::sweep_plan::{choose, show_origin};
 use crate::commands::sweep_resume::Done;
-use crate::context::{choices, jobs, say};
+use crate::context::{jobs, say};
 use crate::corpus::{Corpus, Loaded};
 use crate::failures::Failures;
 use crate::progress::Progress;
@@ -18,8 +19,6 @@ use billsim_record::{ExitCode, FaultPlan, Manifest, Shard, Verdict, Waiver, docu
 use billsim_reports::Tally;
 use hdrhistogram::Histogram;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -87,7 +86,11 @@ pub(super) struct Results<'a> {
 }
 
 pub(crate) fn sweep(arguments: &Sweep, canary: Option<&str>) -> Result<ExitCode, ToolError> {
-    let work = plan_work(arguments, canary)?;
+    let corpus = Corpus::find()?;
+    if arguments.show_origin {
+        return show_origin(arguments, &corpus);
+    }
+    let work = plan_work(arguments, &corpus, canary)?;
     let stop = interrupt::watch()?;
     let manifest = manifest(&work, arguments.check_determinism, canary)?;
     let (directory, checkpoint) = match (&arguments.out, arguments.resume) {
@@ -138,36 +141,9 @@ impl Started {
     }
 }
 
-fn plan_work(arguments: &Sweep, canary: Option<&str>) -> Result<Work, ToolError> {
-    let corpus = Corpus::find()?;
-    let mut seeds = Vec::new();
-    let profiles = corpus.profiles()?;
-    let profile = profiles.0.get(&arguments.profile).ok_or_else(|| {
-        let known: Vec<&str> = profiles.0.keys().map(String::as_str).collect();
-        let choices = choices(&arguments.profile, &known);
-        ToolError::usage(format!("no profile '{}'{choices}", arguments.profile))
-    })?;
-    for run in &profile.runs {
-        let range = Seeds { from: run.first, to: run.first + run.seeds };
-        seeds.push((run.scenario.clone(), range));
-    }
-    if !arguments.scenarios.is_empty() {
-        let of_profile = |name: &String| seeds.iter().find(|(n, _)| n == name).map(|(_, s)| *s);
-        let default = Seeds { from: 0, to: 100 };
-        let named = arguments.scenarios.iter();
-        seeds = named.map(|name| (name.clone(), of_profile(name).unwrap_or(default))).collect();
-    }
-    if let Some(range) = arguments.seeds {
-        seeds.iter_mut().for_each(|(_, seeds)| *seeds = range);
-    }
-    if let Some(file) = &arguments.seeds_from {
-        let names: Vec<String> = seeds.iter().map(|(name, _)| name.clone()).collect();
-        seeds = seeds_of_file(file, &names)?;
-    }
-    let mut known = BTreeSet::new();
-    if let Some((name, _)) = seeds.iter().find(|entry| !known.insert((&entry.0, entry.1.from))) {
-        return Err(ToolError::usage(format!("{name}: it is named twice, and runs once")));
-    }
+fn plan_work(arguments: &Sweep, corpus: &Corpus, canary: Option<&str>) -> Result<Work, ToolError> {
+    let seeds = choose(arguments, corpus)?.into_iter().map(|one| (one.scenario, one.seeds));
+    let seeds: Vec<(String, Seeds)> = seeds.collect();
     let regressions =
         if arguments.without_regressions { Vec::new() } else { corpus.regressions()? };
     let mut scenarios = BTreeMap::new();
@@ -182,36 +158,9 @@ fn plan_work(arguments: &Sweep, canary: Option<&str>) -> Result<Work, ToolError>
     let waivers = if arguments.without_waivers || canary.is_some() {
         Vec::new()
     } else {
-        waivers::read(arguments.waivers.as_deref(), &corpus)?.all().cloned().collect()
+        waivers::read(arguments.waivers.as_deref(), corpus)?.all().cloned().collect()
     };
     Ok(Work { scenarios, regressions, seeds, shard, waivers })
-}
-
-/// Seeds as a file lists them: a line each, of every scenario or of the one that it names.
-fn seeds_of_file(path: &Path, names: &[String]) -> Result<Vec<(String, Seeds)>, ToolError> {
-    let text = fs::read_to_string(path).map_err(|error| ToolError::read(path, &error))?;
-    let mut seeds = Vec::new();
-    for (place, line) in text.lines().enumerate() {
-        let line = line.split('#').next().unwrap_or_default().trim();
-        let wrong = || {
-            let (file, number) = (path.display(), place + 1);
-            ToolError::usage(format!("{file}, line {number}: SEED or SCENARIO SEED expected"))
-        };
-        let mut words = line.split_whitespace().rev();
-        let Some(seed) = words.next() else { continue };
-        let from: u64 = seed.parse().map_err(|_| wrong())?;
-        let to = from.checked_add(1).ok_or_else(wrong)?;
-        let named = words.next().map(|name| vec![name.to_owned()]);
-        if words.next().is_some() {
-            return Err(wrong());
-        }
-        let of = named.unwrap_or_else(|| names.to_vec());
-        seeds.extend(of.into_iter().map(|name| (name, Seeds { from, to })));
-    }
-    if seeds.is_empty() {
-        return Err(ToolError::usage(format!("{}: it lists no seed", path.display())));
-    }
-    Ok(seeds)
 }
 
 fn manifest(work: &Work, percent: u8, canary: Option<&str>) -> Result<Manifest, ToolError> {

@@ -5,6 +5,7 @@ use super::error::Wrong;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use toml::Spanned;
 
 /// Every profile by its name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -61,5 +62,17 @@ impl Profiles {
             }
         }
         Ok(profiles)
+    }
+
+    /// The lines, from 1, on which the runs of a profile stand in a text that can be read.
+    pub fn lines(text: &str, profile: &str) -> Vec<usize> {
+        #[derive(Deserialize)]
+        struct Runs {
+            runs: Vec<Spanned<toml::Value>>,
+        }
+        let read: Result<BTreeMap<String, Runs>, _> = toml::from_str(text);
+        let runs = read.ok().and_then(|mut read| read.remove(profile));
+        let runs = runs.into_iter().flat_map(|of| of.runs);
+        runs.map(|run| text[..run.span().start].matches('\n').count() + 1).collect()
     }
 }
