@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 fn billsim(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_billsim"));
@@ -28,7 +28,8 @@ fn sweep(directory: &Path, name: &str, hours: u64) -> PathBuf {
 }
 
 fn age(directory: &Path, hours: u64) {
-    let then = SystemTime::now() - Duration::from_secs(3_600 * hours);
+    let now = fs::metadata(directory).unwrap().modified().unwrap();
+    let then = now - Duration::from_secs(3_600 * hours);
     for entry in fs::read_dir(directory).unwrap().flatten() {
         let file = File::open(entry.path()).unwrap();
         file.set_modified(then).unwrap();
