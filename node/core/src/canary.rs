@@ -82,6 +82,7 @@ mod planted {
         ("tail-by-length", "of the copies of a lost log the longest is sealed, whatever its terms"),
         ("orphans-forgotten", "what a seal leaves out is not appended again"),
         ("checksum-not-verified-on-read", "recovery takes a record whose checksum does not fit"),
+        ("database-trusted-after-damage", "a block of the database that does not verify is read"),
         ("damaged-range-cut", "recovery cuts a log before its first damaged record"),
         ("repaired-without-hash-check", "what a peer sends fills a hole, whatever its hash"),
         ("orphan-readmitted-twice", "a record that a seal left out is appended again each time"),

@@ -75,6 +75,7 @@ catalogue_of_marks![
     "hole-lacking-at-a-peer",
     "hole-asked-of-a-damaged-node",
     "region-log-repaired",
+    "log-end-taken-from-the-leader",
     "segment-sealed",
     "batch-of-many",
     "write-forwarded",

@@ -212,6 +212,14 @@ fn rot(directory: &mut Directory, region: RegionId, record: &[u8]) {
     assert!(hits > 0, "the record lies in a segment");
 }
 
+/// A node has sent something, and nothing but questions for what it lost.
+fn assert_asks_only(world: &World, node: NodeId) {
+    let asks = [FrameKind::RepairRequest, FrameKind::LogEndRequest];
+    let mut said = world.sent.iter().filter(|frame| frame.header.from == node);
+    assert!(said.clone().next().is_some());
+    assert!(said.all(|frame| asks.contains(&frame.header.kind)));
+}
+
 fn segments(directory: &Directory) -> Vec<FileName> {
     let names = directory.image().into_iter().map(|(name, _)| name);
     names.filter(|name| matches!(name, FileName::Segment { region: REGION, .. })).collect()
@@ -270,7 +278,7 @@ fn a_log_that_is_gone_but_for_its_promise_comes_back() {
 fn a_damaged_node_takes_part_in_nothing_before_it_is_whole() {
     let mut world = World::new(1);
     let log = world.records(1, REGION);
-    world.lost = vec![FrameKind::Repair];
+    world.lost = vec![FrameKind::Repair, FrameKind::LogEnd];
     world.reopen(1, |directory| rot(directory, REGION, &log[log.len() - 2]));
     world.sent.clear();
     // The other two go on, then one of them alone cannot.
@@ -279,11 +287,7 @@ fn a_damaged_node_takes_part_in_nothing_before_it_is_whole() {
     let leader = [0, 2].into_iter().find(|place| world.leads(*place));
     world.machines[leader.unwrap()].node = None;
     world.ticks(100);
-    let says = |frame: &&Frame| frame.header.from == NodeId(2);
-    assert!(
-        world.sent.iter().filter(says).all(|frame| frame.header.kind == FrameKind::RepairRequest)
-    );
-    assert!(world.sent.iter().any(|frame| says(&frame)));
+    assert_asks_only(&world, NodeId(2));
     assert_eq!(world.node(1).status().role, Role::Follower);
     world.lost.clear();
     world.ticks(100);
@@ -383,4 +387,49 @@ fn a_region_is_healed_from_another_one() {
     world.assert_whole_everywhere();
     world.write();
     assert_eq!(world.acknowledged, WRITES + 1);
+}
+
+/// A record that this node alone had: the leader never had it, so it was never acknowledged.
+#[test]
+fn what_is_nowhere_gives_way_to_the_leaders_log() {
+    let mut world = World::new(1);
+    let follower = (0..3).find(|place| !world.leads(*place)).unwrap();
+    let log = world.records(follower, REGION);
+    let last = RecordView::decode(log.last().unwrap()).unwrap().header;
+    let node = NodeId(follower as u16 + 1);
+    let genesis = Arc::clone(&world.genesis);
+    let append_alone = |directory: &mut Directory| {
+        let (found, steps) = journal::recover(&genesis, node, directory.image()).unwrap();
+        directory.run(&steps);
+        let tails: Vec<_> = found.logs.iter().map(|log| log.tail).collect();
+        let mut writer = journal::Writer::new(ClusterId(1), 4_096, found.superblock, &tails);
+        let mut prev = last;
+        for _ in 0..3 {
+            let index = prev.index + 1;
+            let header = billing_wire::RecordHeader {
+                kind: billing_wire::RecordKind::CloseTs,
+                index,
+                hlc: prev.hlc.next(),
+                prev_hash: prev.hash,
+                ..prev
+            };
+            let mut record = Record { header, submissions: vec![] };
+            let bytes = Bytes::from(record.encode());
+            writer.append(&record.header, &bytes);
+            directory.run(&writer.take_steps());
+            prev = record.header;
+            if index == last.index + 2 {
+                rot(directory, REGION, &bytes);
+            }
+        }
+    };
+    world.reopen(follower, append_alone);
+    assert_eq!(world.node(follower).status().missing_records, 1);
+    world.sent.clear();
+    world.ticks(15);
+    assert_asks_only(&world, node);
+    world.ticks(140);
+    world.write();
+    assert_eq!(world.acknowledged, WRITES + 1);
+    world.assert_whole_everywhere();
 }

@@ -19,7 +19,7 @@
 //! checksum is not found here; redb's own tree of checksums is for that.
 
 use crate::host::BlockFile;
-use billing_core::DiskFault;
+use billing_core::{DiskFault, canary};
 use redb::StorageBackend;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -181,7 +181,7 @@ impl BlockLayer {
                 0 => bytes.iter().all(|byte| *byte == 0),
                 stored => stored == checksum(block, bytes),
             };
-            if !sound {
+            if !sound && !canary!("database-trusted-after-damage") {
                 return Err(invalid(format!("block {block} of the ledger file does not verify")));
             }
         }

@@ -54,6 +54,10 @@ pub enum FrameKind {
     RepairRequest = 10,
     /// Such records; none: the node lacks them, too.
     Repair = 11,
+    /// A damaged node asks the leader of a region log where that ends.
+    LogEndRequest = 12,
+    /// The answer, once the leader has shown that it leads.
+    LogEnd = 13,
 }
 
 /// Everything but the body.
@@ -167,7 +171,7 @@ impl Frame {
 }
 
 impl FrameKind {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 14] = [
         Self::Raft,
         Self::Forward,
         Self::ForwardAnswer,
@@ -180,6 +184,8 @@ impl FrameKind {
         Self::Orphan,
         Self::RepairRequest,
         Self::Repair,
+        Self::LogEndRequest,
+        Self::LogEnd,
     ];
 }
 

@@ -8,7 +8,7 @@ use super::window::Slot;
 use super::{Consensus, Sink};
 use crate::journal::{Hole, RegionPromise};
 use crate::sometimes;
-use billing_wire::{Hash, Hlc, LogIndex, RecordView};
+use billing_wire::{Hash, Hlc, LogIndex, RecordView, Term};
 use bytes::Bytes;
 use raft::eraftpb::HardState;
 use std::collections::BTreeMap;
@@ -22,6 +22,8 @@ pub(super) struct Damage {
     slots: BTreeMap<LogIndex, Slot>,
     /// State of the whole log in consensus.
     hard_state: HardState,
+    /// What was lost is nowhere: the log becomes the leader's, up to where that ended.
+    follows_leader: bool,
     stage: Stage,
 }
 
@@ -45,6 +47,7 @@ impl Damage {
             last: (promise.durable_index, promise.last_hash),
             slots: behind.into_iter().map(slot).collect(),
             hard_state,
+            follows_leader: false,
             stage: Stage::Incomplete,
         }
     }
@@ -114,6 +117,28 @@ impl RegionLog {
         damage.slots.extend(slots.into_iter().map(|slot| (slot.header.index, slot)));
     }
 
+    /// What was lost is nowhere: the log is to become the leader's, whose last index and hash are
+    /// known. `false`: it is not for this copy, or contradicts what was committed here.
+    pub fn end_at(&mut self, term: Term, last: (LogIndex, Hash)) -> bool {
+        let is_fenced = self.fenced;
+        let Some(damage) = &mut self.damage else { return false };
+        let state = &damage.hard_state;
+        let fits =
+            damage.stage == Stage::Incomplete && term >= state.term && last.0 >= state.commit;
+        if is_fenced || !fits {
+            return false;
+        }
+        damage.last = last;
+        damage.slots.clear();
+        damage.follows_leader = true;
+        // What is left stands or falls with what follows it.
+        let is_end = |slot: &Slot| slot.header.hash == last.1;
+        let kept = if self.window().get(last.0).is_some_and(is_end) { last.0 } else { last.0 - 1 };
+        self.raft.mut_store().split_off(kept);
+        self.committed = self.committed.min(kept);
+        true
+    }
+
     /// Nothing is missing any more: writes the log again from the first index that was damaged
     /// on. It works again once that is durable. Whether there was something to write.
     pub fn rewrite<S: Sink>(&mut self, sink: &mut S) -> bool {
@@ -128,7 +153,13 @@ impl RegionLog {
         damage.stage = Stage::Written;
         let hard_state = damage.hard_state.clone();
         let slots = std::mem::take(&mut damage.slots);
+        let follows_leader = damage.follows_leader;
         let window = self.raft.mut_store();
+        if follows_leader {
+            // What lies behind may be longer than the leader's log: it is hidden in any case.
+            let kept = window.last().map_or((0, [0; 32]), |last| (last.index, last.hash));
+            sink.reincarnate(self.region, self.incarnation, kept);
+        }
         for (_, slot) in slots {
             sink.append(&slot.header, &slot.bytes);
             window.push(slot);

@@ -33,6 +33,9 @@ impl Outlook {
 impl Node {
     /// What the leader of the own region log should append without being asked.
     pub(super) fn own_accord(&mut self, now: Now) -> Option<(RecordKind, RegionMode)> {
+        if self.has_to_show_itself() {
+            return Some((RecordKind::CloseTs, self.logged_mode()));
+        }
         if self.logs.len() == 1 {
             return None;
         }

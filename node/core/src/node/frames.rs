@@ -92,6 +92,8 @@ impl Node {
             FrameKind::Repair => {
                 self.take_repair(now, header.from, header.region, &frame.body, out)?;
             }
+            FrameKind::LogEndRequest => self.take_log_end_request(header.from, header.region)?,
+            FrameKind::LogEnd => self.take_log_end(&frame.body)?,
             FrameKind::TailRequest
             | FrameKind::TailReport
             | FrameKind::ChainRequest

@@ -7,6 +7,7 @@ mod closing;
 mod desk;
 mod frames;
 mod grades;
+mod log_end;
 mod order;
 mod payouts;
 mod probe;
@@ -36,6 +37,7 @@ use bytes::Bytes;
 use closing::Outlook;
 use desk::Desk;
 use grades::Reach;
+use log_end::DueEnd;
 use probe::Progress;
 use readmission::Orphan;
 use repair::Repair;
@@ -82,6 +84,8 @@ pub struct Node {
     staged: BTreeMap<RegionId, Staged>,
     /// What is fetched of damaged region logs.
     repairs: BTreeMap<RegionId, Repair>,
+    /// Who waits to be told where the own region log ends.
+    due_ends: Vec<DueEnd>,
     /// Records that were fetched because they were damaged.
     repaired_records: u64,
     /// Records that seals left out and that are not known to be readmitted.
@@ -168,6 +172,7 @@ impl Node {
             fetching: BTreeMap::new(),
             staged: BTreeMap::new(),
             repairs: BTreeMap::new(),
+            due_ends: Vec::new(),
             repaired_records: 0,
             orphans: Vec::new(),
             asked_to_return: None,
@@ -232,6 +237,7 @@ impl Node {
             }
         }
         self.work_at_repair(now, out);
+        self.tell_log_ends(now, out);
         if self.logs.len() > 1 {
             self.work_at_seal(now, out);
             self.look_after_chains(now, out);

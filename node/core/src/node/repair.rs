@@ -19,7 +19,9 @@ use std::collections::BTreeSet;
 /// Another node is asked when there was no answer for so many milliseconds.
 const ASK_AGAIN_MS: u64 = 200;
 /// When no node has what is missing, all of them are asked again after so many milliseconds.
-const SEEK_AGAIN_MS: u64 = 2_000;
+const SEEK_AGAIN_MS: u64 = 1_000;
+/// So often all nodes are asked before the leader of the log is asked where that ends.
+const ROUNDS: usize = 3;
 /// Bytes of records in one answer, at least one record.
 const ANSWER_BYTES: usize = 512 << 10;
 /// When what was fetched does not follow the own log, so many earlier records are fetched, too.
@@ -38,12 +40,24 @@ pub(super) struct Repair {
     turn: usize,
     /// Who has said that it lacks the next record.
     lacking: BTreeSet<NodeId>,
+    /// How often the next node had its turn.
+    tries: usize,
 }
 
 impl Repair {
     fn of(hole: Hole, turn: usize) -> Self {
         let (slots, lacking) = (Vec::new(), BTreeSet::new());
-        Self { hole, from: hole.first, slots, asked: None, turn, lacking }
+        Self { hole, from: hole.first, slots, asked: None, turn, lacking, tries: 0 }
+    }
+
+    /// Whether so many other nodes were all asked, again and again.
+    pub(super) fn is_in_vain(&self, others: usize) -> bool {
+        self.tries > ROUNDS * others
+    }
+
+    /// The first record that nobody has.
+    pub(super) fn lost(&self) -> LogIndex {
+        self.next()
     }
 
     fn next(&self) -> LogIndex {
@@ -100,8 +114,12 @@ impl Node {
     fn ask_next(&mut self, now: Now, region: RegionId, out: &mut Outputs) {
         let Some(repair) = self.repairs.get_mut(&region) else { return };
         repair.turn += 1;
+        repair.tries += 1;
         let turn = repair.turn;
         let others = self.others_near_first();
+        if self.repairs.get(&region).is_some_and(|repair| repair.is_in_vain(others.len())) {
+            self.ask_for_log_end(now, region, out);
+        }
         if let Some(to) = others.get(turn % others.len().max(1)) {
             self.ask_to_repair(now, *to, region, out);
         }
@@ -213,7 +231,8 @@ impl Node {
         let Some(repair) = self.repairs.remove(&region) else { return };
         if !holds(repair.slots.last(), chain) && !canary!("repaired-without-hash-check") {
             // Somebody's copy was of another history; the next one begins anew.
-            self.repairs.insert(region, Repair::of(repair.hole, repair.turn));
+            let again = Repair { tries: repair.tries, ..Repair::of(repair.hole, repair.turn) };
+            self.repairs.insert(region, again);
             return;
         }
         sometimes!("hole-filled");

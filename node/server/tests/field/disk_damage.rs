@@ -4,12 +4,15 @@
 
 use crate::api::{NEW_YEAR, payment};
 use crate::cluster::{Cluster, PATIENCE};
+use crate::http_client::HttpClient;
 use crate::judge::committed_records;
 use crate::record::Recorder;
 use crate::session::Session;
 use crate::stopwatch::wait_for;
-use billing_wire::{AccountId, Command, NodeId, OpId, RecordView, ServicePointId, Submission};
-use std::fs::{self, OpenOptions};
+use billing_wire::{
+    AccountId, Command, NodeId, OpId, Query, QueryResult, RecordView, ServicePointId, Submission,
+};
+use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -124,4 +127,60 @@ fn damaged_files_are_repaired_from_the_others() {
     cluster.await_ready();
     assert_eq!(repaired(&cluster, one), 2);
     stop_and_compare(&mut cluster, 2 * ENTRIES);
+}
+
+/// How often a node was opened again, as its metrics say.
+fn halts(cluster: &Cluster, node: NodeId) -> Option<u64> {
+    let reply = HttpClient::new(cluster.http(node), TIMEOUT).get("/metrics").ok()?;
+    let text = String::from_utf8(reply.body).ok()?;
+    let line = text.lines().find(|line| line.starts_with("billing_halts_total "))?;
+    line.split_whitespace().next_back()?.parse().ok()
+}
+
+/// The balance of the account at a node; `None`: no answer.
+fn balance(cluster: &Cluster, node: NodeId) -> Option<i64> {
+    let recorder = Recorder::new();
+    let mut session = Session::new(0, &recorder, [(node, cluster.http(node))], TIMEOUT);
+    match session.look(node, Query::Balance { account: ACCOUNT }) {
+        QueryResult::Balance(found) => Some(found.balance),
+        _ => None,
+    }
+}
+
+/// A running node reads its database and finds it damaged: it sets it aside and folds its log
+/// again, while the others serve.
+#[test]
+fn a_database_damaged_under_a_running_node_is_rebuilt() {
+    let mut cluster = Cluster::found(3, TUNING);
+    let [one, two, three] = cluster.nodes()[..] else { panic!("three nodes") };
+    cluster.start_all();
+    write(&cluster, one, 0);
+    stop_and_compare(&mut cluster, ENTRIES);
+    // Opened again without a page cache, it reads its file for whatever is asked.
+    let settings = cluster.dir(two).join("node.toml");
+    let text = fs::read_to_string(&settings).expect("settings");
+    fs::write(&settings, format!("ledger_cache_mib = 0\n{text}")).expect("it can be written");
+    cluster.start_all();
+    let ledger =
+        OpenOptions::new().read(true).write(true).open(cluster.dir(two).join("ledger.redb"));
+    damage_blocks(&ledger.expect("it is there"));
+    write(&cluster, one, ENTRIES);
+    let opened_again = || halts(&cluster, two).filter(|halts| *halts > 0);
+    let count = wait_for("the damage to be found", PATIENCE, opened_again);
+    assert_eq!(balance(&cluster, three), Some(-200 * ENTRIES as i64), "the others serve");
+    cluster.await_ready();
+    assert!(cluster.dir(two).join("ledger.damaged").exists());
+    assert_eq!(balance(&cluster, two), Some(-200 * ENTRIES as i64));
+    assert_eq!(halts(&cluster, two), Some(count), "found once, and that was it");
+    stop_and_compare(&mut cluster, 2 * ENTRIES);
+}
+
+/// Flips a bit in every data block of a database but the first.
+fn damage_blocks(ledger: &File) {
+    let length = ledger.metadata().expect("a file").len();
+    for offset in (3 * 4096..length).step_by(4096) {
+        let mut byte = [0];
+        ledger.read_exact_at(&mut byte, offset + 100).expect("it can be read");
+        ledger.write_all_at(&[byte[0] ^ 1], offset + 100).expect("it can be written");
+    }
 }
