@@ -1,6 +1,7 @@
 //! Reports are pure functions from records to bytes; nothing here runs, prints or reads files.
 //! Every report can be rebuilt from a run directory.
 
+pub mod against;
 pub mod diverge;
 pub mod epilogue;
 pub mod explain;
@@ -21,5 +22,6 @@ pub mod tally;
 pub mod timeline;
 mod waived;
 
+pub use against::Baseline;
 pub use run::{Latency, Run};
 pub use tally::{Cause, Tally};

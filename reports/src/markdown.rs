@@ -1,6 +1,7 @@
 //! `summary.md`: the sweep for the page of a CI step: the verdict first, then what failed and how
 //! to see it again, then what was tested.
 
+use crate::against;
 use crate::layout::{count, plural};
 use crate::run::Run;
 use crate::summary::sentence;
@@ -25,6 +26,7 @@ pub fn markdown(run: &Run<'_>) -> String {
             let _ = writeln!(out, "- {}", cell(sentence));
         }
     }
+    out.push_str(&against::markdown(run));
     let _ = writeln!(
         out,
         "\n| scenario | seeds | held | simulated s | acknowledged |\n|---|--:|--:|--:|--:|"

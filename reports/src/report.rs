@@ -1,6 +1,7 @@
 //! `report.html`: a sweep on one page. What broke and how to see it, what was tested, how much,
 //! what held, and whether the instrument could have seen it.
 
+use crate::against;
 use crate::layout::{count, plural};
 use crate::page::{Head, PAGE_JS, command, escape, fill};
 use crate::run::Run;
@@ -34,6 +35,7 @@ pub fn report(run: &Run<'_>) -> String {
             ("notice", &notice(run)),
             ("figures", &figures(run)),
             ("failures", &failures(run)),
+            ("against", &against::html(run)),
             ("scenarios", &scenarios(run)),
             ("oracles", &oracles(run)),
             ("faults", &faults(run)),

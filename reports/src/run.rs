@@ -1,5 +1,6 @@
 //! A stored run as its reports see it: what was asked for, what came of it, where things lie.
 
+use crate::against::Baseline;
 use crate::summary::Circumstances;
 use crate::tally::Tally;
 use billsim_record::{Conclusion, ExitCode, Manifest};
@@ -18,6 +19,8 @@ pub struct Run<'a> {
     pub latency: &'a [(String, Latency)],
     /// Causes that have a directory under `failures/`, and whether a timeline lies in it.
     pub stored: &'a BTreeMap<String, bool>,
+    /// An earlier run to be compared with.
+    pub against: Option<&'a Baseline>,
     /// What goes before `replay DIRECTORY` in a command that people copy.
     pub command: &'a str,
     /// Where the run lies, as people would write it.

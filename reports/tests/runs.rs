@@ -12,7 +12,7 @@ use billsim_reports::percentiles::percentiles;
 use billsim_reports::perfetto::perfetto;
 use billsim_reports::prometheus::prometheus;
 use billsim_reports::report::report;
-use billsim_reports::{Latency, Run, Tally};
+use billsim_reports::{Baseline, Latency, Run, Tally};
 use fixture::{broken, events, held, without_assets};
 use hdrhistogram::Histogram;
 use std::collections::BTreeMap;
@@ -56,6 +56,16 @@ fn conclusion(early: Option<&str>) -> Conclusion {
 
 /// Shows a run of some outcomes.
 fn shown<T>(failed: bool, early: Option<&str>, show: impl Fn(&Run<'_>) -> T) -> T {
+    compared(failed, early, None, show)
+}
+
+/// The same beside an earlier one.
+fn compared<T>(
+    failed: bool,
+    early: Option<&str>,
+    against: Option<&Baseline>,
+    show: impl Fn(&Run<'_>) -> T,
+) -> T {
     let (manifest, conclusion) = (manifest(), conclusion(early));
     let oracles = conclusion.promises.keys().map(String::as_str);
     let mut tally = Tally::knowing(oracles, conclusion.marks.iter().map(String::as_str));
@@ -76,6 +86,7 @@ fn shown<T>(failed: bool, early: Option<&str>, show: impl Fn(&Run<'_>) -> T) -> 
         tally: &tally,
         latency: &latency,
         stored: &stored,
+        against,
         command: "billsim",
         directory: "runs/7",
     })
@@ -104,6 +115,28 @@ fn the_cases_of_a_failed_sweep() {
 #[test]
 fn the_metrics_of_a_failed_sweep() {
     insta::assert_snapshot!(shown(true, None, prometheus));
+}
+
+#[test]
+fn an_earlier_run_stands_beside_this_one() {
+    let same = shown(true, None, Baseline::of);
+    let alike = compared(true, None, Some(&same), markdown);
+    assert!(alike.contains("1 seed failed then, 1 now; nothing else differs"), "{alike}");
+    let mut then = shown(false, None, Baseline::of);
+    then.commit = Some("fedcba9876543210".to_owned());
+    then.compared.insert("D10".to_owned());
+    then.reached.insert("sync-failed".to_owned());
+    then.scenarios.get_mut("smoke/crash").unwrap().p99_us = Some(1_500);
+    let other = then.scenarios.remove("smoke/steady").unwrap();
+    then.scenarios.insert("smoke/old".to_owned(), other);
+    insta::assert_snapshot!(compared(true, None, Some(&then), |run| {
+        let page = without_assets(&report(run));
+        let (_, section) = page.split_once("id=\"against\"").unwrap();
+        let (section, _) = section.split_once("</section>").unwrap();
+        let summary = markdown(run);
+        let (_, rest) = summary.split_once("### Compared").unwrap();
+        format!("{section}\n--\n### Compared{rest}")
+    }));
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Commands, their options, and what they mean: the text of `--help`.
 
 mod bisect;
+#[cfg(test)]
+mod engines;
 mod failures;
 mod gate;
 mod prune;
@@ -224,10 +226,12 @@ pub(crate) struct Sweep {
     /// BILLSIM_SHARD_COUNT); exit code 2 rather than a guess.
     #[arg(long, value_parser = crate::shard::parse, value_name = "K/N|auto")]
     pub(crate) shard: Option<crate::shard::ShardOption>,
-    /// Directory of the run; must not hold one already. By default under `target/runs/`.
+    /// Directory of the run; must not hold one already. By default under `target/runs/`. `{shard}` in
+    /// it stands for the number of the shard.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
-    /// Goes on with the run in that directory where it was interrupted or killed.
+    /// Goes on with the run in that directory where it was interrupted or killed; begins it where
+    /// there is none yet.
     #[arg(long, requires = "out")]
     pub(crate) resume: bool,
     /// How progress is shown.

@@ -18,11 +18,11 @@ pub(crate) enum ShardOption {
 }
 
 /// A scheduler: the variable with the index, what its first index is, the variable with the count.
-struct Engine {
-    name: &'static str,
+pub(crate) struct Engine {
+    pub(crate) name: &'static str,
     index: &'static str,
     first: First,
-    count: &'static str,
+    pub(crate) count: &'static str,
 }
 
 enum First {
@@ -30,7 +30,7 @@ enum First {
     In(&'static str),
 }
 
-const ENGINES: [Engine; 8] = [
+pub(crate) const ENGINES: [Engine; 8] = [
     engine(
         "Slurm",
         "SLURM_ARRAY_TASK_ID",

@@ -10,13 +10,16 @@ use billsim_reports::markdown::markdown;
 use billsim_reports::percentiles::percentiles;
 use billsim_reports::prometheus::prometheus;
 use billsim_reports::report::report;
-use billsim_reports::{Latency, Run, Tally};
+use billsim_reports::{Baseline, Latency, Run, Tally};
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::Deserializer;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
+
+/// What is kept of the earlier run that this one is compared with.
+const AGAINST: &str = "against.json";
 
 /// A run directory, read.
 #[derive(Debug)]
@@ -27,6 +30,7 @@ pub(crate) struct StoredRun {
     tally: Tally,
     latency: Vec<(String, Histogram<u64>)>,
     stored: BTreeMap<String, bool>,
+    against: Option<Baseline>,
 }
 
 impl StoredRun {
@@ -57,7 +61,18 @@ impl StoredRun {
             directory.is_dir().then(|| (cause.clone(), has_timeline))
         });
         let stored = causes.collect();
-        Ok(Self { path: path.to_path_buf(), manifest, conclusion, tally, latency, stored })
+        let file = path.join(AGAINST);
+        let against = if file.is_file() { Some(read(&file)?) } else { None };
+        let path = path.to_path_buf();
+        Ok(Self { path, manifest, conclusion, tally, latency, stored, against })
+    }
+
+    /// Compares it with an earlier run from now on.
+    pub(crate) fn compare(path: &Path, earlier: &Path) -> Result<(), ToolError> {
+        let baseline = Self::open(earlier)?.with(Baseline::of);
+        let file = path.join(AGAINST);
+        let text = document::pretty(&baseline);
+        fs::write(&file, text).map_err(|error| ToolError::write(&file, &error))
     }
 
     /// What was asked for, of which code.
@@ -109,6 +124,7 @@ impl StoredRun {
             tally: &self.tally,
             latency: &latency,
             stored: &self.stored,
+            against: self.against.as_ref(),
             command: &command,
             directory: &directory,
         })

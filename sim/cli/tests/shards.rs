@@ -157,3 +157,30 @@ fn what_does_not_belong_together_is_refused_and_what_is_missing_is_named() {
     assert_eq!(code(&guessed), 2, "nobody says which one this is");
     assert!(stderr(&guessed).contains("give --shard K/N"), "{}", stderr(&guessed));
 }
+
+#[test]
+fn a_shard_has_its_directory_and_the_same_command_begins_it_and_goes_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("{shard}");
+    let sweep = |more: &[&str]| {
+        let arguments = ["sweep", "smoke/steady", "--seeds", "0..4", "--without-regressions"];
+        billsim(&[&arguments[..], &["--out", text(&out)], more].concat())
+    };
+    let nameless = sweep(&[]);
+    assert_eq!(code(&nameless), 2);
+    assert!(stderr(&nameless).contains("--shard does not say which"), "{}", stderr(&nameless));
+    for _ in 0..2 {
+        let output = sweep(&["--shard", "2/2", "--resume"]);
+        assert_eq!(code(&output), 0, "{}", stderr(&output));
+    }
+    let run = directory.path().join("2");
+    assert_eq!(fs::read_to_string(run.join("outcomes.jsonl")).unwrap().lines().count(), 2);
+
+    let earlier = billsim(&["report", text(&run), "--against", text(&run)]);
+    assert_eq!(code(&earlier), 0, "{}", stderr(&earlier));
+    assert_eq!(code(&billsim(&["report", text(&run)])), 0);
+    for file in ["report.html", "summary.md"] {
+        let report = fs::read_to_string(run.join(file)).unwrap();
+        assert!(report.contains("nothing else differs"), "{file} forgot the earlier run");
+    }
+}

@@ -79,12 +79,17 @@ pub(crate) struct Diff {
 ///
 /// Writes `report.html`, `summary.md`, `junit.xml`, `metrics.prom` and `latency/*.txt` into the
 /// directory of a run, and `timeline.html` and `trace.json` (for ui.perfetto.dev) into that of each
-/// failure, from what is stored there. A sweep writes the same at its end.
+/// failure, from what is stored there. A sweep writes the same at its end. With `--against` the
+/// reports say what differs from an earlier run, such as that of the last release, and keep
+/// (`against.json`) what they need to say it again.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Report {
     /// The directory of a run, or one under its `failures/`.
     pub(crate) path: PathBuf,
+    /// The directory of an earlier run.
+    #[arg(long, value_name = "RUN")]
+    pub(crate) against: Option<PathBuf>,
 }
 
 /// `billsim shrink`.

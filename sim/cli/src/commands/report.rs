@@ -11,13 +11,19 @@ use std::path::Path;
 pub(crate) fn report(arguments: &Report) -> Result<ExitCode, ToolError> {
     let path = &arguments.path;
     if path.join("outcome.json").is_file() {
-        return of_failure(path);
+        return match &arguments.against {
+            Some(_) => Err(ToolError::usage("a failure is compared with another by `diff`")),
+            None => of_failure(path),
+        };
     }
     if !path.join("manifest.json").is_file() {
         return Err(ToolError::usage(format!(
             "{}: neither a run (no manifest.json) nor a failure of one (no outcome.json)",
             path.display()
         )));
+    }
+    if let Some(earlier) = &arguments.against {
+        StoredRun::compare(path, earlier)?;
     }
     let run = StoredRun::open(path)?;
     let mut told = 0;

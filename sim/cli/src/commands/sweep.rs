@@ -19,6 +19,7 @@ use billsim_record::{ExitCode, FaultPlan, Manifest, Shard, Verdict, Waiver, docu
 use billsim_reports::Tally;
 use hdrhistogram::Histogram;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -93,9 +94,12 @@ pub(crate) fn sweep(arguments: &Sweep, canary: Option<&str>) -> Result<ExitCode,
     let work = plan_work(arguments, &corpus, canary)?;
     let stop = interrupt::watch()?;
     let manifest = manifest(&work, arguments.check_determinism, canary)?;
-    let (directory, checkpoint) = match (&arguments.out, arguments.resume) {
-        (Some(out), true) => RunDirectory::resume(out, &manifest)?,
-        (out, _) => (RunDirectory::create(out.as_deref(), &manifest)?, None),
+    let out = arguments.out.as_deref().map(|out| of_shard(out, work.shard)).transpose()?;
+    let (directory, checkpoint) = match &out {
+        Some(out) if arguments.resume && out.join("manifest.json").is_file() => {
+            RunDirectory::resume(out, &manifest)?
+        }
+        out => (RunDirectory::create(out.as_deref(), &manifest)?, None),
     };
     let mut results = Results {
         tally: known_tally(&work),
@@ -126,6 +130,16 @@ pub(crate) fn sweep(arguments: &Sweep, canary: Option<&str>) -> Result<ExitCode,
     }
     let wall_seconds = started.elapsed().as_secs_f64();
     conclude(arguments, canary, &mut results, Ended { asked, wall_seconds, early: ended_early })
+}
+
+/// The directory of a shard: its number stands for `{shard}`.
+fn of_shard(out: &Path, shard: Option<Shard>) -> Result<PathBuf, ToolError> {
+    let text = out.to_string_lossy();
+    match shard {
+        _ if !text.contains("{shard}") => Ok(out.to_path_buf()),
+        Some(shard) => Ok(text.replace("{shard}", &shard.number.to_string()).into()),
+        None => Err(ToolError::usage("--out names {shard}, and --shard does not say which")),
+    }
 }
 
 /// When it began, and how long it had run before it was interrupted.
