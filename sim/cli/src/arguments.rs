@@ -226,8 +226,8 @@ pub(crate) struct Sweep {
     /// BILLSIM_SHARD_COUNT); exit code 2 rather than a guess.
     #[arg(long, value_parser = crate::shard::parse, value_name = "K/N|auto")]
     pub(crate) shard: Option<crate::shard::ShardOption>,
-    /// Directory of the run; must not hold one already. By default under `target/runs/`. `{shard}` in
-    /// it stands for the number of the shard.
+    /// Directory of the run; must not hold one already. By default under `target/runs/`. `{shard}`
+    /// in it stands for the number of the shard.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
     /// Goes on with the run in that directory where it was interrupted or killed; begins it where
