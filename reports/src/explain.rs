@@ -68,11 +68,36 @@ fn cause(failure: &Failure, events: Option<&RunEvents>) -> String {
         Happening::FaultBegins { planned, .. } => Some(planned.to_string()),
         _ => None,
     });
+    let phase = before.iter().rev().find_map(|event| match &event.what {
+        Happening::Phase { phase } => Some((event.at_ns, phase.as_str())),
+        _ => None,
+    });
     // The outcome knows the last fault before the end; the promise may have broken earlier.
-    match if events.is_some() { began } else { failure.last_fault.clone() } {
+    let fault = if events.is_some() { began } else { failure.last_fault.clone() };
+    if let Some((at, phase)) = phase {
+        return after_the_faults(at, phase, fault.as_deref());
+    }
+    match fault {
         Some(fault) => format!("The last fault before it: {fault}."),
         None => "No fault came before it: the node does this by itself.".to_owned(),
     }
+}
+
+/// The end of a run does something to the nodes too, and it came after the last planned fault.
+fn after_the_faults(at_ns: u64, phase: &str, fault: Option<&str>) -> String {
+    let did = match phase {
+        "liveness" => {
+            "all faults ended, one node of each region lost its power for good and the others went \
+             on"
+        }
+        "recovery" => "all nodes that are left were started again",
+        other => other,
+    };
+    let fault = match fault {
+        Some(fault) => format!("the last planned fault before that: {fault}"),
+        None => "no fault was planned before that".to_owned(),
+    };
+    format!("The end of the run came before it: at {} {did}; {fault}.", seconds(at_ns))
 }
 
 /// What a node had in memory only was promised to nobody.

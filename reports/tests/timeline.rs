@@ -36,6 +36,20 @@ fn three_lines_explain_a_failure() {
 }
 
 #[test]
+fn what_the_end_of_a_run_does_is_told_before_an_earlier_fault() {
+    let mut told = events();
+    told.events.retain(|event| !matches!(event.what, Happening::Custody { .. }));
+    let lines = explain(&broken("smoke/crash", 7), Some(&told)).expect("it failed").lines();
+    let cause = lines.lines().nth(1).unwrap();
+    assert!(cause.starts_with("The end of the run came before it: at 4.200 s all faults ended"));
+    assert!(cause.contains("the last planned fault before that: power-cut of node 2"), "{cause}");
+    let mut early = broken("smoke/crash", 7);
+    early.failure.as_mut().unwrap().at_ns = 4_100_000_000;
+    let lines = explain(&early, Some(&told)).expect("it failed").lines();
+    assert!(lines.contains("\nThe last fault before it: power-cut of node 2"), "{lines}");
+}
+
+#[test]
 fn without_events_the_outcome_says_what_it_can() {
     let lines = explain(&broken("smoke/crash", 7), None).expect("it failed").lines();
     insta::assert_snapshot!(lines);

@@ -9,7 +9,8 @@ use thiserror::Error;
 /// Where the schemas are published.
 const DIRECTORY: &str = "scenarios/schema";
 /// Documents that have one.
-const DOCUMENTS: &[&str] = &["scenario", "plan", "outcome", "manifest"];
+const DOCUMENTS: &[&str] =
+    &["scenario", "plan", "outcome", "manifest", "events", "conclusion", "checkpoint", "simfail"];
 
 /// Why the schemas are not what they should be.
 #[derive(Debug, Error)]

@@ -363,7 +363,9 @@ pub(crate) struct List {
 #[derive(Debug, Args)]
 pub(crate) struct Schema {
     /// Which document.
-    #[arg(value_parser = ["scenario", "plan", "outcome", "manifest"])]
+    #[arg(value_parser = [
+        "scenario", "plan", "outcome", "manifest", "events", "conclusion", "checkpoint", "simfail",
+    ])]
     pub(crate) document: String,
 }
 

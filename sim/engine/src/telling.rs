@@ -3,8 +3,8 @@
 
 use crate::world::LostEntries;
 use billing_wire::{
-    AdjustmentReason, Command, Disposition, Grade, OpId, Position, Query, Read, Receipt,
-    ReversalReason, WriteAnswer,
+    AdjustmentReason, Command, Disposition, Grade, OpId, Position, Read, Receipt, ReversalReason,
+    WriteAnswer,
 };
 use billsim_oracle::history::{Answer, Event, Request};
 use billsim_record::Failure;
@@ -135,22 +135,7 @@ fn last_read(history: &[Event], at_ns: u64) -> Option<String> {
 
 /// What a read asks for.
 pub(crate) fn of_read(read: &Read) -> String {
-    match read.query {
-        Query::Balance { account } => format!("the balance of account {account}"),
-        Query::History { account, .. } => format!("the history of account {account}"),
-        Query::Operation { op_id } => format!("the state of operation {op_id}"),
-        Query::TrialBalance => "the trial balance".to_owned(),
-        Query::Statement { account, .. } => format!("a statement of account {account}"),
-        Query::Document { number } => {
-            format!("invoice {} of region {}", number.ordinal, number.region)
-        }
-        Query::Invoice { account, period } => {
-            format!("the invoice of account {account} for {period}")
-        }
-        Query::Documents { account, .. } => format!("the invoices of account {account}"),
-        Query::Suspense { .. } => "what lies in suspense".to_owned(),
-        Query::Outbox { .. } => "the refunds that are not paid out".to_owned(),
-    }
+    billsim_oracle::words::query(&read.query)
 }
 
 /// What is asked for, in billing words.

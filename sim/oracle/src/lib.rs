@@ -14,6 +14,7 @@ mod orphans;
 mod promises;
 mod real_run;
 mod verdicts;
+pub mod words;
 
 pub use catalogue::CATALOGUE;
 pub use evidence::{

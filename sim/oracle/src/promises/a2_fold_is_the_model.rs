@@ -6,6 +6,7 @@ use crate::catalogue::Promise;
 use crate::evidence::{Books, NodeView};
 use crate::facts::Facts;
 use crate::verdicts::Verdicts;
+use crate::words;
 use billing_wire::{Frontier, NodeId, OutcomeChain, Position, Query};
 
 pub(crate) const WORDS: &str =
@@ -22,8 +23,8 @@ pub(crate) fn folded(
     let committed = facts.committed_by(node);
     verdicts.check(Promise::A2, at, None, committed.covers(frontier), || {
         let shape = "fold is ahead of the commit index".to_owned();
-        let detail = format!("folded {:?}, committed {:?}", frontier.0, committed.0);
-        (shape, format!("node {node}: {detail}"))
+        let (folded, known) = (words::frontier(frontier), words::frontier(&committed));
+        (shape, format!("the books of node {node} hold {folded}, it knows {known} as committed"))
     });
     let expected = facts.model.step_at(frontier).and_then(|step| facts.model.chain_at(step));
     verdicts.check(Promise::A2, at, None, expected == Some(chain), || {
@@ -31,8 +32,12 @@ pub(crate) fn folded(
             None => "fold stands where the merged order never was",
             Some(_) => "outcomes differ from the billing rules",
         };
-        let detail = format!("at {:?}: {chain:x?}, reference {expected:x?}", frontier.0);
-        (shape.to_owned(), format!("node {node} {detail}"))
+        let books = format!("the books of node {node} up to {}", words::frontier(frontier));
+        let detail = match expected {
+            None => format!("{books} are of an order that never was"),
+            Some(_) => format!("{books} decide or book something otherwise than the billing rules"),
+        };
+        (shape.to_owned(), detail)
     });
 }
 
@@ -65,10 +70,11 @@ pub(crate) fn asked(
         let expected = model.answer(&query, step, node.ledger.watermark);
         let found = books.answer(node.node, &query);
         verdicts.check(Promise::A2, at, None, found.as_ref() == Some(&expected), || {
-            let detail = format!("node {}: {query:?} gives {found:?}", node.node);
+            let (asked, node) = (words::query(&query), node.node);
+            let detail = words::difference(found.as_ref(), &expected);
             (
                 "books differ from the billing rules".to_owned(),
-                format!("{detail}, not {expected:?}"),
+                format!("node {node} was asked for {asked}: {detail}"),
             )
         });
     }

@@ -5,6 +5,7 @@ use crate::catalogue::Promise;
 use crate::evidence::{Books, NodeView};
 use crate::facts::Facts;
 use crate::verdicts::Verdicts;
+use crate::words;
 use billing_wire::{
     CommandView, Document, DocumentKind, DocumentNumber, Incarnation, Position, Query, QueryResult,
     RecordHeader, RecordView, RegionId,
@@ -52,7 +53,11 @@ impl Series {
         let expected = series.zip(place).and_then(|(series, place)| series.get(place));
         verdicts.check(Promise::A8, at, Some(op_id), expected == Some(&position), || {
             let shape = "a number is not its place in the log".to_owned();
-            (shape, format!("{number:?} stands at {position}, expected {expected:?}"))
+            let right = match expected {
+                Some(place) => format!("its place in the log is {place}"),
+                None => "the log has no place for it".to_owned(),
+            };
+            (shape, format!("{} stands at {position}, {right}", words::document_number(&number)))
         });
     }
 
@@ -87,7 +92,9 @@ impl Series {
                         true => "nothing stands under a number",
                         false => "a number was never submitted",
                     };
-                    (shape.to_owned(), format!("{number:?}: {found:?}"))
+                    let told = found.as_ref().map_or("nothing".to_owned(), words::result);
+                    let (node, number) = (node.node, words::document_number(&number));
+                    (shape.to_owned(), format!("node {node} was asked for {number}, told {told}"))
                 });
             }
         }

@@ -3,6 +3,7 @@
 use crate::catalogue::Promise;
 use crate::facts::Facts;
 use crate::verdicts::Verdicts;
+use crate::words;
 use billing_wire::{OpId, Query, QueryResult, Read, ReadAnswer};
 
 pub(crate) const WORDS: &str = "every read shows exactly the books of the moment that it names";
@@ -48,14 +49,16 @@ pub(crate) fn answered(
     let step = facts.step_of_books(&answer.frontier);
     verdicts.check(Promise::R1, at, operation, step.is_some(), || {
         let shape = "answer claims what is not committed".to_owned();
-        (shape, format!("frontier {:?}, logs {:?}", answer.frontier.0, facts.log_ends().0))
+        let (claimed, ends) = (words::frontier(&answer.frontier), facts.log_ends());
+        (shape, format!("the answer claims {claimed}, committed is {}", words::frontier(&ends)))
     });
     let Some(step) = step else { return };
     let expected = facts.model.answer(&read.query, step, answer.watermark);
     verdicts.check(Promise::R1, at, operation, expected == answer.result, || {
         let shape = format!("{} differs from the books", name_of(&read.query));
-        let told = format!("at {:?}: told {:?}", answer.frontier.0, answer.result);
-        (shape, format!("{told}, expected {expected:?}"))
+        let (asked, at) = (words::query(&read.query), words::frontier(&answer.frontier));
+        let difference = words::difference(Some(&answer.result), &expected);
+        (shape, format!("{asked} as of {at}: {difference}"))
     });
 }
 
@@ -79,13 +82,15 @@ fn provisional(
     let books = facts.books_at(&answer.frontier);
     verdicts.check(Promise::R1, at, operation, books.is_some(), || {
         let shape = "answer claims what is not committed".to_owned();
-        (shape, format!("frontier {:?}, logs {:?}", answer.frontier.0, facts.log_ends().0))
+        let (claimed, ends) = (words::frontier(&answer.frontier), facts.log_ends());
+        (shape, format!("the answer claims {claimed}, committed is {}", words::frontier(&ends)))
     });
     let Some(books) = books else { return };
     let expected = books.answer(&read.query, books.step(), answer.watermark);
     verdicts.check(Promise::R1, at, operation, expected == answer.result, || {
         let shape = format!("provisional {} differs from the books", name_of(&read.query));
-        let told = format!("at {:?}: told {:?}", answer.frontier.0, answer.result);
-        (shape, format!("{told}, expected {expected:?}"))
+        let (asked, at) = (words::query(&read.query), words::frontier(&answer.frontier));
+        let difference = words::difference(Some(&answer.result), &expected);
+        (shape, format!("{asked} as of {at}: {difference}"))
     });
 }
