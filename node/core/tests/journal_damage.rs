@@ -6,7 +6,7 @@ mod memory_directory;
 
 use billing_core::journal::superblock::SLOT_STRIDE;
 use billing_core::journal::{
-    Image, RecoveredLog, Superblock, Writer, first_steps, inspect, recover,
+    Image, RecoveredLog, Superblock, Tail, Writer, first_steps, inspect, recover,
 };
 use billing_core::{DiskStep, FileName};
 use billing_wire::{Genesis, NodeId, RecordView, RegionId};
@@ -17,7 +17,12 @@ const TAIL: FileName = FileName::Segment { region: RegionId(0), sequence: 3 };
 
 /// One message per line, long ones folded.
 fn folded(texts: &[String]) -> String {
-    texts.join("\n").replace("; ", ";\n  ").replace(": restore the", ":\n  restore the")
+    texts
+        .join("\n")
+        .replace("; ", ";\n  ")
+        .replace(", and takes", ",\n  and takes")
+        .replace(": the node forgot", ":\n  the node forgot")
+        .replace(" (with", "\n  (with")
 }
 
 /// Three segments of region 0: records 1 and 2, then 3 and 4, then 3 again and 4.
@@ -140,34 +145,62 @@ fn what_cannot_be_believed_is_refused_with_its_reason() {
     };
     let ours = |change: &dyn Fn(&mut Image)| refusal(&genesis(), NODE, change);
     let other = Genesis { cluster: billing_wire::ClusterId(0xb222), ..genesis() };
+    let mut single = genesis();
+    single.regions.truncate(1);
+    single.regions[0].nodes = vec![NODE];
     let smaller = Genesis { regions: genesis().regions[..1].to_vec(), ..genesis() };
     let texts = [
         ours(&|image| image.clear()),
-        ours(&|image| image.retain(|(name, _)| *name != FileName::Superblock)),
-        ours(&|image| file(image, FileName::Superblock).clear()),
-        ours(&|image| {
-            let slots = file(image, FileName::Superblock);
-            (8..slots.len()).step_by(SLOT_STRIDE as usize).for_each(|at| slots[at] ^= 1);
-        }),
+        refusal(&single, NODE, &|image| image.retain(|(name, _)| *name != FileName::Superblock)),
+        refusal(&single, NODE, &|image| file(image, FileName::Superblock).clear()),
         refusal(&other, NODE, &|_| {}),
         refusal(&genesis(), NodeId(3), &|_| {}),
         refusal(&smaller, NODE, &|_| {}),
     ];
     insta::assert_snapshot!(folded(&texts), @r"
     no superblock: an empty directory never starts by itself, run `billing-node init`
+      (with `--lost-disk` if the node was there before)
     superblock is missing beside log/0/00000001.seg:
-      restore the file;
-      a node that forgot what it promised must not vote again
+      the node forgot what it promised,
+      and takes part in nothing before the others let it in again;
+      there are none: restore the file
     superblock: none of the copies at offsets 0, 4096, 8192 and 12288 verifies:
-      restore the file;
-      a node that forgot what it promised must not vote again
-    superblock: none of the copies at offsets 0, 4096, 8192 and 12288 verifies:
-      restore the file;
-      a node that forgot what it promised must not vote again
+      the node forgot what it promised,
+      and takes part in nothing before the others let it in again;
+      there are none: restore the file
     directory of another cluster (mark 000000000000b111, expected 000000000000b222)
     directory of node 2, but this is node 3: check `node` and `dir`
     superblock of 2 region logs, genesis has 1: check `dir`
     ");
+}
+
+/// Without its superblock a node knows that it forgot what it promised: it starts as one that the
+/// others must let in again, and keeps its segments apart.
+#[test]
+fn a_node_without_superblock_knows_that_it_forgot() {
+    let (directory, _) = written();
+    let mut rotten = directory.image();
+    file(&mut rotten, FileName::Superblock).fill(0x55);
+    let mut missing = directory.image();
+    missing.retain(|(name, _)| *name != FileName::Superblock);
+    let mut generations = Vec::new();
+    for image in [rotten, missing] {
+        let report = inspect(&genesis(), NODE, image.clone());
+        assert_eq!(report.damage.len(), 1, "{:?}", report.damage);
+        let (found, steps) = recover(&genesis(), NODE, image).unwrap();
+        assert_eq!(Some(found.forgot.unwrap().to_string()), report.damage.first().cloned());
+        assert!(steps.iter().all(|step| matches!(
+            step,
+            DiskStep::Write { file: FileName::Superblock, .. }
+                | DiskStep::Sync { file: FileName::Superblock }
+        )));
+        let promise = found.superblock.regions[0];
+        assert!(promise.forgotten && promise.generation > 0);
+        assert_eq!((promise.durable_index, promise.tail_segment), (0, 4));
+        assert_eq!(found.logs[0].tail, Tail { segment: 4, offset: Tail::FULL });
+        generations.push(promise.generation);
+    }
+    assert_ne!(generations[0], generations[1]);
 }
 
 /// Whatever happens to whole segments: what is left is kept, and what is missing is said.

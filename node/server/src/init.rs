@@ -20,6 +20,10 @@ use thiserror::Error;
 /// The first node founds the cluster: `init --dir n1 --node 1 --region main=1,2,3`. Every other
 /// node gets a copy of the file `genesis` that this wrote: `init --dir n2 --node 2 --genesis
 /// n1/genesis`. The file holds the cluster's secret: treat it like a key.
+///
+/// A node whose directory was lost is made again with `--lost-disk` and the others' genesis. It
+/// takes part in nothing until, for each region log, the leader and all other voters have let it in
+/// again; that happens by itself, and its data come back from them.
 #[derive(Debug, Args)]
 pub(crate) struct Init {
     /// The directory; made when it is missing
@@ -38,6 +42,9 @@ pub(crate) struct Init {
     /// Join a cluster: the file `genesis` that its first `init` wrote
     #[arg(long, value_name = "FILE")]
     genesis: Option<PathBuf>,
+    /// This node was there before, and lost its directory
+    #[arg(long, requires = "genesis")]
+    lost_disk: bool,
 }
 
 /// `main=1,2,3`
@@ -76,7 +83,15 @@ impl Init {
             Some(path) => read_genesis(path)?,
             None => found(&self.region, self.currency)?,
         };
-        make_node(&self.dir, &genesis, NodeId(self.node))?;
+        let (node, mut drawn) = (NodeId(self.node), [0]);
+        if self.lost_disk {
+            getrandom::fill(&mut drawn).map_err(InitError::Entropy)?;
+            let generation = 1 + drawn[0] % journal::GENERATION_MAX;
+            let steps = journal::first_steps_of_lost(&genesis, node, generation);
+            make_directory(&self.dir, &genesis, node, steps)?;
+        } else {
+            make_node(&self.dir, &genesis, node)?;
+        }
         #[expect(clippy::print_stdout, reason = "the command line talks to people")]
         {
             println!(
@@ -126,6 +141,15 @@ fn check_regions(regions: &[RegionArgument]) -> Result<(), InitError> {
 
 /// Writes genesis and first superblock.
 pub(crate) fn make_node(dir: &Path, genesis: &Genesis, node: NodeId) -> Result<(), InitError> {
+    make_directory(dir, genesis, node, journal::first_steps(genesis, node))
+}
+
+fn make_directory(
+    dir: &Path,
+    genesis: &Genesis,
+    node: NodeId,
+    first_steps: Vec<DiskStep>,
+) -> Result<(), InitError> {
     let io = |source| InitError::Io { path: dir.to_owned(), source };
     if genesis.region_of(node).is_none() {
         let members: Vec<_> = genesis.nodes().map(|node| node.to_string()).collect();
@@ -143,7 +167,7 @@ pub(crate) fn make_node(dir: &Path, genesis: &Genesis, node: NodeId) -> Result<(
     if files.contains(&FileName::Genesis) {
         steps.push(DiskStep::Remove { file: FileName::Genesis });
     }
-    steps.extend(journal::first_steps(genesis, node));
+    steps.extend(first_steps);
     directory.run(&steps).map_err(io)
 }
 

@@ -17,13 +17,15 @@ use std::collections::BTreeMap;
 #[derive(Debug)]
 pub(super) struct Damage {
     /// Last promised index, and the hash of the record there.
-    last: (LogIndex, Hash),
+    pub(super) last: (LogIndex, Hash),
     /// What is readable or was fetched.
     slots: BTreeMap<LogIndex, Slot>,
     /// State of the whole log in consensus.
-    hard_state: HardState,
+    pub(super) hard_state: HardState,
     /// What was lost is nowhere: the log becomes the leader's, up to where that ended.
-    follows_leader: bool,
+    pub(super) follows_leader: bool,
+    /// What was promised is not known, so it is not known what is missing.
+    pub(super) forgotten: bool,
     stage: Stage,
 }
 
@@ -48,12 +50,16 @@ impl Damage {
             slots: behind.into_iter().map(slot).collect(),
             hard_state,
             follows_leader: false,
+            forgotten: promise.forgotten,
             stage: Stage::Incomplete,
         }
     }
 
     /// What is missing behind the first `held` records and is pinned for certain: the last hole.
     fn hole(&self, held: LogIndex) -> Option<Hole> {
+        if self.forgotten {
+            return None;
+        }
         let (mut last, mut last_hash) = self.last;
         let mut later = self.slots.iter().rev();
         let next = later.find(|(index, slot)| {
@@ -121,7 +127,7 @@ impl RegionLog {
     /// known. `false`: it is not for this copy, or contradicts what was committed here.
     pub fn end_at(&mut self, term: Term, last: (LogIndex, Hash)) -> bool {
         let is_fenced = self.fenced;
-        let Some(damage) = &mut self.damage else { return false };
+        let Some(damage) = self.damage.as_mut().filter(|d| !d.forgotten) else { return false };
         let state = &damage.hard_state;
         let fits =
             damage.stage == Stage::Incomplete && term >= state.term && last.0 >= state.commit;
@@ -142,7 +148,7 @@ impl RegionLog {
     /// Nothing is missing any more: writes the log again from the first index that was damaged
     /// on. It works again once that is durable. Whether there was something to write.
     pub fn rewrite<S: Sink>(&mut self, sink: &mut S) -> bool {
-        let is_whole = self.is_damaged() && self.hole().is_none();
+        let is_whole = self.is_damaged() && !self.is_forgotten() && self.hole().is_none();
         let Some(damage) = self.damage.as_mut().filter(|damage| damage.stage == Stage::Incomplete)
         else {
             return false;
@@ -159,13 +165,14 @@ impl RegionLog {
             // What lies behind may be longer than the leader's log: it is hidden in any case.
             let kept = window.last().map_or((0, [0; 32]), |last| (last.index, last.hash));
             sink.reincarnate(self.region, self.incarnation, kept);
+            sink.hard_state(self.region, hard_state.term, hard_state.vote);
         }
         for (_, slot) in slots {
             sink.append(&slot.header, &slot.bytes);
             window.push(slot);
         }
         sink.commit(self.region, hard_state.commit);
-        let window = window.restated(hard_state);
+        let window = window.reincarnated(self.incarnation, hard_state);
         self.raft = group(self.config, self.config.folded, window);
         (self.handed_over, self.persisting) = (0, None);
         self.steady_jitter();

@@ -2,7 +2,8 @@
 //! is never written to a wire or disk.
 //!
 //! ```text
-//!   0  kind u8 · reject u8 · incarnation u16 (low half) · entries u32
+//!   0  kind u8 · reject (bit 0) and the sender's generation (bits 1 to 7)
+//!      · incarnation u16 (low half) · entries u32
 //!   8  term · log_term · index · commit · commit_term · reject_hint   u64 each
 //!  56  entries × { length u32, record | 0: term u64 of an entry that the library made }
 //! ```
@@ -39,12 +40,21 @@ pub fn incarnation_mark(incarnation: Incarnation) -> u16 {
     incarnation.0 as u16
 }
 
+/// Which life of a region log and of its sender a message belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Life {
+    /// The region's incarnation.
+    pub incarnation: Incarnation,
+    /// The sender's generation in this group, at most 127; 0 until it loses its disk.
+    pub generation: u8,
+}
+
 /// Appends a message of an incarnation of its region log.
-pub fn encode(message: &Message, incarnation: Incarnation, out: &mut Vec<u8>) {
+pub fn encode(message: &Message, life: Life, out: &mut Vec<u8>) {
     let kind = TRAVELLING.iter().position(|kind| *kind == message.msg_type);
     let kind = kind.expect("only kinds that travel are sent");
-    out.extend_from_slice(&[kind as u8, u8::from(message.reject)]);
-    out.extend_from_slice(&incarnation_mark(incarnation).to_le_bytes());
+    out.extend_from_slice(&[kind as u8, u8::from(message.reject) | life.generation << 1]);
+    out.extend_from_slice(&incarnation_mark(life.incarnation).to_le_bytes());
     out.extend_from_slice(&(message.entries.len() as u32).to_le_bytes());
     let m = message;
     for word in [m.term, m.log_term, m.index, m.commit, m.commit_term, m.reject_hint] {
@@ -59,16 +69,17 @@ pub fn encode(message: &Message, incarnation: Incarnation, out: &mut Vec<u8>) {
     }
 }
 
-/// Reads the message of a verified frame, and the mark of its incarnation; records share the
-/// frame's buffer.
+/// Reads the message of a verified frame, the mark of its incarnation, and its sender's generation;
+/// records share the frame's buffer.
 ///
 /// # Errors
 /// What is no message of this release.
-pub fn decode(frame: &Frame) -> Result<(Message, u16), DecodeError> {
+pub fn decode(frame: &Frame) -> Result<(Message, u16, u8), DecodeError> {
     let mut r = Reader::new(WHAT, &frame.body);
     let tag = r.u8()?;
     r.at_most("kind", tag.into(), TRAVELLING.len() as u64 - 1)?;
-    let reject = r.u8()? != 0;
+    let marks = r.u8()?;
+    let (reject, generation) = (marks & 1 != 0, marks >> 1);
     let mark = r.u16()?;
     let count = r.u32()?;
     r.at_most("entries", count.into(), ENTRIES_MAX)?;
@@ -93,7 +104,7 @@ pub fn decode(frame: &Frame) -> Result<(Message, u16), DecodeError> {
         message.entries = entries.into();
     }
     r.finish()?;
-    Ok((message, mark))
+    Ok((message, mark, generation))
 }
 
 fn entry(r: &mut Reader<'_>, body: &Bytes, index: u64) -> Result<Entry, DecodeError> {
@@ -115,13 +126,13 @@ pub fn granted_vote(frame: &Frame) -> Option<(RegionId, Term, NodeId)> {
     if frame.header.kind != FrameKind::Raft || frame.body.first() != Some(&3) {
         return None;
     }
-    let (message, _) = decode(frame).ok()?;
+    let (message, ..) = decode(frame).ok()?;
     (!message.reject).then_some((frame.header.region, message.term, frame.header.to))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{decode, encode};
+    use super::{Life, decode, encode};
     use billing_wire::frame::{finish, start};
     use billing_wire::{
         Frame, FrameHeader, FrameKind, Incarnation, NodeId, Record, RecordHeader, RegionId,
@@ -140,7 +151,8 @@ mod tests {
         };
         let mut out = Vec::new();
         start(&header, &mut out);
-        encode(message, Incarnation(0x1_0007), &mut out);
+        let life = Life { incarnation: Incarnation(0x1_0007), generation: 99 };
+        encode(message, life, &mut out);
         Frame::decode(&finish(out)).unwrap()
     }
 
@@ -168,7 +180,7 @@ mod tests {
             entries: entries.into(),
             ..Message::default()
         };
-        assert_eq!(decode(&frame(&message)).unwrap(), (message, 7));
+        assert_eq!(decode(&frame(&message)).unwrap(), (message, 7, 99));
     }
 
     #[test]

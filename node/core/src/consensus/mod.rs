@@ -3,11 +3,13 @@
 
 mod damage;
 mod incarnation;
+mod lost_disk;
 pub mod message;
 mod region_log;
 mod screen;
 mod window;
 
+pub use message::Life;
 pub(crate) use region_log::mix;
 pub use region_log::{GroupConfig, RegionLog};
 pub use screen::Refused;
@@ -26,8 +28,8 @@ pub trait Sink {
     fn hard_state(&mut self, region: RegionId, term: Term, vote: u64);
     /// A commit index; may be forgotten.
     fn commit(&mut self, region: RegionId, index: LogIndex);
-    /// A message of an incarnation that may leave now.
-    fn send(&mut self, region: RegionId, incarnation: Incarnation, message: &Message);
+    /// A message that may leave now.
+    fn send(&mut self, region: RegionId, life: Life, message: &Message);
     /// A region log takes no more of its incarnation; must become durable.
     fn fence(&mut self, region: RegionId);
     /// The next incarnation of a region log begins behind this entry and its hash.

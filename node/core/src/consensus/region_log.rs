@@ -15,7 +15,7 @@ use billing_wire::{Genesis, Incarnation, LogIndex, NodeId, RegionId, Term};
 use bytes::Bytes;
 use raft::eraftpb::{ConfState, Entry, HardState, Message, MessageType};
 use raft::{Progress, RawNode, StateRole};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
@@ -70,8 +70,14 @@ pub struct RegionLog {
     pub(super) adopted: Option<Adopted>,
     /// What is left of it behind a stretch that is missing.
     pub(super) damage: Option<Damage>,
+    /// Where the log ended when its leader said so.
+    pub(super) known_end: LogIndex,
+    /// This node's generation in the group.
+    pub(super) generation: u8,
+    /// Generations of nodes that lost what they had promised, as they said themselves.
+    pub(super) generations: BTreeMap<NodeId, u8>,
     /// Who may be in the group.
-    genesis: Arc<Genesis>,
+    pub(super) genesis: Arc<Genesis>,
 }
 
 impl RegionLog {
@@ -99,8 +105,9 @@ impl RegionLog {
         let members = ConfState::from((ids(&voters), ids(&learners)));
         let (region, incarnation) = (log.region, log.incarnation);
         let held = log.records.len() as u64;
-        let is_damaged = held < promise.durable_index;
+        let is_damaged = held < promise.durable_index || promise.forgotten;
         let damage = is_damaged.then(|| Damage::of(promise, log.behind, hard_state.clone()));
+        let damage = damage.filter(|_| !(promise.forgotten && canary!("amnesiac-voter")));
         let hard_state = HardState { commit: committed.min(held), ..hard_state };
         let window = LogWindow::new(region, incarnation, log.records, hard_state, members);
         let raft = group(config, config.folded.min(held), window);
@@ -121,6 +128,9 @@ impl RegionLog {
             is_dormant: incarnation > genesis.regions[usize::from(region.0)].incarnation,
             adopted: None,
             damage,
+            known_end: 0,
+            generation: promise.generation,
+            generations: BTreeMap::new(),
             genesis: Arc::clone(genesis),
         };
         log.count_open(|_| true);
@@ -241,10 +251,10 @@ impl RegionLog {
         {
             let commit = self.raft.raft.raft_log.committed;
             let message = Message { commit, ..message.clone() };
-            return sink.send(self.region, self.incarnation, &message);
+            return sink.send(self.region, self.life(), &message);
         }
         if message::travels(message) {
-            sink.send(self.region, self.incarnation, message);
+            sink.send(self.region, self.life(), message);
         }
     }
 

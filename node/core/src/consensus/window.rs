@@ -49,16 +49,11 @@ impl LogWindow {
         Self { region, incarnation, floor: Hlc::ZERO, slots, hard_state, members }
     }
 
-    /// The next incarnation of this log, as it stands, and its state in consensus.
+    /// An incarnation of this log, as it stands, and its state in consensus.
     pub(super) fn reincarnated(&mut self, incarnation: Incarnation, hard_state: HardState) -> Self {
         let slots = std::mem::take(&mut self.slots);
         let (region, members) = (self.region, self.members.clone());
         Self { region, incarnation, floor: Hlc::ZERO, slots, hard_state, members }
-    }
-
-    /// This log, as it stands, with its state in consensus.
-    pub(super) fn restated(&mut self, hard_state: HardState) -> Self {
-        self.reincarnated(self.incarnation, hard_state)
     }
 
     /// Takes off what lies behind the first `kept` records.

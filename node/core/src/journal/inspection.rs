@@ -80,6 +80,7 @@ pub fn inspect(genesis: &Genesis, node: NodeId, image: Image) -> Inspection {
 
 fn report(recovered: Recovered, places: &Places, inspection: &mut Inspection) {
     inspection.superblock_sequence = recovered.superblock.sequence;
+    inspection.damage.extend(recovered.forgot.map(|forgot| forgot.to_string()));
     for (promise, log) in recovered.superblock.regions.iter().zip(recovered.logs) {
         let mut submissions = 0;
         holes(places, promise.tail_segment, &log, inspection);

@@ -28,6 +28,8 @@ pub struct Recovered {
     pub superblock: Superblock,
     /// The logs, in the order of the superblock.
     pub logs: Vec<RecoveredLog>,
+    /// Why the superblock is a new one, if it is.
+    pub forgot: Option<Forgot>,
 }
 
 /// One region log up to its durable index.
@@ -53,6 +55,26 @@ pub struct RecoveredLog {
     pub tail: Tail,
 }
 
+/// Why a node does not know any more what it promised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum Forgot {
+    /// There was a superblock: what it promised about the other files is not known.
+    #[error(
+        "superblock is missing beside {beside}: the node forgot what it promised, and takes part \
+         in nothing before the others let it in again"
+    )]
+    SuperblockMissing {
+        /// The first of the files that a superblock belongs to.
+        beside: FileName,
+    },
+    /// All copies are broken.
+    #[error(
+        "superblock: none of the copies at offsets 0, 4096, 8192 and 12288 verifies: the node \
+         forgot what it promised, and takes part in nothing before the others let it in again"
+    )]
+    SuperblockDamaged,
+}
+
 /// A stretch of a region log that was promised and is not readable any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hole {
@@ -68,23 +90,14 @@ pub struct Hole {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum RecoverError {
     /// Nothing was ever promised here.
-    #[error("no superblock: an empty directory never starts by itself, run `billing-node init`")]
+    #[error(
+        "no superblock: an empty directory never starts by itself, run `billing-node init` (with \
+         `--lost-disk` if the node was there before)"
+    )]
     NoSuperblock,
-    /// There was a superblock: what it promised about the other files is not known.
-    #[error(
-        "superblock is missing beside {beside}: restore the file; a node that forgot what it \
-         promised must not vote again"
-    )]
-    SuperblockMissing {
-        /// The first of the files that a superblock belongs to.
-        beside: FileName,
-    },
-    /// All copies are broken.
-    #[error(
-        "superblock: none of the copies at offsets 0, 4096, 8192 and 12288 verifies: restore the \
-         file; a node that forgot what it promised must not vote again"
-    )]
-    SuperblockDamaged,
+    /// What was promised is not known any more, and there is no other node that could know.
+    #[error("{0}; there are none: restore the file")]
+    Alone(Forgot),
     /// The directory belongs to another cluster.
     #[error("directory of another cluster (mark {found:016x}, expected {expected:016x})")]
     OtherCluster {
@@ -113,7 +126,30 @@ pub enum RecoverError {
 
 /// The first superblock of an empty node: what `init` writes beside the genesis file.
 pub fn first_steps(genesis: &Genesis, node: NodeId) -> Vec<DiskStep> {
-    let promise = |r: &billing_wire::RegionMembers| RegionPromise::empty(r.region, r.incarnation);
+    steps_of(genesis, node, None)
+}
+
+/// As [`first_steps`], of a node whose directory was lost: it takes part in nothing before the
+/// others let it in again. `generation` tells its messages from those of earlier lives: 1 to
+/// [`GENERATION_MAX`], drawn.
+///
+/// # Panics
+/// With a generation out of range.
+pub fn first_steps_of_lost(genesis: &Genesis, node: NodeId, generation: u8) -> Vec<DiskStep> {
+    steps_of(genesis, node, Some(generation))
+}
+
+/// Highest generation.
+pub const GENERATION_MAX: u8 = 127;
+
+fn steps_of(genesis: &Genesis, node: NodeId, lost: Option<u8>) -> Vec<DiskStep> {
+    let generation = lost.unwrap_or(0);
+    assert!(lost.is_none_or(|lost| (1..=GENERATION_MAX).contains(&lost)), "7 bits, not zero");
+    let promise = |r: &billing_wire::RegionMembers| RegionPromise {
+        forgotten: lost.is_some(),
+        generation,
+        ..RegionPromise::empty(r.region, r.incarnation)
+    };
     let superblock = Superblock {
         node,
         cluster: billing_wire::frame::cluster_mark(genesis.cluster),

@@ -5,19 +5,22 @@
 use super::chain::{Chain, Segment};
 use super::superblock::{RegionPromise, Superblock};
 use super::writer::Tail;
-use super::{Image, RecoverError, Recovered, RecoveredLog};
+use super::{Forgot, GENERATION_MAX, Image, RecoverError, Recovered, RecoveredLog};
 use crate::io::{DiskStep, FileName};
 use crate::{canary, sometimes};
-use billing_wire::{Genesis, Hash, LogIndex, NodeId, RecordView, RegionId};
+use billing_wire::{Genesis, Hash, LogIndex, NodeId, RecordView, RegionId, RegionMembers};
 use bytes::Bytes;
 use std::collections::BTreeMap;
+
+/// So many bytes at the end of a segment tell lives of a node apart.
+const SUMMED_BYTES: usize = 4096;
 
 /// Reads superblock and segments of a node's directory. The steps make the result durable and
 /// must be carried out before the node is opened: what was cut must be gone before anything is
 /// appended, and a promise that was read must not be forgotten by a second crash.
 ///
 /// # Errors
-/// A superblock that is gone or cannot be believed. A damaged log is no error: it is reported.
+/// A directory without anything, or of another node. What is damaged is no error: it is reported.
 pub fn recover(
     genesis: &Genesis,
     node: NodeId,
@@ -26,13 +29,25 @@ pub fn recover(
     let others = image.iter().map(|(file, _)| *file).filter(|file| *file != FileName::Genesis);
     let first_other = others.min();
     let (superblock, files) = sort(image);
-    let file = match (superblock, first_other) {
-        (Some(file), _) => file,
-        (None, Some(beside)) => return Err(RecoverError::SuperblockMissing { beside }),
+    let forgot = match (&superblock, first_other) {
+        (Some(_), _) => Forgot::SuperblockDamaged,
+        (None, Some(beside)) => Forgot::SuperblockMissing { beside },
         (None, None) => return Err(RecoverError::NoSuperblock),
     };
-    let (mut superblock, damaged) =
-        Superblock::newest(&file).ok_or(RecoverError::SuperblockDamaged)?;
+    let file = superblock.unwrap_or_default();
+    let newest = Superblock::newest(&file);
+    let forgot = newest.is_none().then_some(forgot);
+    let (mut superblock, damaged) = match (newest, forgot) {
+        (Some(newest), _) => newest,
+        (None, Some(forgot)) if genesis.nodes().count() == 1 => {
+            return Err(RecoverError::Alone(forgot));
+        }
+        (None, _) => (superblock_of_lost(genesis, node, &file, &files), 0),
+    };
+    if let Some(forgot) = forgot {
+        sometimes!("superblock-lost");
+        tracing::error!(%forgot);
+    }
     check_identity(genesis, node, &superblock)?;
     if damaged > 0 {
         tracing::warn!(damaged, "superblock copies do not match their checksums");
@@ -48,7 +63,37 @@ pub fn recover(
     // bytes that the disk never got; the other pair of slots then still holds the last promise
     // that was kept, and must not be overwritten before this one is durable.
     superblock.steps(&mut steps);
-    Ok((Recovered { superblock, logs }, steps))
+    Ok((Recovered { superblock, logs, forgot }, steps))
+}
+
+/// The superblock of a node that does not know any more what it promised. Its segments stay where
+/// they are, behind new ones.
+fn superblock_of_lost(
+    genesis: &Genesis,
+    node: NodeId,
+    file: &[u8],
+    files: &SegmentFiles,
+) -> Superblock {
+    // No two lives end with the same bytes.
+    let sum = files.values().flat_map(BTreeMap::values).fold(crc32c::crc32c(file), |sum, file| {
+        crc32c::crc32c_append(sum, &file[file.len().saturating_sub(SUMMED_BYTES)..])
+    });
+    let generation = (sum % u32::from(GENERATION_MAX)) as u8 + 1;
+    let promise = |r: &RegionMembers| {
+        let last = files.get(&r.region).and_then(|files| files.keys().next_back());
+        RegionPromise {
+            forgotten: true,
+            generation,
+            tail_segment: last.map_or(0, |last| last + 1),
+            ..RegionPromise::empty(r.region, r.incarnation)
+        }
+    };
+    Superblock {
+        node,
+        cluster: billing_wire::frame::cluster_mark(genesis.cluster),
+        sequence: 1,
+        regions: genesis.regions.iter().map(promise).collect(),
+    }
 }
 
 type SegmentFiles = BTreeMap<RegionId, BTreeMap<u32, Bytes>>;

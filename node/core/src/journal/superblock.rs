@@ -13,8 +13,9 @@
 //!  14  node      u16
 //!  16  cluster   u64  low half of the cluster id
 //!  24  sequence  u64
-//!  32  regions × { region u8, fenced u8, reserved 2, incarnation u32, term u64, vote u64,
-//!                  commit u64, durable_index u64, last_hash 32, tail_segment u32, reserved 4 }
+//!  32  regions × { region u8, fenced u8, forgotten u8, generation u8, incarnation u32,
+//!                  term u64, vote u64, commit u64, durable_index u64, last_hash 32,
+//!                  tail_segment u32, reserved 4 }
 //! ```
 
 use crate::io::{DiskStep, FileName};
@@ -43,6 +44,10 @@ pub struct RegionPromise {
     pub incarnation: Incarnation,
     /// This node has told where the log ends and takes no more of this incarnation.
     pub fenced: bool,
+    /// The node lost what it promised before: it takes part in nothing before it was let in again.
+    pub forgotten: bool,
+    /// Tells the node's messages from those of a life before that.
+    pub generation: u8,
     /// Raft term.
     pub term: Term,
     /// For whom the node voted in that term; 0 for nobody.
@@ -64,6 +69,8 @@ impl RegionPromise {
             region,
             incarnation,
             fenced: false,
+            forgotten: false,
+            generation: 0,
             term: 0,
             vote: 0,
             commit: 0,
@@ -107,7 +114,8 @@ impl Superblock {
         out.extend_from_slice(&self.cluster.to_le_bytes());
         out.extend_from_slice(&self.sequence.to_le_bytes());
         for promise in &self.regions {
-            out.extend_from_slice(&[promise.region.0, promise.fenced.into(), 0, 0]);
+            let (fenced, forgotten) = (promise.fenced.into(), promise.forgotten.into());
+            out.extend_from_slice(&[promise.region.0, fenced, forgotten, promise.generation]);
             out.extend_from_slice(&promise.incarnation.0.to_le_bytes());
             for word in [promise.term, promise.vote, promise.commit, promise.durable_index] {
                 out.extend_from_slice(&word.to_le_bytes());
@@ -172,11 +180,11 @@ impl Superblock {
 
 fn promise(r: &mut Reader<'_>) -> Option<RegionPromise> {
     let region = RegionId(r.u8().ok()?);
-    let fenced = r.u8().ok()? != 0;
-    r.take(2).ok()?;
     let found = RegionPromise {
         region,
-        fenced,
+        fenced: r.u8().ok()? != 0,
+        forgotten: r.u8().ok()? != 0,
+        generation: r.u8().ok()?,
         incarnation: Incarnation(r.u32().ok()?),
         term: r.u64().ok()?,
         vote: r.u64().ok()?,

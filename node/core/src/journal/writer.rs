@@ -4,7 +4,7 @@
 use super::segment::{SEGMENT_HEADER_BYTES, SegmentHeader};
 use super::superblock::{RegionPromise, Superblock};
 use crate::io::{DiskStep, FileName};
-use crate::sometimes;
+use crate::{canary, sometimes};
 use billing_wire::{ClusterId, Hash, Incarnation, LogIndex, RecordHeader, RegionId, Term};
 use bytes::Bytes;
 
@@ -129,6 +129,7 @@ impl Writer {
         region.promise = RegionPromise {
             incarnation,
             fenced: false,
+            forgotten: false,
             durable_index,
             last_hash,
             tail_segment: region.tail.segment,
@@ -175,7 +176,11 @@ impl Writer {
             let commit = region.promise.commit.min(region.promise.durable_index);
             *promise = RegionPromise { commit, ..region.promise };
         }
+        let records = steps.len();
         self.superblock.steps(&mut steps);
+        if canary!("superblock-before-records") {
+            steps.rotate_left(records);
+        }
         self.dirty = false;
         self.pending_bytes = 0;
         steps

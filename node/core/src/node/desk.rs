@@ -1,7 +1,7 @@
 //! Where outgoing things pass: records and promises go to the journal's writer, messages become
 //! frames.
 
-use crate::consensus::{Sink, message};
+use crate::consensus::{Life, Sink, message};
 use crate::io::{Output, Outputs};
 use crate::journal::Writer;
 use billing_wire::frame::{FRAME_HEADER_BYTES, finish, start};
@@ -63,11 +63,11 @@ impl Sink for Desk<'_> {
         self.writer.reincarnate(region, incarnation, kept);
     }
 
-    fn send(&mut self, region: RegionId, incarnation: Incarnation, message: &Message) {
+    fn send(&mut self, region: RegionId, life: Life, message: &Message) {
         let entries: usize = message.entries.iter().map(|e| 12 + e.data.len()).sum();
         let to = NodeId(message.to as u16);
         self.send_frame(FrameKind::Raft, to, region, MESSAGE_BYTES + entries, |bytes| {
-            message::encode(message, incarnation, bytes);
+            message::encode(message, life, bytes);
         });
     }
 }

@@ -92,8 +92,10 @@ impl Node {
             FrameKind::Repair => {
                 self.take_repair(now, header.from, header.region, &frame.body, out)?;
             }
-            FrameKind::LogEndRequest => self.take_log_end_request(header.from, header.region)?,
-            FrameKind::LogEnd => self.take_log_end(&frame.body)?,
+            FrameKind::LogEndRequest => {
+                self.take_log_end_request(header.from, header.region, &frame.body)?;
+            }
+            FrameKind::LogEnd => self.take_log_end(header.from, &frame.body)?,
             FrameKind::TailRequest
             | FrameKind::TailReport
             | FrameKind::ChainRequest
@@ -118,7 +120,7 @@ impl Node {
     }
 
     fn take_message(&mut self, now: Now, frame: &Frame) -> Option<()> {
-        let (message, incarnation) = message::decode(frame).ok()?;
+        let (message, incarnation, generation) = message::decode(frame).ok()?;
         let region = frame.header.region;
         if incarnation != message::incarnation_mark(self.logs[usize::from(region.0)].incarnation())
         {
@@ -128,6 +130,10 @@ impl Node {
         let from_leader =
             matches!(message.msg_type, MessageType::MsgAppend | MessageType::MsgHeartbeat);
         let log = &mut self.logs[usize::from(region.0)];
+        if !log.is_of_this_life(frame.header.from, generation) {
+            sometimes!("message-of-an-earlier-life");
+            return None;
+        }
         if let Err(refused) = log.step(message) {
             if refused != Refused::Damaged {
                 let from = frame.header.from.0;

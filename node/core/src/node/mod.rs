@@ -84,6 +84,8 @@ pub struct Node {
     staged: BTreeMap<RegionId, Staged>,
     /// What is fetched of damaged region logs.
     repairs: BTreeMap<RegionId, Repair>,
+    /// When this node last asked to be let in again.
+    asked_for_ends: Option<Monotonic>,
     /// Who waits to be told where the own region log ends.
     due_ends: Vec<DueEnd>,
     /// Records that were fetched because they were damaged.
@@ -172,6 +174,7 @@ impl Node {
             fetching: BTreeMap::new(),
             staged: BTreeMap::new(),
             repairs: BTreeMap::new(),
+            asked_for_ends: None,
             due_ends: Vec::new(),
             repaired_records: 0,
             orphans: Vec::new(),
@@ -238,6 +241,7 @@ impl Node {
         }
         self.work_at_repair(now, out);
         self.tell_log_ends(now, out);
+        self.work_at_being_let_in(now, out);
         if self.logs.len() > 1 {
             self.work_at_seal(now, out);
             self.look_after_chains(now, out);

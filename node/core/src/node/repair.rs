@@ -85,7 +85,8 @@ impl Node {
     /// Fetches what is missing of region logs; called at each tick.
     pub(super) fn work_at_repair(&mut self, now: Now, out: &mut Outputs) {
         for place in 0..self.logs.len() as u8 {
-            if self.logs[usize::from(place)].is_damaged() {
+            let log = &self.logs[usize::from(place)];
+            if log.is_damaged() && !log.is_forgotten() {
                 self.repair_log(now, RegionId(place), out);
             }
         }

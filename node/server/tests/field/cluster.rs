@@ -180,6 +180,24 @@ impl Cluster {
         self.machine_mut(node).process = Some(process);
     }
 
+    /// Removes the data of a node that does not run, and makes it again as one that lost them.
+    pub(crate) fn lose_disk(&self, node: NodeId) {
+        let machine = self.machine(node);
+        let genesis = machine.dir.parent().expect("a directory of its own").join("genesis");
+        fs::copy(machine.dir.join("genesis"), &genesis).expect("every node has the same");
+        fs::remove_dir_all(machine.dir.join("log")).expect("it has a log");
+        for file in ["genesis", "superblock", "ledger.redb", "ledger.damaged"] {
+            let path = machine.dir.join(file);
+            if path.exists() {
+                fs::remove_file(path).expect("it can be removed");
+            }
+        }
+        let mut init = billing_node();
+        init.args(["init", "--node", &node.to_string(), "--lost-disk", "--dir"]).arg(&machine.dir);
+        init.arg("--genesis").arg(genesis).stdout(Stdio::null());
+        assert!(init.status().expect("init runs").success());
+    }
+
     /// `kill -9`.
     pub(crate) fn kill(&mut self, node: NodeId) {
         let mut process = self.machine_mut(node).process.take().expect("it runs");

@@ -184,3 +184,28 @@ fn damage_blocks(ledger: &File) {
         ledger.write_all_at(&[byte[0] ^ 1], offset + 100).expect("it can be written");
     }
 }
+
+/// A directory that was lost is made again: the node is let in and gets everything back; so is one
+/// whose superblock is gone, by itself.
+#[test]
+fn a_lost_directory_is_filled_again_by_the_others() {
+    let mut cluster = Cluster::found(3, TUNING);
+    let [one, two, three] = cluster.nodes()[..] else { panic!("three nodes") };
+    cluster.start_all();
+    write(&cluster, one, 0);
+    cluster.kill(two);
+    cluster.lose_disk(two);
+    cluster.start(two);
+    cluster.await_ready();
+    assert!(repaired(&cluster, two) >= ENTRIES);
+    // It counts again: it is one of the two that are left.
+    cluster.kill(three);
+    write(&cluster, two, ENTRIES);
+    cluster.start(three);
+    cluster.await_ready();
+    cluster.kill(two);
+    fs::remove_file(cluster.dir(two).join("superblock")).expect("it is there");
+    cluster.start(two);
+    cluster.await_ready();
+    stop_and_compare(&mut cluster, 2 * ENTRIES);
+}

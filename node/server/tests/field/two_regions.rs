@@ -181,6 +181,53 @@ fn a_sealed_region_comes_back() {
     judge(&cluster, &history, &logs, &promises);
 }
 
+/// All disks of a region are lost. Made again, its nodes fetch everything from the other region:
+/// what they logged before comes back by a seal, and they are let in under their next incarnation.
+#[test]
+#[expect(clippy::print_stdout, reason = "figures for whoever runs it with --nocapture")]
+fn a_region_whose_disks_are_lost_comes_back_from_the_other() {
+    let mut cluster = two_regions();
+    let recorder = Recorder::new();
+    let mut payer = Payer::of_open_accounts(&cluster, &recorder);
+    together(&mut payer);
+    cluster.await_all_final();
+    WEST.into_iter().for_each(|node| cluster.kill(node));
+    let stopwatch = Stopwatch::start();
+    WEST.into_iter().for_each(|node| cluster.lose_disk(node));
+    wait_for("the west to be sealed", PATIENCE, || (ask_for_seal(&cluster) == 200).then_some(()));
+    WEST.into_iter().for_each(|node| cluster.start(node));
+    cluster.await_ready();
+    wait_for("both regions to be geo again", PATIENCE, || {
+        cluster.nodes().into_iter().all(|node| is_geo(&cluster, node)).then_some(())
+    });
+    let took = stopwatch.elapsed();
+    let repaired = WEST.map(|node| {
+        let status = cluster.status(node).expect("it is ready");
+        status["repaired_records"].as_u64().expect("a number")
+    });
+    // Another session: the connections of the first one ended with the nodes.
+    let addresses = cluster.nodes().into_iter().map(|node| (node, cluster.http(node)));
+    let session = Session::new(1, &recorder, addresses, TIMEOUT);
+    payer = Payer { session, ..payer };
+    together(&mut payer);
+    let last = cluster.await_all_final();
+    for account in ACCOUNTS {
+        let expected = payer.balance(EAST[0], account);
+        for node in cluster.nodes() {
+            assert_eq!(payer.balance(node, account), expected, "node {node}");
+        }
+    }
+    cluster.stop_all();
+    let history = recorder.into_history();
+    let logs = committed_records(&cluster, &last);
+    let bytes: usize = logs[0].iter().map(Vec::len).sum();
+    println!(
+        "three lost disks: back after {took:.1?}, {repaired:?} records, {bytes} bytes of logs"
+    );
+    // Nothing was sent a second time here.
+    judge(&cluster, &history, &logs, &["D2", "D4"]);
+}
+
 /// Asks every node of the east to seal the west: the leader's status, or the last one's.
 fn ask_for_seal(cluster: &Cluster) -> u16 {
     let mut status = 0;

@@ -1,0 +1,134 @@
+//! A node whose directory was lost takes part in nothing before the others let it in again, in
+//! every group, and its data come back from them. Cores in one process.
+
+mod cluster_support;
+#[expect(dead_code, reason = "no power cuts here")]
+mod memory_directory;
+
+use billing_core::{DiskStep, FileName, journal};
+use billing_wire::{FrameKind, NodeId, RegionId};
+use cluster_support::{Directory, WRITES, World, rot, segments};
+use std::sync::Arc;
+
+/// Makes the directory of a node anew, as an operator does after a lost disk.
+fn lose(world: &mut World, place: usize, generation: u8) {
+    let genesis = Arc::clone(&world.genesis);
+    world.reopen(place, |directory| {
+        *directory = Directory::default();
+        let node = NodeId(place as u16 + 1);
+        directory.run(&journal::first_steps_of_lost(&genesis, node, generation));
+    });
+}
+
+fn follower(world: &World) -> usize {
+    (0..3).find(|place| !world.leads(*place)).unwrap()
+}
+
+/// Since `sent` was emptied, a node asked and said nothing else.
+fn assert_asks_only(world: &World, place: usize) {
+    let asks = [FrameKind::RepairRequest, FrameKind::LogEndRequest, FrameKind::Repair];
+    let node = NodeId(place as u16 + 1);
+    let mut said = world.sent.iter().filter(|frame| frame.header.from == node);
+    assert!(said.clone().next().is_some());
+    assert!(said.all(|frame| asks.contains(&frame.header.kind)));
+}
+
+#[test]
+fn a_lost_node_is_let_in_again_and_counts_again() {
+    for regions in [1, 2] {
+        let mut world = World::new(regions);
+        let place = follower(&world);
+        lose(&mut world, place, 5);
+        world.ticks(40);
+        world.assert_whole_everywhere();
+        // Its vote and its disk count now: another one may fail.
+        let other = (0..3).find(|p| *p != place && !world.leads(*p)).unwrap_or(0);
+        world.machines[other].node = None;
+        world.ticks(100);
+        world.write();
+        assert_eq!(world.acknowledged, WRITES + 1);
+        world.open(other);
+        world.assert_whole_everywhere();
+    }
+}
+
+#[test]
+fn a_lost_node_casts_no_vote_while_another_one_is_away() {
+    let mut world = World::new(1);
+    let place = follower(&world);
+    let leader = (0..3).find(|p| world.leads(*p)).unwrap();
+    world.machines[leader].node = None;
+    world.sent.clear();
+    lose(&mut world, place, 5);
+    world.ticks(200);
+    assert_asks_only(&world, place);
+    assert!((0..3).all(|p| !world.leads(p)), "one voter of three is left");
+    world.open(leader);
+    world.ticks(100);
+    world.assert_whole_everywhere();
+    world.write();
+    assert_eq!(world.acknowledged, WRITES + 1);
+}
+
+#[test]
+fn every_other_voter_must_have_heard_of_it() {
+    let mut world = World::new(1);
+    let place = follower(&world);
+    let away = (0..3).find(|p| *p != place && !world.leads(*p)).unwrap();
+    world.machines[away].node = None;
+    world.sent.clear();
+    lose(&mut world, place, 5);
+    world.ticks(100);
+    assert_asks_only(&world, place);
+    world.open(away);
+    world.ticks(100);
+    world.assert_whole_everywhere();
+}
+
+#[test]
+fn a_superblock_of_which_no_copy_verifies_is_a_lost_disk() {
+    for change in [0, 1] {
+        let mut world = World::new(2);
+        let place = follower(&world);
+        world.sent.clear();
+        world.reopen(place, |directory| {
+            let file = FileName::Superblock;
+            directory.run(&[match change {
+                0 => DiskStep::Remove { file },
+                _ => DiskStep::Write { file, offset: 0, bytes: vec![0xff; 16_384].into() },
+            }]);
+        });
+        assert_asks_only_after_tick(&mut world, place);
+        world.ticks(60);
+        world.assert_whole_everywhere();
+        world.write();
+        assert_eq!(world.acknowledged, WRITES + 1);
+        // And once more, with what the last life left.
+        world.reopen(place, |directory| {
+            directory.run(&[DiskStep::Remove { file: FileName::Superblock }]);
+        });
+        world.ticks(60);
+        world.assert_whole_everywhere();
+    }
+}
+
+fn assert_asks_only_after_tick(world: &mut World, place: usize) {
+    world.lost = vec![FrameKind::LogEnd];
+    world.ticks(40);
+    assert_asks_only(world, place);
+    world.lost.clear();
+}
+
+#[test]
+fn a_lost_learner_comes_back_and_damage_meanwhile_does_not_stop_it() {
+    let mut world = World::new(2);
+    let log = world.records(0, RegionId(0));
+    lose(&mut world, 4, 9);
+    world.reopen(1, |directory| rot(directory, RegionId(0), &log[6]));
+    world.ticks(60);
+    world.assert_whole_everywhere();
+    assert!(segments(&world.machines[4].directory).len() > 1);
+    lose(&mut world, 4, 10);
+    world.ticks(60);
+    world.assert_whole_everywhere();
+}
