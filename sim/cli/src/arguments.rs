@@ -3,6 +3,7 @@
 mod bisect;
 #[cfg(test)]
 mod engines;
+mod crash_points;
 mod failures;
 mod gate;
 mod prune;
@@ -10,6 +11,7 @@ mod prune;
 use billsim_engine::OpId;
 pub(crate) use bisect::Bisect;
 use clap::{Args, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+pub(crate) use crash_points::CrashPoints;
 pub(crate) use failures::{Diff, Explain, Merge, Replay, Report, Show, Shrink};
 pub(crate) use gate::Gate;
 pub(crate) use prune::Prune;
@@ -69,6 +71,8 @@ pub(crate) enum Command {
     Bisect(Bisect),
     /// Makes a failing plan as small as it gets, and says why it fails.
     Shrink(Shrink),
+    /// Dies at every disk step of a run, and at every one of the recovery that follows.
+    CrashPoints(CrashPoints),
     /// Makes the reports of a stored run again: pages, tables, metrics.
     Report(Report),
     /// Says whether a stored run may release something, and keeps the evidence.

@@ -1,4 +1,4 @@
-//! Progress of a sweep, on stderr only: a bar on a terminal, a line now and then elsewhere.
+//! Progress of many runs, on stderr only: a bar on a terminal, a line now and then elsewhere.
 
 use crate::arguments::ShowProgress;
 use crate::wall_clock;
@@ -15,7 +15,7 @@ pub(crate) enum Progress {
     /// A bar.
     Bar(ProgressBar),
     /// A line every 30 s.
-    Counter { last: Instant, started: Instant, seeds: u64 },
+    Counter { last: Instant, started: Instant, count: u64, unit: &'static str },
     /// Nothing.
     None,
 }
@@ -23,21 +23,28 @@ pub(crate) enum Progress {
 impl Progress {
     /// Progress over so many seeds.
     pub(crate) fn new(show: ShowProgress, seeds: u64) -> Self {
+        Self::of(show, seeds, "seeds")
+    }
+
+    /// Progress over so many runs, which are called so.
+    pub(crate) fn of(show: ShowProgress, count: u64, unit: &'static str) -> Self {
         let is_terminal = std::io::stderr().is_terminal();
         match show {
-            ShowProgress::Bar => Self::bar(seeds),
-            ShowProgress::Auto if is_terminal => Self::bar(seeds),
+            ShowProgress::Bar => Self::bar(count, unit),
+            ShowProgress::Auto if is_terminal => Self::bar(count, unit),
             ShowProgress::Auto | ShowProgress::Counter => {
-                Self::Counter { last: wall_clock::now(), started: wall_clock::now(), seeds }
+                let now = wall_clock::now();
+                Self::Counter { last: now, started: now, count, unit }
             }
             ShowProgress::None => Self::None,
         }
     }
 
-    fn bar(seeds: u64) -> Self {
-        let bar = ProgressBar::with_draw_target(Some(seeds), ProgressDrawTarget::stderr());
-        let template = "{bar:30} {pos}/{len} seeds  {per_sec}  {msg}  ETA {eta}";
-        let style = ProgressStyle::with_template(template);
+    fn bar(count: u64, unit: &str) -> Self {
+        let bar = ProgressBar::with_draw_target(Some(count), ProgressDrawTarget::stderr());
+        let template =
+            format!("{{bar:30}} {{pos}}/{{len}} {unit}  {{per_sec}}  {{msg}}  ETA {{eta}}");
+        let style = ProgressStyle::with_template(&template);
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         Self::Bar(bar)
     }
@@ -49,10 +56,10 @@ impl Progress {
                 bar.set_position(tally.seeds());
                 bar.set_message(words(tally, bar.elapsed()));
             }
-            Self::Counter { last, started, seeds } if last.elapsed() >= LINE_EVERY => {
+            Self::Counter { last, started, count, unit } if last.elapsed() >= LINE_EVERY => {
                 *last = wall_clock::now();
                 let (done, words) = (tally.seeds(), words(tally, started.elapsed()));
-                let _ = writeln!(std::io::stderr(), "{done}/{seeds} seeds, {words}");
+                let _ = writeln!(std::io::stderr(), "{done}/{count} {unit}, {words}");
             }
             Self::Counter { .. } | Self::None => {}
         }

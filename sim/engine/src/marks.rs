@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 billing_core::catalogue_of_marks![
     "crash-with-unsynced-bytes",
+    "crash-while-opening",
     "answer-lost-on-the-way",
     "node-opened-again",
     "node-rebuilt-from-the-log",

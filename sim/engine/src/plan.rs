@@ -16,12 +16,16 @@ use crate::scenario::{Cluster, FaultDraw, FaultKind, Scenario};
 use crate::seed::{Purpose, Stream};
 use billsim_record::plan::PLAN_FORMAT;
 use billsim_record::{
-    Fault, FaultPlan, NodeNumber, PlannedAction, PlannedFault, PlannedProvider, Target,
+    Fault, FaultPlan, InRecovery, Moment, NodeNumber, PlannedAction, PlannedFault, PlannedProvider,
+    Target,
 };
 use std::collections::BTreeSet;
 
 /// Faults of one kind in one plan, at most: what a careless scenario can ask for.
 const FAULTS_PER_KIND_MAX: usize = 10_000;
+
+/// A second power cut in a recovery strikes one of so many disk steps; fewer may be taken.
+const RECOVERY_STEPS: u64 = 24;
 
 /// Index of the stream that says when an operator seals.
 const STREAM_OF_OPERATOR: u64 = 3_000;
@@ -150,6 +154,7 @@ pub fn kind_of(fault: &Fault) -> FaultKind {
         Fault::PowerCut { .. } => FaultKind::PowerCut,
         Fault::Kill { .. } => FaultKind::Kill,
         Fault::PowerCutAtWrite { .. } => FaultKind::PowerCutAtWrite,
+        Fault::CrashPoint { .. } => FaultKind::CrashPoint,
         Fault::PowerCutAll => FaultKind::PowerCutAll,
         Fault::Pause { .. } => FaultKind::Pause,
         Fault::Loss { .. } => FaultKind::Loss,
@@ -187,9 +192,12 @@ fn purpose(kind: FaultKind) -> Purpose {
         | K::RegionDark
         | K::RegionDestroyed
         | K::ZoneDark => Purpose::Process,
-        K::PowerCutAtWrite | K::SlowDisk | K::DiskStall | K::WriteFails | K::SyncFails => {
-            Purpose::Disk
-        }
+        K::PowerCutAtWrite
+        | K::CrashPoint
+        | K::SlowDisk
+        | K::DiskStall
+        | K::WriteFails
+        | K::SyncFails => Purpose::Disk,
         K::ClockOffset | K::ClockDrift | K::ClockFreeze => Purpose::Clock,
         K::Loss
         | K::Delay
@@ -243,7 +251,10 @@ fn draw_kind(
         } else {
             let node = NodeNumber::at(stream.below(nodes.into()) as u8);
             let sign = if stream.chance_ppm(500_000) { 1 } else { -1 };
-            add(of_node(kind, node, strength, sign));
+            add(match kind {
+                FaultKind::CrashPoint => crash_point(node, strength, stream),
+                _ => of_node(kind, node, strength, sign),
+            });
         }
         at_ms += 1 + stream.exponential(gap_ms);
     }
@@ -365,6 +376,17 @@ fn of_node(kind: FaultKind, node: NodeNumber, strength: u64, sign: i32) -> Fault
     }
 }
 
+/// In half of the cases the node dies once more while it recovers.
+fn crash_point(node: NodeNumber, strength: u64, stream: &mut Stream) -> Fault {
+    let step = strength as u32;
+    let moment = *stream.pick(&Moment::ALL);
+    let again = stream.chance_ppm(500_000).then(|| {
+        let step = stream.log_uniform(1, RECOVERY_STEPS) as u32;
+        InRecovery { step, moment: *stream.pick(&Moment::ALL) }
+    });
+    Fault::CrashPoint { node, step, moment, again }
+}
+
 fn check_target(place: usize, fault: &Fault, cluster: &Cluster) -> Result<(), PlanError> {
     let kind = fault.kind();
     let (nodes, regions) = (cluster.nodes(), cluster.regions);
@@ -395,7 +417,7 @@ fn check_target(place: usize, fault: &Fault, cluster: &Cluster) -> Result<(), Pl
 fn check_strength(place: usize, planned: &PlannedFault) -> Result<(), PlanError> {
     let kind = planned.fault.kind();
     let found = match planned.fault {
-        Fault::PowerCutAtWrite { step, .. } => step.into(),
+        Fault::PowerCutAtWrite { step, .. } | Fault::CrashPoint { step, .. } => step.into(),
         Fault::Loss { ppm, .. }
         | Fault::Duplicate { ppm, .. }
         | Fault::Reorder { ppm, .. }

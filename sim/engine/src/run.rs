@@ -2,6 +2,7 @@
 
 use crate::clients::Population;
 use crate::crew::{Arm, Central, Crew, Tasks};
+use crate::disk::CrashSeen;
 use crate::expectations::{EXPECTED, Measured, missed};
 use crate::scenario::Scenario;
 use crate::world::custody::Step;
@@ -101,6 +102,8 @@ pub struct RunResult {
     pub statuses: Vec<Option<Status>>,
     /// What happened, where the job asked for it.
     pub events: Option<Box<RunEvents>>,
+    /// What the first crash point of the plan came to.
+    pub crash: Option<CrashSeen>,
 }
 
 /// How much the clients did until the end of a run.
@@ -261,7 +264,7 @@ fn conclude(
     losses: Option<&LossReport>,
     marks: BTreeMap<String, u64>,
 ) -> RunResult {
-    let plan = world.plan().clone();
+    let (plan, crash) = (world.plan().clone(), world.take_crash_seen());
     let load = load_seen(world.clients());
     let (history, lost) = (world.take_history(), world.lost_entries());
     let custody = world.custody_trail();
@@ -331,6 +334,7 @@ fn conclude(
         custody: custody.iter().map(Step::line).collect(),
         statuses: statuses.unwrap_or_default(),
         events: told_events,
+        crash,
     }
 }
 

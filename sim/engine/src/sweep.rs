@@ -193,5 +193,6 @@ fn ended_badly(job: &Job, verdict: Verdict, words: &str) -> RunResult {
         custody,
         statuses: Vec::new(),
         events: None,
+        crash: None,
     }
 }

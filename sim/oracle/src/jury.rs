@@ -14,8 +14,8 @@ use crate::promises::d3_exposure_is_exact::Exposed;
 use crate::promises::*;
 use crate::verdicts::Verdicts;
 use billing_wire::{
-    Frontier, Genesis, Hash, Hlc, NodeId, OpId, OperationState, OutcomeChain, Query, QueryResult,
-    Read, ReadAnswer, Receipt, RecordView, RegionId, Submission, WriteAnswer,
+    Frontier, Genesis, Hash, Hlc, LogIndex, NodeId, OpId, OperationState, OutcomeChain, Query,
+    QueryResult, Read, ReadAnswer, Receipt, RecordView, RegionId, Submission, WriteAnswer,
 };
 use booking::book;
 
@@ -344,6 +344,17 @@ impl Jury {
     pub fn reopened(&mut self, at: u64, node: NodeId, _region: RegionId, disk: Tail, log: Tail) {
         self.failed_syncs.reopened(node);
         d9_recovery_keeps_the_tail::reopened(&mut self.verdicts, at, node, disk, log);
+    }
+
+    /// A node made a superblock durable; `unkept` is a record that it promises and that is not on
+    /// the disk (D9): a power cut now would leave a node that must take it for damaged.
+    pub fn superblock_synced(
+        &mut self,
+        at: u64,
+        node: NodeId,
+        unkept: Option<(RegionId, LogIndex)>,
+    ) {
+        d9_recovery_keeps_the_tail::superblock_synced(&mut self.verdicts, at, node, unkept);
     }
 
     /// All nodes of a region are gone, for good or for a while (L2).

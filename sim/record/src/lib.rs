@@ -22,7 +22,9 @@ pub use event::{Happening, RunEvent, RunEvents};
 pub use exit_code::ExitCode;
 pub use manifest::{Manifest, Shard};
 pub use outcome::{Failure, FaultTally, Outcome, Verdict};
-pub use plan::{Fault, FaultPlan, NodeNumber, PlannedAction, PlannedFault, Target};
+pub use plan::{
+    Fault, FaultPlan, InRecovery, Moment, NodeNumber, PlannedAction, PlannedFault, Target,
+};
 pub use planned_load::PlannedLoad;
 pub use planned_provider::PlannedProvider;
 pub use region_loss::{Fate, Fates, LossVerdict, Outage, RegionLoss, TransactionFate};

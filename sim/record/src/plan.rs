@@ -127,6 +127,44 @@ impl Display for Target {
     }
 }
 
+/// Which part of a disk step takes place before the power goes.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Moment {
+    /// Nothing of it, and nothing that was not synced stays.
+    Before,
+    /// Any part of it, and any part of what was not synced.
+    Amid,
+    /// All of it, and all that was not synced.
+    After,
+}
+
+impl Moment {
+    /// Every moment.
+    pub const ALL: [Self; 3] = [Self::Before, Self::Amid, Self::After];
+
+    /// The name as in plans.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Before => "before",
+            Self::Amid => "amid",
+            Self::After => "after",
+        }
+    }
+}
+
+/// A second power cut, in the recovery from the first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct InRecovery {
+    /// At which disk step of the opening that follows, from 1.
+    pub step: u32,
+    /// Which part of it takes place.
+    pub moment: Moment,
+}
+
 /// A fault and its target. Probabilities are in parts per million.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
@@ -147,6 +185,19 @@ pub enum Fault {
         node: NodeNumber,
         /// Which step, from 1.
         step: u32,
+    },
+    /// Power cut at the k-th disk step from `at_ms` on, whoever takes it: a persist, the ledger
+    /// database, or the opening of a node; back after `for_ms`.
+    CrashPoint {
+        /// The node.
+        node: NodeNumber,
+        /// Which step, from 1.
+        step: u32,
+        /// Which part of it takes place.
+        moment: Moment,
+        /// And once more while the node recovers.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        again: Option<InRecovery>,
     },
     /// Power cut of every node at once; back after `for_ms`, each with its own delay.
     PowerCutAll,
@@ -319,6 +370,7 @@ impl Fault {
             Self::PowerCut { .. } => "power-cut",
             Self::Kill { .. } => "kill",
             Self::PowerCutAtWrite { .. } => "power-cut-at-write",
+            Self::CrashPoint { .. } => "crash-point",
             Self::PowerCutAll => "power-cut-all",
             Self::Pause { .. } => "pause",
             Self::Loss { .. } => "loss",
@@ -370,6 +422,7 @@ impl Fault {
             Self::PowerCut { node }
             | Self::Kill { node }
             | Self::PowerCutAtWrite { node, .. }
+            | Self::CrashPoint { node, .. }
             | Self::Pause { node }
             | Self::Isolate { node }
             | Self::ClientCut { node }
@@ -399,6 +452,15 @@ impl Fault {
             }
             Self::RegionFlap { period_ms, .. } => format!("every {period_ms} ms"),
             Self::PowerCutAtWrite { step, .. } => format!("at disk step {step}"),
+            Self::CrashPoint { step, moment, again: None, .. } => {
+                format!("{} disk step {step}", moment.name())
+            }
+            Self::CrashPoint { step, moment, again: Some(again), .. } => format!(
+                "{} disk step {step}, then {} step {} of the recovery",
+                moment.name(),
+                again.moment.name(),
+                again.step
+            ),
             Self::WriteFails { count, .. } => format!("{count} of the writes"),
             Self::SyncFails { count, .. } => format!("{count} of the syncs"),
             Self::ClockOffset { offset_ms, .. } => format!("by {offset_ms} ms"),

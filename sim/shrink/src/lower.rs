@@ -80,6 +80,7 @@ pub(crate) fn milder(planned: &PlannedFault) -> Vec<PlannedFault> {
         Fault::PowerCut { .. }
         | Fault::Kill { .. }
         | Fault::PowerCutAtWrite { .. }
+        | Fault::CrashPoint { .. }
         | Fault::PowerCutAll
         | Fault::Pause { .. }
         | Fault::Cut { .. }

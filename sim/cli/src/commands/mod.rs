@@ -5,6 +5,8 @@ mod bisect;
 mod bisect_judge;
 mod canary;
 mod corpus;
+mod crash_points;
+mod crash_report;
 mod diff;
 mod doctor;
 mod explain;
@@ -41,6 +43,7 @@ pub(crate) fn dispatch(arguments: Arguments) -> ExitCode {
         Command::Sweep(sweep) => sweep::sweep(&sweep, canary),
         Command::Merge(merge) => merge::merge(&merge),
         Command::Run(run) => run::run(&run, canary),
+        Command::CrashPoints(points) => crash_points::crash_points(&points, canary),
         Command::Report(report) => report::report(&report),
         Command::Gate(gate) => gate::gate(&gate),
         Command::Replay(replay) => replay::replay(&replay, canary),

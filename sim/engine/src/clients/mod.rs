@@ -91,6 +91,8 @@ pub struct Population {
     liveness: bool,
     /// What of the drawn operations is sent.
     planned: PlannedLoad,
+    /// Operations that are drawn in the safety phase, at most.
+    operations_max: u64,
     /// Operations that were drawn in the safety phase.
     drawn: u64,
     /// Operations that were sent, those of the liveness phase included.
@@ -139,6 +141,7 @@ impl Population {
             seed,
             liveness: false,
             planned: PlannedLoad::default(),
+            operations_max: load.operations.map_or(u64::MAX, u64::from),
             drawn: 0,
             sent: 0,
             calls: 0,
@@ -302,6 +305,10 @@ impl Population {
                 }
                 let draft = self.generator.next(now);
                 self.drawn += 1;
+                if self.drawn == self.operations_max {
+                    self.traffic.stop();
+                    self.backlog = 0;
+                }
                 if self.planned.sends(self.drawn) {
                     self.start_draft(draft, now, out);
                 } else {

@@ -1,7 +1,7 @@
 //! The simulated disk as the shell sees it: a directory and its block files. Calls finish at
 //! once; after a crash every call of the earlier life fails.
 
-use super::Disk;
+use super::{Disk, StepName};
 use billing_core::{DiskStep, FileName};
 use billing_shell::{BlockFile, Directory};
 use bytes::Bytes;
@@ -75,15 +75,17 @@ impl BlockFile for BlockHandle {
     }
 
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        let mut disk = self.handle.disk()?;
-        disk.file_mut(self.file).write(offset, Bytes::copy_from_slice(bytes));
-        Ok(())
+        self.handle.disk()?.at_once(StepName::new("write", self.file), |disk| {
+            disk.file_mut(self.file).write(offset, Bytes::copy_from_slice(bytes));
+            Ok(())
+        })
     }
 
     fn set_len(&self, length: u64) -> io::Result<()> {
-        let mut disk = self.handle.disk()?;
-        disk.file_mut(self.file).set_length(length);
-        Ok(())
+        self.handle.disk()?.at_once(StepName::new("set length", self.file), |disk| {
+            disk.file_mut(self.file).set_length(length);
+            Ok(())
+        })
     }
 
     fn sync(&self) -> io::Result<()> {

@@ -6,6 +6,14 @@ use bytes::Bytes;
 /// What a disk writes whole or not at all, in bytes.
 const SECTOR: usize = 512;
 
+/// What survives a power cut of what was not synced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Survives {
+    Nothing,
+    AnyPart,
+    Everything,
+}
+
 #[derive(Debug, Clone)]
 enum Operation {
     Write { offset: u64, bytes: Bytes },
@@ -95,10 +103,15 @@ impl File {
 
     /// Decides for each un-synced operation whether it reached the disk; returns the bytes that
     /// did not.
-    pub(super) fn power_cut(&mut self, stream: &mut Stream) -> u64 {
+    pub(super) fn power_cut(&mut self, survives: Survives, stream: &mut Stream) -> u64 {
         let mut lost = 0;
         for operation in std::mem::take(&mut self.unsynced) {
-            lost += match stream.below(4) {
+            let lot = match survives {
+                Survives::AnyPart => stream.below(4),
+                Survives::Everything => 0,
+                Survives::Nothing => 3,
+            };
+            lost += match lot {
                 0 => {
                     apply(&mut self.durable, &operation);
                     0
@@ -136,7 +149,7 @@ fn size(operation: &Operation) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::File;
+    use super::{File, Survives};
     use crate::seed::{Purpose, Stream};
     use bytes::Bytes;
 
@@ -150,11 +163,22 @@ mod tests {
             file.write(2_000, Bytes::from(vec![3; 8]));
             assert!(!file.sync(), "an append cuts nothing");
             file.write(2_000, Bytes::from(vec![2; 2_000]));
-            let lost = file.power_cut(&mut stream);
+            let lost = file.power_cut(Survives::AnyPart, &mut stream);
             assert!(file.durable()[..2_000].iter().all(|byte| *byte == 1));
             let kept = file.durable()[2_000..].iter().filter(|byte| **byte == 2).count();
             assert_eq!(kept as u64 + lost, 2_000);
             assert_eq!(file.current(), file.durable());
+        }
+    }
+
+    #[test]
+    fn a_power_cut_keeps_all_or_nothing_where_that_is_asked_for() {
+        let mut stream = Stream::new(1, Purpose::Disk);
+        for (survives, kept) in [(Survives::Nothing, &b""[..]), (Survives::Everything, b"seen")] {
+            let mut file = File::default();
+            file.write(0, Bytes::from_static(b"seen"));
+            file.power_cut(survives, &mut stream);
+            assert_eq!(file.current(), kept);
         }
     }
 

@@ -97,6 +97,16 @@ impl Inspector {
         self.promises.get(&region)
     }
 
+    /// The first region log whose last durable record, as the superblock says, is not there.
+    pub fn unkept(&self) -> Option<(RegionId, LogIndex)> {
+        let is_unkept = |(region, promise): &(&RegionId, &Promise)| {
+            promise.durable_index > 0
+                && self.record_hash(**region, promise.durable_index) != Some(promise.last_hash)
+        };
+        let (region, promise) = self.promises.iter().find(is_unkept)?;
+        Some((*region, promise.durable_index))
+    }
+
     /// Hash of the record at an index, if recovery would keep it.
     pub fn record_hash(&self, region: RegionId, index: LogIndex) -> Option<Hash> {
         let promise = self.promises.get(&region)?;

@@ -7,20 +7,26 @@
 //! still sees it: that is what page caches do (Rebello et al., "Can Applications Recover from
 //! fsync Failures?", ATC 2020).
 
+pub mod crash_point;
 mod directory;
 mod file;
 pub mod inspector;
 mod job;
 
+pub use crash_point::{CrashPoint, CrashSeen, StepName};
 pub use directory::DiskHandle;
 pub use inspector::Inspector;
 
 use crate::seed::Stream;
 use billing_core::{DiskFault, DiskStep, FileName, PersistToken};
-use file::File;
+use billing_wire::{LogIndex, RegionId};
+use billsim_record::Moment;
+use crash_point::Fate;
+use file::{File, Survives};
 use job::Job;
 use std::collections::BTreeMap;
 use std::io;
+use xxhash_rust::xxh3::Xxh3;
 
 /// How long the disk takes.
 #[derive(Debug, Clone, Copy)]
@@ -64,6 +70,8 @@ pub struct Submitted {
     pub result: Result<(), DiskFault>,
     /// The power goes at this time, in the middle of a step.
     pub power_cut_at: Option<u64>,
+    /// The power goes at this time, at a planned crash point.
+    pub crash_at: Option<u64>,
 }
 
 /// One disk.
@@ -76,12 +84,16 @@ pub struct Disk {
     removed: Vec<(FileName, File)>,
     job: Option<Job>,
     inspector: Inspector,
+    /// A planned crash point.
+    pub crash: Option<Box<CrashPoint>>,
     /// Armed faults.
     pub faults: DiskFaults,
     /// Counts crashes: handles of an earlier life fail.
     pub life: u32,
     /// Bytes lost at the last power cut.
     pub lost_bytes: u64,
+    /// A superblock that was synced promised this record, which was not there.
+    pub unkept: Option<(RegionId, LogIndex)>,
     /// When the last persist is done that began while the disk was slow or stood still.
     pub held_up_until: u64,
 }
@@ -96,9 +108,11 @@ impl Disk {
             removed: Vec::new(),
             job: None,
             inspector: Inspector::default(),
+            crash: None,
             faults: DiskFaults::default(),
             life: 0,
             lost_bytes: 0,
+            unkept: None,
             held_up_until: 0,
         }
     }
@@ -116,7 +130,7 @@ impl Disk {
     pub fn submit(&mut self, now: u64, token: PersistToken, steps: Vec<DiskStep>) -> Submitted {
         assert!(self.job.is_none(), "one persist at a time, {token:?} came too early");
         let mut at = now.max(self.faults.stalled_until);
-        let mut power_cut_at = None;
+        let (mut power_cut_at, mut crash_at) = (None, None);
         let mut result = Ok(());
         let mut timed = Vec::with_capacity(steps.len());
         for step in steps {
@@ -133,6 +147,15 @@ impl Disk {
                     power_cut_at = Some(at + takes / 2);
                 }
             }
+            if let Some(crash) = &mut self.crash
+                && let Fate::Dies(moment) = crash.step(StepName::of(&step), false)
+            {
+                crash_at = Some(match moment {
+                    Moment::Before => at,
+                    Moment::Amid => at + takes / 2,
+                    Moment::After => at + takes,
+                });
+            }
             at += takes;
             result = self.strike(&step);
             timed.push((at, step));
@@ -144,7 +167,7 @@ impl Disk {
             self.held_up_until = at;
         }
         self.job = Some(Job::new(timed, result.err()));
-        Submitted { done_at: at, result, power_cut_at }
+        Submitted { done_at: at, result, power_cut_at, crash_at }
     }
 
     fn strike(&mut self, step: &DiskStep) -> Result<(), DiskFault> {
@@ -198,6 +221,9 @@ impl Disk {
         let Some(file) = self.files.get_mut(&name) else { return };
         let cut = file.sync();
         self.inspector.synced(name, file.durable(), cut);
+        if name == FileName::Superblock && self.unkept.is_none() {
+            self.unkept = self.inspector.unkept();
+        }
     }
 
     fn drop_unsynced(&mut self, step: &DiskStep) {
@@ -212,25 +238,37 @@ impl Disk {
     /// number of un-synced operations that were on the way.
     pub fn power_cut(&mut self, now: u64) -> usize {
         self.advance(now);
-        if let Some(step) = self.job.take().and_then(Job::in_progress) {
+        let moment = self.crash.as_mut().and_then(|crash| crash.power_goes());
+        let in_progress = self.job.take().and_then(Job::in_progress);
+        if let Some(step) = in_progress.filter(|_| moment.is_none_or(|at| at == Moment::Amid)) {
             // A write in progress is an un-synced operation like the others; a sync in progress
             // has kept any part of what it covers.
             if matches!(step, DiskStep::Write { .. } | DiskStep::SetLength { .. }) {
                 self.apply(&step);
             }
         }
+        let survives = match moment {
+            None | Some(Moment::Amid) => Survives::AnyPart,
+            Some(Moment::Before) => Survives::Nothing,
+            Some(Moment::After) => Survives::Everything,
+        };
         let mut unsynced = 0;
         self.lost_bytes = 0;
         for (name, file) in std::mem::take(&mut self.removed) {
             unsynced += 1;
-            if self.stream.below(2) == 0 {
+            let is_back = match survives {
+                Survives::AnyPart => self.stream.below(2) == 0,
+                Survives::Nothing => true,
+                Survives::Everything => false,
+            };
+            if is_back {
                 self.files.entry(name).or_insert(file);
             }
         }
         let mut gone = Vec::new();
         for (name, file) in &mut self.files {
             unsynced += file.unsynced();
-            self.lost_bytes += file.power_cut(&mut self.stream);
+            self.lost_bytes += file.power_cut(survives, &mut self.stream);
             if file.never_existed() {
                 gone.push(*name);
             }
@@ -240,7 +278,56 @@ impl Disk {
         }
         self.life += 1;
         self.rescan();
+        if moment.is_some() {
+            let image = self.image_hash();
+            self.crash.as_mut().expect("it struck just now").note_image(image);
+        }
         unsynced
+    }
+
+    /// Hash of everything that it holds.
+    fn image_hash(&self) -> u64 {
+        let mut hash = Xxh3::new();
+        for (name, file) in &self.files {
+            hash.update(format!("{name:?}:{};", file.durable().len()).as_bytes());
+            hash.update(file.durable());
+        }
+        hash.digest()
+    }
+
+    /// Whether it takes no step any more, because of a crash point that nobody was told of yet.
+    pub fn is_power_gone(&self) -> bool {
+        self.crash.as_ref().is_some_and(|crash| crash.is_power_gone())
+    }
+
+    /// A node was opened from it.
+    pub fn opened(&mut self) {
+        if let Some(crash) = &mut self.crash {
+            crash.opened();
+        }
+    }
+
+    /// A step that is done while the process waits.
+    fn at_once(
+        &mut self,
+        name: StepName,
+        take: impl FnOnce(&mut Self) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let fate = match &mut self.crash {
+            None => Fate::Goes,
+            Some(crash) => crash.step(name, true),
+        };
+        let goes_at_all = match fate {
+            Fate::Goes => return take(self),
+            // A sync that is cut has kept any part, and so has a power cut of what it covers.
+            Fate::Dies(Moment::Amid) => name.deed != "sync" && name.deed != "rename",
+            Fate::Dies(moment) => moment == Moment::After,
+            Fate::Never => false,
+        };
+        if goes_at_all {
+            take(self)?;
+        }
+        Err(io::Error::other("the power is gone"))
     }
 
     /// The process dies, the machine lives: what was written stays, un-synced or not.
@@ -248,6 +335,9 @@ impl Disk {
         self.advance(now);
         self.job = None;
         self.life += 1;
+        if let Some(crash) = &mut self.crash {
+            crash.killed();
+        }
     }
 
     /// The disk is gone, and all that it held.
@@ -281,7 +371,10 @@ impl Disk {
                 self.file(*file)?;
             }
             match self.strike(step) {
-                Ok(()) => self.apply(step),
+                Ok(()) => self.at_once(StepName::of(step), |disk| {
+                    disk.apply(step);
+                    Ok(())
+                })?,
                 Err(fault) => {
                     self.drop_unsynced(step);
                     return Err(io::Error::other(format!("{fault:?} while opening")));
@@ -304,9 +397,11 @@ impl Disk {
     }
 
     fn rename(&mut self, from: FileName, to: FileName) -> io::Result<()> {
-        let file = self.files.remove(&from).ok_or(io::ErrorKind::NotFound)?;
-        self.files.insert(to, file);
-        self.sync(to);
-        Ok(())
+        self.at_once(StepName::new("rename", from), |disk| {
+            let file = disk.files.remove(&from).ok_or(io::ErrorKind::NotFound)?;
+            disk.files.insert(to, file);
+            disk.sync(to);
+            Ok(())
+        })
     }
 }

@@ -19,6 +19,7 @@ const SHIPPED: &[&str] = &[
     "smoke/disk-crash",
     "smoke/clock",
     "smoke/everything",
+    "disk/commit-path",
     "region/steady",
     "region/cut",
     "region/everything",

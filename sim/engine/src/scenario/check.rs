@@ -98,6 +98,9 @@ fn check_load(s: &Scenario) -> Checked {
     bound(&["load", "clients"], load.clients.into(), 1, 4_096)?;
     span(&["load", "transactions_per_s"], load.transactions_per_s, 1, 100_000)?;
     bound(&["load", "accounts"], load.accounts.into(), 1, 100_000)?;
+    if let Some(operations) = load.operations {
+        bound(&["load", "operations"], operations.into(), 1, 100_000)?;
+    }
     if let Some(bursts) = &load.bursts {
         span(&["load", "bursts", "per_minute"], bursts.per_minute, 1, 600)?;
         span(&["load", "bursts", "transactions_per_s"], bursts.transactions_per_s, 1, 100_000)?;

@@ -66,11 +66,14 @@ pub enum FaultKind {
     RegionSlow = 26,
     /// One node of every region loses its power at once.
     ZoneDark = 27,
+    /// Power cut at the k-th disk step, that of a recovery or of the ledger database included,
+    /// sometimes once more in the recovery that follows; intensity: k.
+    CrashPoint = 28,
 }
 
 impl FaultKind {
     /// Every kind.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::PowerCut,
         Self::Kill,
         Self::PowerCutAtWrite,
@@ -98,6 +101,7 @@ impl FaultKind {
         Self::RegionDestroyed,
         Self::RegionSlow,
         Self::ZoneDark,
+        Self::CrashPoint,
     ];
 
     /// The name as in plans, scenarios and reports.
@@ -106,6 +110,7 @@ impl FaultKind {
             Self::PowerCut => "power-cut",
             Self::Kill => "kill",
             Self::PowerCutAtWrite => "power-cut-at-write",
+            Self::CrashPoint => "crash-point",
             Self::PowerCutAll => "power-cut-all",
             Self::Pause => "pause",
             Self::Loss => "loss",
@@ -139,7 +144,9 @@ impl FaultKind {
             Self::Loss | Self::Duplicate | Self::Reorder | Self::BitFlip => {
                 Some((1, 1_000_000, "parts per million"))
             }
-            Self::PowerCutAtWrite => Some((1, 1_000_000, "the number of the disk step")),
+            Self::PowerCutAtWrite | Self::CrashPoint => {
+                Some((1, 1_000_000, "the number of the disk step"))
+            }
             Self::Delay => Some((1, 60_000_000, "microseconds")),
             Self::SlowLink => Some((1, 1_000_000_000, "bytes per second")),
             Self::SlowDisk | Self::RegionSlow => Some((2, 100_000, "times as long")),

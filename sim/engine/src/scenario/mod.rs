@@ -161,6 +161,10 @@ pub struct Load {
     pub transactions_per_s: Between,
     /// Accounts that are opened at the start; 1 to 100000.
     pub accounts: u32,
+    /// Clients ask for so many operations before the end of the safety phase, and are quiet from
+    /// then on; 1 to 100000. Absent: as many as arrive.
+    #[serde(default)]
+    pub operations: Option<u32>,
     /// Times of another rate, lulls as well as bursts.
     #[serde(default)]
     pub bursts: Option<Bursts>,

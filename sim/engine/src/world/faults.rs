@@ -5,11 +5,14 @@ use super::event::{Event, NodeEvent};
 use super::links::LinkFaults;
 use super::machine::Power;
 use super::{Todo, World};
+use crate::disk::{CrashPoint, DiskFaults};
 use crate::trace::Traced;
 use billing_core::{DiskFault, sometimes};
 use billsim_record::{Fault, Happening, NodeNumber};
 
 const MS: u64 = 1_000_000;
+/// The kind of a power cut at a planned disk step.
+pub(super) const CRASH_POINT: &str = "crash-point";
 
 impl World {
     pub(super) fn begin_fault(&mut self, number: usize) -> Todo {
@@ -36,6 +39,13 @@ impl World {
                 return self.black_out(number, ends_at);
             }
             Fault::RegionDestroyed { .. } => return Todo::Destroy { number },
+            Fault::CrashPoint { node, step, moment, again } => {
+                let mut disk = self.machines[node.slot()].disk();
+                let down_ns = planned.for_ms * MS;
+                disk.crash
+                    .get_or_insert_with(|| Box::new(CrashPoint::new(step, moment, again, down_ns)));
+                return Todo::Nothing;
+            }
             Fault::RegionFlap { .. } => self.switch_flap(number, true),
             Fault::Pause { node } => {
                 self.pause(node.slot(), ends_at);
@@ -93,15 +103,20 @@ impl World {
         for machine in &mut self.machines {
             machine.dark = None;
             // Armed faults that never struck are disarmed too.
-            machine.disk().faults = crate::disk::DiskFaults::default();
+            let mut disk = machine.disk();
+            disk.faults = DiskFaults::default();
+            let crash = disk.crash.take();
+            self.crash_seen = self.crash_seen.take().or(crash.map(|crash| crash.into_seen()));
         }
     }
 
     /// Whether no source of faults is left, except machines that are down.
     pub(super) fn is_healed(&self) -> bool {
         let machines_are_well = self.machines.iter().all(|machine| {
-            let disk = machine.disk().faults;
-            machine.clock.is_true()
+            let disk = machine.disk();
+            let (disk, has_no_crash_point) = (disk.faults, disk.crash.is_none());
+            has_no_crash_point
+                && machine.clock.is_true()
                 && machine.isolated == 0
                 && machine.client_cuts == 0
                 && machine.dark.is_none()
@@ -245,7 +260,31 @@ impl World {
         }
         self.machines[slot].lost_power = true;
         let delay = self.process.range(100 * MS, 5_000 * MS);
+        let back_at = match kind == CRASH_POINT {
+            true => self.machines[slot].disk().crash.as_ref().map(|crash| now + crash.down_ns),
+            false => back_at,
+        };
         self.dies(slot, kind, back_at.unwrap_or(now + delay))
+    }
+
+    /// The power of a machine went while its node was being opened.
+    pub(super) fn cut_while_opening(&mut self, slot: usize) {
+        let now = self.now;
+        let machine = &mut self.machines[slot];
+        let mut disk = machine.disk();
+        if disk.power_cut(now) > 0 {
+            sometimes!("crash-with-unsynced-bytes");
+        }
+        let down_ns = disk.crash.as_ref().map_or(MS, |crash| crash.down_ns);
+        drop(disk);
+        sometimes!("crash-while-opening");
+        machine.lost_power = true;
+        let life = machine.life;
+        self.trace.add(now, Traced::Life, slot as u8, &[0]);
+        self.tallies.fired(CRASH_POINT);
+        self.tallies.observed(CRASH_POINT);
+        self.last_fault = Some(format!("{CRASH_POINT} of node {} at {} ms", slot + 1, now / MS));
+        self.queue.push(now + down_ns.max(MS), Event::Start { slot, life });
     }
 
     fn kill(&mut self, slot: usize, back_at: u64) -> Todo {

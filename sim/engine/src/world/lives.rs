@@ -43,8 +43,14 @@ impl World {
         let (node, life) = (machine.node, machine.life);
         self.trace.add(now, Traced::Life, slot as u8, &[1]);
         let before = durable_tails(machine, regions);
-        match machine.open(now, seed) {
+        let opened = machine.open(now, seed);
+        if machine.disk().is_power_gone() {
+            self.cut_while_opening(slot);
+            return None;
+        }
+        match opened {
             Ok(replica) => {
+                machine.disk().opened();
                 machine.power = Power::Up;
                 machine.halted = None;
                 machine.told = replica.node().committed();

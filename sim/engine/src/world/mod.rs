@@ -24,6 +24,7 @@ mod traffic;
 mod witness;
 
 use crate::clients::{Action, Population};
+use crate::disk::CrashSeen;
 use crate::scenario::{Between, Scenario};
 use crate::seed::{Purpose, Stream};
 use crate::trace::{Trace, Traced};
@@ -170,6 +171,8 @@ pub struct World {
     look_at_health_at: u64,
     /// The first entries of a region's log that a node lost when it was opened.
     lost_entries: Option<LostEntries>,
+    /// What the first crash point of the plan came to, once that is known.
+    crash_seen: Option<CrashSeen>,
     /// Follows one transaction, where that was asked for.
     custody: Option<Box<custody::Custody>>,
     /// Tells the run for reports, where that was asked for.
@@ -236,6 +239,7 @@ impl World {
             available_since: vec![None; usize::from(scenario.cluster.regions)],
             look_at_health_at: 0,
             lost_entries: None,
+            crash_seen: None,
             custody: None,
             teller: None,
             history: None,
@@ -347,7 +351,7 @@ impl World {
             }
             NodeEvent::DiskDone { token, result } => {
                 self.trace.add(self.now, Traced::Timer, who, &token.0.to_le_bytes());
-                self.machines[slot].disk().advance(self.now);
+                self.disk_advances(slot);
                 self.note_disk_fault(slot, result);
                 Input::DiskDone { token, result }
             }
@@ -452,6 +456,12 @@ impl World {
     /// Both clocks of a machine.
     pub fn clocks(&self, slot: usize) -> billing_core::Now {
         self.machines[slot].now(self.now)
+    }
+
+    /// What the first crash point of the plan came to.
+    pub fn take_crash_seen(&mut self) -> Option<CrashSeen> {
+        let still_armed = || self.machines.iter().find_map(|machine| machine.disk().crash.take());
+        self.crash_seen.take().or_else(|| still_armed().map(|crash| crash.into_seen()))
     }
 
     /// The first thing that broke, if anything did.

@@ -2,6 +2,7 @@
 
 use super::World;
 use super::event::{Event, NodeEvent};
+use super::faults::CRASH_POINT;
 use crate::trace::Traced;
 use billing_core::consensus::message::granted_vote;
 use billing_core::ledger::store::LedgerBatch;
@@ -81,6 +82,9 @@ impl Host for Port<'_> {
             let kind = "power-cut-at-write";
             self.world.queue.push(at, Event::PowerCut { slot, life, kind });
         }
+        if let Some(at) = submitted.crash_at {
+            self.world.queue.push(at, Event::PowerCut { slot, life, kind: CRASH_POINT });
+        }
         let event = NodeEvent::DiskDone { token, result: submitted.result };
         self.schedule(submitted.done_at, event);
     }
@@ -115,6 +119,11 @@ impl Host for Port<'_> {
         let now = self.world.now;
         self.world.trace.add(now, Traced::Disk, self.slot as u8, &rows);
         let result = database.commit(&batch);
+        let machine = &self.world.machines[self.slot];
+        if machine.disk().is_power_gone() {
+            let (slot, life) = (self.slot, machine.life);
+            self.world.queue.push(now, Event::PowerCut { slot, life, kind: CRASH_POINT });
+        }
         // The work is done at once; what it would have cost is charged now.
         let takes = self.world.process.range(1_000_000, 20_000_000);
         self.schedule(now + takes, NodeEvent::LedgerDone(result));

@@ -34,6 +34,14 @@ impl World {
         }
     }
 
+    /// A persist is done: what its superblock promises must be on the disk.
+    pub(super) fn disk_advances(&mut self, slot: usize) {
+        let machine = &self.machines[slot];
+        let mut disk = machine.disk();
+        disk.advance(self.now);
+        self.jury.superblock_synced(self.now, machine.node, disk.unkept.take());
+    }
+
     /// What the first node to lose durable entries lost.
     pub(crate) fn lost_entries(&self) -> Option<LostEntries> {
         self.lost_entries
