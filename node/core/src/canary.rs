@@ -34,6 +34,7 @@ mod planted {
         ("ack-on-one-of-three", "a write is acknowledged when its leader alone has it"),
         ("vote-not-persisted", "a vote leaves before it is durable and is forgotten at a crash"),
         ("acknowledged-tail-cut", "recovery cuts the last durable record as if it were torn"),
+        ("full-disk-taken-for-done", "a write that found no space counts as durable"),
         ("superblock-before-records", "what the superblock promises is synced after it"),
         ("dedupe-index-lost-on-restart", "the op_id index is not read back from the database"),
         ("failed-sync-ignored", "a failed sync is taken for a good one"),

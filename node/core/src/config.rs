@@ -59,6 +59,9 @@ pub struct Config {
     pub effect_retry_ms: u64,
     /// ... up to so many.
     pub effect_retry_max_ms: u64,
+    /// The last life of this process ended because the disk was full: set by the shell at each
+    /// start.
+    pub disk_was_full: bool,
 }
 
 /// A configuration value outside its legal bounds.
@@ -102,6 +105,7 @@ impl Config {
             effect_timeout_ms: 2_000,
             effect_retry_ms: 200,
             effect_retry_max_ms: 10_000,
+            disk_was_full: false,
         }
     }
 

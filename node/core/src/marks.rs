@@ -163,6 +163,9 @@ catalogue_of_marks![
     "clock-moved-by-token",
     "final-read-below-the-provisional",
     "sync-failed",
+    "opened-on-a-full-disk",
+    "append-refused-by-a-full-disk",
+    "write-refused-by-a-full-disk",
     "leader-clock-off",
     "frame-refused",
 ];

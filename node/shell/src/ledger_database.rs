@@ -3,6 +3,7 @@
 
 use crate::block_layer::BlockLayer;
 use crate::host::Directory;
+use crate::replica::OpenError;
 use billing_core::ledger::store::{LedgerBatch, LedgerStore, StoreError, Table};
 use billing_core::{DiskFault, FileName};
 use redb::{
@@ -70,23 +71,40 @@ impl LedgerDatabase {
     /// `cache_bytes` bounds redb's own cache of pages.
     ///
     /// # Errors
-    /// When not even an empty one can be made.
-    pub fn open(directory: &dyn Directory, cache_bytes: usize) -> Result<Arc<Self>, StoreError> {
-        let opened = Self::open_file(directory, cache_bytes).or_else(|error| {
+    /// When there is no space, and nothing was set aside; when not even an empty one can be made.
+    pub fn open(directory: &dyn Directory, cache_bytes: usize) -> Result<Arc<Self>, OpenError> {
+        let opened = Self::open_file(directory, cache_bytes).or_else(|(error, fault)| {
+            if fault == Some(DiskFault::Full) {
+                return Err((error, fault));
+            }
             tracing::warn!(%error, "the ledger database is set aside and rebuilt from the log");
-            Self::set_aside(directory).map_err(store_error)?;
+            Self::set_aside(directory).map_err(|error| (store_error(error), None))?;
             Self::open_file(directory, cache_bytes)
         });
-        opened.map(Arc::new)
+        match opened {
+            Ok(database) => Ok(Arc::new(database)),
+            Err((_, Some(DiskFault::Full))) => {
+                Err(OpenError::Io(io::Error::from(io::ErrorKind::StorageFull)))
+            }
+            Err((error, _)) => Err(OpenError::Ledger(error)),
+        }
     }
 
-    fn open_file(directory: &dyn Directory, cache_bytes: usize) -> Result<Self, StoreError> {
-        let file = directory.open_block_file(FileName::Ledger).map_err(store_error)?;
-        let blocks = BlockLayer::open(file).map_err(store_error)?;
+    /// With an error comes how the disk failed, where it did.
+    fn open_file(
+        directory: &dyn Directory,
+        cache_bytes: usize,
+    ) -> Result<Self, (StoreError, Option<DiskFault>)> {
+        let failed = |error: io::Error| {
+            let is_full = error.kind() == io::ErrorKind::StorageFull;
+            (store_error(error), is_full.then_some(DiskFault::Full))
+        };
+        let file = directory.open_block_file(FileName::Ledger).map_err(failed)?;
+        let blocks = BlockLayer::open(file).map_err(failed)?;
         let database = Database::builder()
             .set_cache_size(cache_bytes)
             .create_with_backend(blocks.clone())
-            .map_err(store_error)?;
+            .map_err(|error| (store_error(error), blocks.fault()))?;
         Ok(Self { snapshot: Mutex::new(None), database, blocks })
     }
 

@@ -10,6 +10,8 @@ use std::sync::Arc;
 use thiserror::Error;
 
 /// Why a node cannot be opened from its directory.
+///
+/// [`OpenError::is_full`] tells a full disk from all others.
 #[derive(Debug, Error)]
 pub enum OpenError {
     /// The directory cannot be read or written.
@@ -21,6 +23,14 @@ pub enum OpenError {
     /// Not even an empty ledger database can be made.
     #[error(transparent)]
     Ledger(#[from] StoreError),
+}
+
+impl OpenError {
+    /// There is no space: nothing is damaged, and it will open when there is.
+    pub fn is_full(&self) -> bool {
+        let full = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded];
+        matches!(self, Self::Io(error) if full.contains(&error.kind()))
+    }
 }
 
 /// A node, its ledger database, and a buffer for its outputs.

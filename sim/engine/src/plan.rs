@@ -176,6 +176,7 @@ pub fn kind_of(fault: &Fault) -> FaultKind {
         Fault::ZoneDark { .. } => FaultKind::ZoneDark,
         Fault::WriteFails { .. } => FaultKind::WriteFails,
         Fault::SyncFails { .. } => FaultKind::SyncFails,
+        Fault::DiskFull { .. } => FaultKind::DiskFull,
         Fault::ClockOffset { .. } => FaultKind::ClockOffset,
         Fault::ClockDrift { .. } => FaultKind::ClockDrift,
         Fault::ClockFreeze { .. } => FaultKind::ClockFreeze,
@@ -197,7 +198,8 @@ fn purpose(kind: FaultKind) -> Purpose {
         | K::SlowDisk
         | K::DiskStall
         | K::WriteFails
-        | K::SyncFails => Purpose::Disk,
+        | K::SyncFails
+        | K::DiskFull => Purpose::Disk,
         K::ClockOffset | K::ClockDrift | K::ClockFreeze => Purpose::Clock,
         K::Loss
         | K::Delay
@@ -367,6 +369,7 @@ fn of_node(kind: FaultKind, node: NodeNumber, strength: u64, sign: i32) -> Fault
         FaultKind::SlowDisk => Fault::SlowDisk { node, factor: value },
         FaultKind::WriteFails => Fault::WriteFails { node, count: value },
         FaultKind::SyncFails => Fault::SyncFails { node, count: value },
+        FaultKind::DiskFull => Fault::DiskFull { node, bytes_left: value - 1 },
         FaultKind::ClockOffset => {
             Fault::ClockOffset { node, offset_ms: i64::from(value) * i64::from(sign) }
         }
@@ -427,6 +430,7 @@ fn check_strength(place: usize, planned: &PlannedFault) -> Result<(), PlanError>
         Fault::SlowDisk { factor, .. } | Fault::RegionSlow { factor, .. } => factor.into(),
         Fault::RegionFlap { period_ms, .. } => period_ms.into(),
         Fault::WriteFails { count, .. } | Fault::SyncFails { count, .. } => count.into(),
+        Fault::DiskFull { bytes_left, .. } => u64::from(bytes_left) + 1,
         Fault::ClockOffset { offset_ms, .. } => offset_ms.unsigned_abs(),
         Fault::ClockDrift { ppm, .. } => ppm.unsigned_abs().into(),
         Fault::PowerCut { .. }

@@ -342,6 +342,13 @@ pub enum Fault {
         /// How many.
         count: u32,
     },
+    /// What a file grows by finds no space once so much has been taken; what it finds is written.
+    DiskFull {
+        /// The node.
+        node: NodeNumber,
+        /// Space that is left when it begins, in bytes.
+        bytes_left: u32,
+    },
     /// The wall clock is off.
     ClockOffset {
         /// The node.
@@ -392,6 +399,7 @@ impl Fault {
             Self::DiskStall { .. } => "disk-stall",
             Self::WriteFails { .. } => "write-fails",
             Self::SyncFails { .. } => "sync-fails",
+            Self::DiskFull { .. } => "disk-full",
             Self::ClockOffset { .. } => "clock-offset",
             Self::ClockDrift { .. } => "clock-drift",
             Self::ClockFreeze { .. } => "clock-freeze",
@@ -430,6 +438,7 @@ impl Fault {
             | Self::DiskStall { node }
             | Self::WriteFails { node, .. }
             | Self::SyncFails { node, .. }
+            | Self::DiskFull { node, .. }
             | Self::ClockOffset { node, .. }
             | Self::ClockDrift { node, .. }
             | Self::ClockFreeze { node } => Target::Node(node),
@@ -463,6 +472,7 @@ impl Fault {
             ),
             Self::WriteFails { count, .. } => format!("{count} of the writes"),
             Self::SyncFails { count, .. } => format!("{count} of the syncs"),
+            Self::DiskFull { bytes_left, .. } => format!("{bytes_left} bytes left"),
             Self::ClockOffset { offset_ms, .. } => format!("by {offset_ms} ms"),
             Self::ClockDrift { ppm, .. } => format!("by {ppm} ppm"),
             Self::PowerCut { .. }

@@ -69,6 +69,11 @@ pub(crate) fn milder(planned: &PlannedFault) -> Vec<PlannedFault> {
         Fault::SyncFails { node, count } => {
             small(count, 1).into_iter().map(|count| Fault::SyncFails { node, count }).collect()
         }
+        // More space is milder: it is full later.
+        Fault::DiskFull { node, bytes_left } => {
+            let doubled = bytes_left.checked_mul(2).filter(|bytes| *bytes > 0);
+            doubled.into_iter().map(|bytes_left| Fault::DiskFull { node, bytes_left }).collect()
+        }
         Fault::ClockOffset { node, offset_ms } => {
             let milder = signed(offset_ms).into_iter();
             milder.map(|offset_ms| Fault::ClockOffset { node, offset_ms }).collect()

@@ -127,6 +127,9 @@ impl Node {
             sometimes!("message-of-another-incarnation");
             return None;
         }
+        if self.has_no_space_for(now, &message) {
+            return Some(());
+        }
         let from_leader =
             matches!(message.msg_type, MessageType::MsgAppend | MessageType::MsgHeartbeat);
         let log = &mut self.logs[usize::from(region.0)];

@@ -6,6 +6,7 @@ mod chain_end;
 mod closing;
 mod desk;
 mod frames;
+mod full_disk;
 mod grades;
 mod log_end;
 mod order;
@@ -105,6 +106,8 @@ pub struct Node {
     outbox: Outbox,
     outlook: Outlook,
     progress: Progress,
+    /// When the disk was found full, by this life's opening.
+    found_full_at: Option<Monotonic>,
     stopping: bool,
     halted: bool,
 }
@@ -186,6 +189,7 @@ impl Node {
             outbox: Outbox::new(payouts::pace(&config)),
             outlook: Outlook::default(),
             progress: Progress::default(),
+            found_full_at: full_disk::found_full_at(config.disk_was_full, now),
             stopping: false,
             halted: false,
             config,
@@ -224,7 +228,7 @@ impl Node {
 
     fn tick(&mut self, now: Now, out: &mut Outputs) {
         let is_off = self.skew.is_off(now);
-        let is_stalled = self.disk_stalls(now);
+        let (is_stalled, is_full) = (self.disk_stalls(now), self.is_full(now));
         for log in &mut self.logs {
             if (is_off || is_stalled) && log.role() == Role::Leader {
                 if is_off {
@@ -235,7 +239,7 @@ impl Node {
                 log.step_down();
             }
             // A node that is not fit to lead must not stand for election either.
-            if !(is_off || is_stalled) || log.role() == Role::Learner {
+            if !(is_off || is_stalled || is_full) || log.role() == Role::Learner {
                 log.tick();
             }
         }
@@ -270,6 +274,7 @@ impl Node {
         self.persist = None;
         if let Err(fault) = result
             && !canary!("failed-sync-ignored")
+            && !(fault == DiskFault::Full && canary!("full-disk-taken-for-done"))
         {
             sometimes!("sync-failed");
             self.halt(HaltReason::Disk(fault), out);
@@ -293,6 +298,8 @@ impl Node {
                 sometimes!("ledger-committed");
                 self.ledger.batch_committed();
             }
+            // What it holds is sound; there is only no space for more.
+            Err(DiskFault::Full) => self.halt(HaltReason::Disk(DiskFault::Full), out),
             Err(_) => self.halt(HaltReason::Ledger, out),
         }
     }
@@ -369,7 +376,7 @@ impl Node {
 
     fn commit_ledger(&mut self, now: Now, out: &mut Outputs) {
         let dirty = self.ledger.dirty_submissions();
-        if self.committing_ledger || dirty == 0 {
+        if self.committing_ledger || dirty == 0 || self.is_full(now) {
             return;
         }
         let waited = now.monotonic.ms_since(self.ledger_committed_at);

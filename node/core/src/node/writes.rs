@@ -84,7 +84,7 @@ impl Node {
                     },
                 );
             }
-            None => answer_client(request, unavailable(Unavailable::NoLeader), out),
+            None => answer_client(request, unavailable(self.without_leader(now)), out),
         }
     }
 

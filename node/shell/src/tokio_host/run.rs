@@ -12,7 +12,7 @@ use super::peers::Peers;
 use super::provider::PaymentProvider;
 use crate::ledger_database::LedgerDatabase;
 use crate::replica::{OpenError, Replica};
-use billing_core::{Config, HaltReason, Input, Status};
+use billing_core::{Config, DiskFault, HaltReason, Input, Status};
 use billing_wire::NodeId;
 use bytes::Bytes;
 use std::collections::BTreeMap;
@@ -34,6 +34,8 @@ const REOPENINGS_MAX: u32 = 5;
 /// A node that ran for so long has recovered: the count starts again.
 const REOPENING_FORGIVEN: Duration = Duration::from_secs(60);
 const REOPENING_BACKOFF: Duration = Duration::from_millis(200);
+/// A node that found its disk full is opened again after this, to serve reads.
+const FULL_BACKOFF: Duration = Duration::from_millis(200);
 
 /// Everything that a node needs to run.
 #[derive(Debug)]
@@ -139,12 +141,26 @@ impl Life {
         let mut reopenings = 0;
         loop {
             let started = Instant::now();
-            let reason = match self.open_and_feed(&mut inlets, peers).await? {
-                Ending::Stopped => return Ok(()),
-                Ending::Halted(reason) => reason,
+            let reason = match self.open_and_feed(&mut inlets, peers).await {
+                Ok(Ending::Stopped) => return Ok(()),
+                Ok(Ending::Halted(reason)) => reason,
+                Err(RunError::Open(error)) if error.is_full() => {
+                    HaltReason::Disk(DiskFault::Full)
+                }
+                Err(error) => return Err(error),
             };
             self.counters.halts.fetch_add(1, Relaxed);
             inlets.status.send_replace(None);
+            self.config.disk_was_full = reason == HaltReason::Disk(DiskFault::Full);
+            if self.config.disk_was_full {
+                // It is not the node's fault, and may take hours; nobody must start it again.
+                tracing::error!("the disk is full: make space, the node tries again by itself");
+                if asked_to_stop_within(&mut inlets.stop, FULL_BACKOFF).await {
+                    return Ok(());
+                }
+                self.config.seed = self.config.seed.wrapping_add(1);
+                continue;
+            }
             if started.elapsed() > REOPENING_FORGIVEN {
                 reopenings = 0;
             }
@@ -228,6 +244,11 @@ impl Life {
             }
         }
     }
+}
+
+/// Whether somebody asks the node to stop within that time.
+async fn asked_to_stop_within(stop: &mut watch::Receiver<bool>, within: Duration) -> bool {
+    tokio::time::timeout(within, asked_to_stop(stop)).await.is_ok()
 }
 
 /// Ends when somebody asks the node to stop, or nobody is left who could.

@@ -75,14 +75,19 @@ impl BlockFile for BlockHandle {
     }
 
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        self.handle.disk()?.at_once(StepName::new("write", self.file), |disk| {
+        let mut disk = self.handle.disk()?;
+        let end = offset + bytes.len() as u64;
+        disk.take_space(self.file, end).map_err(|_| io::ErrorKind::StorageFull)?;
+        disk.at_once(StepName::new("write", self.file), |disk| {
             disk.file_mut(self.file).write(offset, Bytes::copy_from_slice(bytes));
             Ok(())
         })
     }
 
     fn set_len(&self, length: u64) -> io::Result<()> {
-        self.handle.disk()?.at_once(StepName::new("set length", self.file), |disk| {
+        let mut disk = self.handle.disk()?;
+        disk.take_space(self.file, length).map_err(|_| io::ErrorKind::StorageFull)?;
+        disk.at_once(StepName::new("set length", self.file), |disk| {
             disk.file_mut(self.file).set_length(length);
             Ok(())
         })

@@ -44,6 +44,8 @@ pub struct DiskFaults {
     pub write_fails: u32,
     /// So many more syncs fail.
     pub sync_fails: u32,
+    /// Files may grow by so many more bytes in all.
+    pub bytes_left: Option<u64>,
     /// Everything takes so many times as long; 0 and 1 for normal.
     pub slow: u32,
     /// As `slow`, because the region is slow: both count.
@@ -158,7 +160,10 @@ impl Disk {
             }
             at += takes;
             result = self.strike(&step);
-            timed.push((at, step));
+            match result {
+                Err(DiskFault::Full) => timed.extend(self.what_fits(&step).map(|step| (at, step))),
+                _ => timed.push((at, step)),
+            }
             if result.is_err() {
                 break;
             }
@@ -180,8 +185,35 @@ impl Disk {
                 self.faults.sync_fails -= 1;
                 Err(DiskFault::Sync)
             }
+            DiskStep::Write { file, offset, bytes } => {
+                self.take_space(*file, *offset + bytes.len() as u64)
+            }
+            DiskStep::SetLength { file, length } => self.take_space(*file, *length),
             _ => Ok(()),
         }
+    }
+
+    /// A file is to reach so far.
+    fn take_space(&mut self, file: FileName, end: u64) -> Result<(), DiskFault> {
+        let Some(left) = self.faults.bytes_left else { return Ok(()) };
+        let length = self.files.get(&file).map_or(0, |file| file.current().len() as u64);
+        match left.checked_sub(end.saturating_sub(length)) {
+            Some(left) => {
+                self.faults.bytes_left = Some(left);
+                Ok(())
+            }
+            None => Err(DiskFault::Full),
+        }
+    }
+
+    /// The part of a write that there is space for.
+    fn what_fits(&mut self, step: &DiskStep) -> Option<DiskStep> {
+        let DiskStep::Write { file, offset, bytes } = step else { return None };
+        let length = self.files.get(file).map_or(0, |file| file.current().len() as u64);
+        let left = self.faults.bytes_left.replace(0).unwrap_or_default();
+        let fits = (length + left).saturating_sub(*offset) as usize;
+        let bytes = bytes.slice(..fits.min(bytes.len()));
+        (!bytes.is_empty()).then_some(DiskStep::Write { file: *file, offset: *offset, bytes })
     }
 
     /// Applies every step whose time has come.
@@ -191,7 +223,9 @@ impl Disk {
             match fault {
                 None => self.apply(&step),
                 Some(DiskFault::Sync) => self.drop_unsynced(&step),
-                Some(DiskFault::Io | DiskFault::Full) => {}
+                // What fits of a write is a step of its own.
+                Some(DiskFault::Full) => self.apply(&step),
+                Some(DiskFault::Io) => {}
             }
         }
         if !job.is_done() {
@@ -375,6 +409,7 @@ impl Disk {
                     disk.apply(step);
                     Ok(())
                 })?,
+                Err(DiskFault::Full) => return Err(io::ErrorKind::StorageFull.into()),
                 Err(fault) => {
                     self.drop_unsynced(step);
                     return Err(io::Error::other(format!("{fault:?} while opening")));

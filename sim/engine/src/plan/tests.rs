@@ -20,6 +20,7 @@ const SHIPPED: &[&str] = &[
     "smoke/clock",
     "smoke/everything",
     "disk/commit-path",
+    "disk/full",
     "region/steady",
     "region/cut",
     "region/everything",

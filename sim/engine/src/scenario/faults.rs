@@ -69,11 +69,13 @@ pub enum FaultKind {
     /// Power cut at the k-th disk step, that of a recovery or of the ledger database included,
     /// sometimes once more in the recovery that follows; intensity: k.
     CrashPoint = 28,
+    /// A disk is full; intensity: bytes that are left at first, and 1 more.
+    DiskFull = 29,
 }
 
 impl FaultKind {
     /// Every kind.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::PowerCut,
         Self::Kill,
         Self::PowerCutAtWrite,
@@ -102,6 +104,7 @@ impl FaultKind {
         Self::RegionSlow,
         Self::ZoneDark,
         Self::CrashPoint,
+        Self::DiskFull,
     ];
 
     /// The name as in plans, scenarios and reports.
@@ -132,6 +135,7 @@ impl FaultKind {
             Self::ZoneDark => "zone-dark",
             Self::WriteFails => "write-fails",
             Self::SyncFails => "sync-fails",
+            Self::DiskFull => "disk-full",
             Self::ClockOffset => "clock-offset",
             Self::ClockDrift => "clock-drift",
             Self::ClockFreeze => "clock-freeze",
@@ -152,6 +156,7 @@ impl FaultKind {
             Self::SlowDisk | Self::RegionSlow => Some((2, 100_000, "times as long")),
             Self::RegionFlap => Some((2, 600_000, "milliseconds from one cut to the next")),
             Self::WriteFails | Self::SyncFails => Some((1, 1_000, "how many fail")),
+            Self::DiskFull => Some((1, 1 << 30, "bytes that are left, and 1 more")),
             Self::ClockOffset => Some((1, 3_600_000, "milliseconds")),
             Self::ClockDrift => Some((1, 100_000, "parts per million")),
             Self::PowerCut

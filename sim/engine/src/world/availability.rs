@@ -57,6 +57,8 @@ impl World {
         for machine in &self.machines[machines] {
             match machine.power {
                 // A node whose disk stands still counts as a node that is down.
+                // A disk that was found full keeps its node apart for a while.
+                Power::Up if machine.full_until > self.now => return false,
                 Power::Up if is_well(machine) => {
                     well += usize::from(machine.disk().faults.stalled_until <= self.now);
                 }
@@ -70,7 +72,8 @@ impl World {
     /// When something ends next that ends by itself: late frames on clean links, a disk's stall.
     fn health_changes_by_itself(&self) -> u64 {
         let stalls = self.machines.iter().map(|machine| machine.disk().faults.stalled_until);
-        let ends = stalls.chain(self.links.late_on_clean());
+        let full = self.machines.iter().map(|machine| machine.full_until);
+        let ends = stalls.chain(full).chain(self.links.late_on_clean());
         ends.filter(|end| *end > self.now).min().unwrap_or(u64::MAX)
     }
 
@@ -82,10 +85,18 @@ impl World {
 }
 
 fn is_well(machine: &Machine) -> bool {
-    let DiskFaults { write_fails, sync_fails, slow, region_slow, stalled_until: _, power_cut_at } =
-        machine.disk().faults;
+    let DiskFaults {
+        write_fails,
+        sync_fails,
+        slow,
+        region_slow,
+        stalled_until: _,
+        power_cut_at,
+        bytes_left,
+    } = machine.disk().faults;
     machine.isolated == 0
         && machine.client_cuts == 0
         && machine.clock.is_true()
+        && bytes_left.is_none()
         && write_fails + sync_fails + slow + region_slow + power_cut_at == 0
 }

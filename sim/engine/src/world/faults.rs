@@ -122,6 +122,7 @@ impl World {
                 && machine.dark.is_none()
                 && disk.write_fails + disk.sync_fails + disk.power_cut_at == 0
                 && disk.slow + disk.region_slow == 0
+                && disk.bytes_left.is_none()
                 && disk.stalled_until <= self.now
         });
         machines_are_well && self.links.are_clean() && !self.in_force.contains(&true)
@@ -196,6 +197,10 @@ impl World {
                 let mut disk = self.machines[node.slot()].disk();
                 disk.faults.sync_fails = if on { count } else { 0 };
             }
+            Fault::DiskFull { node, bytes_left } => {
+                let mut disk = self.machines[node.slot()].disk();
+                disk.faults.bytes_left = on.then_some(bytes_left.into());
+            }
             Fault::ClockOffset { node, .. }
             | Fault::ClockDrift { node, .. }
             | Fault::ClockFreeze { node }
@@ -221,7 +226,8 @@ impl World {
         let kind = match result {
             Ok(()) => return,
             Err(DiskFault::Sync) => "sync-fails",
-            Err(DiskFault::Io | DiskFault::Full) => "write-fails",
+            Err(DiskFault::Io) => "write-fails",
+            Err(DiskFault::Full) => "disk-full",
         };
         self.health_changes();
         self.tallies.fired(kind);
@@ -374,6 +380,7 @@ fn shares_knob(one: &Fault, other: &Fault) -> bool {
                 | Fault::BitFlip { .. }
                 | Fault::SlowLink { .. }
                 | Fault::SlowDisk { .. }
+                | Fault::DiskFull { .. }
         )
     };
     let is_same_knob =

@@ -5,7 +5,7 @@ use super::event::{self, Event, NodeEvent};
 use super::machine::{Machine, Power};
 use super::{Phase, Todo, World};
 use crate::trace::Traced;
-use billing_core::sometimes;
+use billing_core::{DiskFault, HaltReason, sometimes};
 use billing_shell::{OpenError, Replica};
 use billing_wire::RegionId;
 use billsim_oracle::Violation;
@@ -72,7 +72,13 @@ impl World {
                 self.queue.push(at, Event::Node { slot, life, event: NodeEvent::Tick });
                 Some(replica)
             }
-            Err(OpenError::Io(_) | OpenError::Ledger(_)) if self.phase == Phase::Safety => {
+            Err(error @ (OpenError::Io(_) | OpenError::Ledger(_)))
+                if self.phase == Phase::Safety =>
+            {
+                if error.is_full() {
+                    machine.halted = Some(HaltReason::Disk(DiskFault::Full));
+                    self.tallies.observed("disk-full");
+                }
                 // An armed disk fault struck; whoever supervises the process starts it again.
                 self.queue.push(now + OPEN_AGAIN_NS, Event::Start { slot, life });
                 None

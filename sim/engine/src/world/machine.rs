@@ -6,13 +6,16 @@ use super::{nanoseconds, own_stream};
 use crate::disk::{Disk, DiskHandle, DiskTiming};
 use crate::scenario::Scenario;
 use crate::seed::Purpose;
-use billing_core::{Config, HaltReason, Now};
+use billing_core::{Config, DiskFault, HaltReason, Now};
 use billing_shell::{OpenError, Replica};
 use billing_wire::{Frontier, Genesis, NodeId};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Clean ledger pages that the database keeps in memory, in bytes.
 const DATABASE_CACHE_BYTES: usize = 1 << 20;
+
+/// A node that found its disk full tries again after so many nanoseconds; and an election.
+const FULL_NS: u64 = 4_000_000_000;
 
 /// What a machine is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +55,8 @@ pub struct Machine {
     pub dark: Option<(u64, &'static str)>,
     /// It is gone for good, with its disk.
     pub is_destroyed: bool,
+    /// The node found its disk full and waits until then.
+    pub full_until: u64,
     /// The node asked to be opened again.
     pub halted: Option<HaltReason>,
     config: Config,
@@ -89,6 +94,7 @@ impl Machine {
             lost_power: false,
             dark: None,
             is_destroyed: false,
+            full_until: 0,
             halted: None,
             config,
         }
@@ -111,6 +117,11 @@ impl Machine {
     /// As the shell says.
     pub fn open(&mut self, at: u64, seed: u64) -> Result<Replica, OpenError> {
         self.config.seed = seed;
+        let was_full = self.halted == Some(HaltReason::Disk(DiskFault::Full));
+        self.config.disk_was_full = was_full;
+        if was_full {
+            self.full_until = at + FULL_NS;
+        }
         let directory = DiskHandle::new(&self.disk);
         Replica::open(&directory, self.config.clone(), DATABASE_CACHE_BYTES, self.now(at))
     }
