@@ -69,11 +69,6 @@ pub(crate) fn milder(planned: &PlannedFault) -> Vec<PlannedFault> {
         Fault::SyncFails { node, count } => {
             small(count, 1).into_iter().map(|count| Fault::SyncFails { node, count }).collect()
         }
-        // More space is milder: it is full later.
-        Fault::DiskFull { node, bytes_left } => {
-            let doubled = bytes_left.checked_mul(2).filter(|bytes| *bytes > 0);
-            doubled.into_iter().map(|bytes_left| Fault::DiskFull { node, bytes_left }).collect()
-        }
         Fault::ClockOffset { node, offset_ms } => {
             let milder = signed(offset_ms).into_iter();
             milder.map(|offset_ms| Fault::ClockOffset { node, offset_ms }).collect()
@@ -86,6 +81,8 @@ pub(crate) fn milder(planned: &PlannedFault) -> Vec<PlannedFault> {
         | Fault::Kill { .. }
         | Fault::PowerCutAtWrite { .. }
         | Fault::CrashPoint { .. }
+        // Which write finds no space is a place, too.
+        | Fault::DiskFull { .. }
         | Fault::PowerCutAll
         | Fault::Pause { .. }
         | Fault::Cut { .. }

@@ -154,6 +154,7 @@ pub(crate) fn write_answer(submission: &Submission, reply: Result<Reply, NoReply
                 Some("clock-skew") => Unavailable::ClockSkew,
                 Some("stopping") => Unavailable::Stopping,
                 Some("token-ahead") => Unavailable::TokenAhead,
+                Some("disk-full") => Unavailable::DiskFull,
                 other => panic!("no reason of this test's writes: {other:?}"),
             };
             WriteAnswer::Unavailable { reason, retry_after_ms: 0 }

@@ -9,6 +9,7 @@ mod dev;
 mod disk_damage;
 mod edge;
 mod failover;
+mod full_disk;
 mod http_client;
 mod judge;
 mod kill_nine;

@@ -144,9 +144,7 @@ impl Life {
             let reason = match self.open_and_feed(&mut inlets, peers).await {
                 Ok(Ending::Stopped) => return Ok(()),
                 Ok(Ending::Halted(reason)) => reason,
-                Err(RunError::Open(error)) if error.is_full() => {
-                    HaltReason::Disk(DiskFault::Full)
-                }
+                Err(RunError::Open(error)) if error.is_full() => HaltReason::Disk(DiskFault::Full),
                 Err(error) => return Err(error),
             };
             self.counters.halts.fetch_add(1, Relaxed);
