@@ -1,9 +1,9 @@
 //! Commands, their options, and what they mean: the text of `--help`.
 
 mod bisect;
+mod crash_points;
 #[cfg(test)]
 mod engines;
-mod crash_points;
 mod failures;
 mod gate;
 mod prune;

@@ -317,8 +317,7 @@ fn conclude(
     let told = history.zip(outcome.failure.as_ref());
     let told = told.map(|(history, failure)| telling::told(&history, failure, lost));
     let told_events = told_events
-        .map(|events| teller::finish(events, &outcome, &violations, told.as_ref()))
-        .map(Box::new);
+        .map(|events| Box::new(teller::finish(events, &outcome, &violations, told.as_ref())));
     let losses = loss::verdict(losses, &outcome);
     RunResult {
         outcome,

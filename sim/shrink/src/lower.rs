@@ -20,18 +20,19 @@ pub(crate) fn shorter(planned: &PlannedFault) -> Vec<PlannedFault> {
     durations.into_iter().map(|for_ms| PlannedFault { for_ms, ..*planned }).collect()
 }
 
+fn small(value: u32, least: u32) -> Vec<u32> {
+    // All of them are below a number of 32 bits.
+    lower(value.into(), least.into()).into_iter().map(|value| value as u32).collect()
+}
+
+fn signed(value: i64) -> Vec<i64> {
+    let values = lower(value.unsigned_abs(), 1).into_iter();
+    values.map(|size| size as i64 * value.signum()).collect()
+}
+
 /// Milder versions of a fault, mildest first; none of one that has no strength. Which disk step a
 /// power cut strikes is a place and not a strength.
 pub(crate) fn milder(planned: &PlannedFault) -> Vec<PlannedFault> {
-    let small = |value: u32, least: u32| {
-        let values = lower(value.into(), least.into()).into_iter();
-        // All of them are below a number of 32 bits.
-        values.map(|value| value as u32).collect::<Vec<u32>>()
-    };
-    let signed = |value: i64| {
-        let values = lower(value.unsigned_abs(), 1).into_iter();
-        values.map(|size| size as i64 * value.signum()).collect::<Vec<i64>>()
-    };
     let faults: Vec<Fault> = match planned.fault {
         Fault::Loss { from, to, ppm } => {
             small(ppm, 1).into_iter().map(|ppm| Fault::Loss { from, to, ppm }).collect()

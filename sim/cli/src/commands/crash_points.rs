@@ -9,7 +9,6 @@ use crate::progress::Progress;
 use crate::run_directory::RunDirectory;
 use crate::tool_error::ToolError;
 use crate::{interrupt, wall_clock};
-use billsim_engine::disk::CrashSeen;
 use billsim_engine::seed::{Purpose, Stream};
 use billsim_engine::sweep::{Settings, sweep};
 use billsim_engine::{Job, RunResult, plan};
@@ -181,7 +180,7 @@ impl<'a> Visit<'a> {
             _ => None,
         });
         let (node, step, moment, again) = planned.expect("every run here has a crash point");
-        let seen = result.crash.clone().unwrap_or_else(CrashSeen::default);
+        let seen = result.crash.clone().unwrap_or_default();
         Self { node, step, moment, again, seen, outcome: &result.outcome, plan: &result.plan }
     }
 }
