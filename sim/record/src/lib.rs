@@ -3,6 +3,7 @@
 
 pub mod checkpoint;
 pub mod conclusion;
+pub mod crash_point;
 pub mod document;
 pub mod event;
 pub mod exit_code;
@@ -17,14 +18,13 @@ pub mod waiver;
 
 pub use checkpoint::Checkpoint;
 pub use conclusion::Conclusion;
+pub use crash_point::{InRecovery, Moment};
 pub use document::{Document, ReadError};
 pub use event::{Happening, RunEvent, RunEvents};
 pub use exit_code::ExitCode;
 pub use manifest::{Manifest, Shard};
 pub use outcome::{Failure, FaultTally, Outcome, Verdict};
-pub use plan::{
-    Fault, FaultPlan, InRecovery, Moment, NodeNumber, PlannedAction, PlannedFault, Target,
-};
+pub use plan::{Fault, FaultPlan, NodeNumber, PlannedAction, PlannedFault, Target};
 pub use planned_load::PlannedLoad;
 pub use planned_provider::PlannedProvider;
 pub use region_loss::{Fate, Fates, LossVerdict, Outage, RegionLoss, TransactionFate};

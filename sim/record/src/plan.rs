@@ -1,6 +1,7 @@
 //! A fault plan: every fault of a run with its target and time, drawn from the seed, stored,
 //! editable, and replayable without the seed's `process`, `net`, `disk` and `clock` draws.
 
+use crate::crash_point::{InRecovery, Moment};
 use crate::document::Document;
 use crate::planned_load::PlannedLoad;
 use crate::planned_provider::PlannedProvider;
@@ -125,44 +126,6 @@ impl Display for Target {
             Self::Zone(zone) => write!(out, "zone {zone} of every region"),
         }
     }
-}
-
-/// Which part of a disk step takes place before the power goes.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "kebab-case")]
-pub enum Moment {
-    /// Nothing of it, and nothing that was not synced stays.
-    Before,
-    /// Any part of it, and any part of what was not synced.
-    Amid,
-    /// All of it, and all that was not synced.
-    After,
-}
-
-impl Moment {
-    /// Every moment.
-    pub const ALL: [Self; 3] = [Self::Before, Self::Amid, Self::After];
-
-    /// The name as in plans.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Before => "before",
-            Self::Amid => "amid",
-            Self::After => "after",
-        }
-    }
-}
-
-/// A second power cut, in the recovery from the first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct InRecovery {
-    /// At which disk step of the opening that follows, from 1.
-    pub step: u32,
-    /// Which part of it takes place.
-    pub moment: Moment,
 }
 
 /// A fault and its target. Probabilities are in parts per million.

@@ -91,10 +91,9 @@ pub struct Population {
     liveness: bool,
     /// What of the drawn operations is sent.
     planned: PlannedLoad,
-    /// Operations that are drawn in the safety phase, at most.
-    operations_max: u64,
-    /// Operations that were drawn in the safety phase.
+    /// Operations that were drawn in the safety phase, and how many may be.
     drawn: u64,
+    operations_max: u64,
     /// Operations that were sent, those of the liveness phase included.
     sent: u64,
     calls: u64,
