@@ -87,6 +87,7 @@ mod planted {
         ("amnesiac-voter", "a node that lost its disk takes part as if it were a new one"),
         ("wiped-learner-still-counts", "a leader goes on counting what a lost disk had"),
         ("superblock-before-records", "the superblock is written before what it promises"),
+        ("scrubber-skips", "the scrubber reads no segment"),
         ("database-trusted-after-damage", "a block of the database that does not verify is read"),
         ("damaged-range-cut", "recovery cuts a log before its first damaged record"),
         ("repaired-without-hash-check", "what a peer sends fills a hole, whatever its hash"),

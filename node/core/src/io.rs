@@ -123,6 +123,11 @@ pub enum Input {
         /// How it went, as far as the host knows.
         result: EffectResult,
     },
+    /// A file was found damaged while the node runs.
+    Damaged {
+        /// The superblock, a segment, or the ledger database.
+        file: FileName,
+    },
     /// The process is about to stop: refuse new writes, finish what is in flight.
     Stop,
 }
@@ -184,6 +189,8 @@ pub enum DiskStep {
 pub enum HaltReason {
     /// A write or sync of log or superblock failed.
     Disk(DiskFault),
+    /// A segment was found damaged: a recovery finds out what is missing.
+    Damage,
     /// The ledger database failed or holds damaged blocks: set it aside and rebuild.
     Ledger,
 }

@@ -77,6 +77,8 @@ catalogue_of_marks![
     "region-log-repaired",
     "log-end-taken-from-the-leader",
     "superblock-lost",
+    "superblock-renewed",
+    "damage-found-while-running",
     "lost-node-asks-to-return",
     "lost-node-let-in",
     "lost-node-takes-a-sealed-log",

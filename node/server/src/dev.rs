@@ -236,6 +236,7 @@ impl Dev {
             drain_ms: 10_000,
             inter_region_delay_ms: self.region_delay_ms(),
             outbox: OutboxSettings { provider: self.provider.clone() },
+            scrub: Default::default(),
             tuning: Default::default(),
         };
         toml::to_string(&settings).expect("settings are made of texts and numbers")

@@ -25,7 +25,9 @@ use tokio::signal::unix::{SignalKind, signal};
 pub(crate) struct Serve {
     /// The settings: `node`, `dir`, `http`, `peer`, `peers = [{ node = 2, address = "..." }]`,
     /// `ledger_cache_mib`, `drain_ms`, `inter_region_delay_ms`, `[tuning]`,
-    /// `[outbox] provider = "http://HOST:PORT/PATH"`, which pays refunds out
+    /// `[outbox] provider = "http://HOST:PORT/PATH"`, which pays refunds out, and
+    /// `[scrub] period_s = 86400, mib_per_s = 8`: everything is read once in so long, so that
+    /// damage is found (0: never)
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
     /// What to log: a level, or `target=level,...`
@@ -102,6 +104,7 @@ async fn serve(path: &Path, settings: &Settings) -> Result<(), ServeError> {
         peers: settings.peers(),
         provider,
         inter_region_delay: Duration::from_millis(settings.inter_region_delay_ms),
+        scrub: settings.scrub.pace(),
         drain: Duration::from_millis(settings.drain_ms),
     };
     let (handle, running) = run(setup);

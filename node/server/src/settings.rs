@@ -3,15 +3,17 @@
 use crate::provider::{HttpProvider, ProviderError};
 use billing_core::Config;
 use billing_core::config::ConfigError;
-use billing_shell::tokio_host::PaymentProvider;
+use billing_shell::tokio_host::{PaymentProvider, ScrubPace};
 use billing_wire::{Genesis, NodeId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use thiserror::Error;
 
 /// A node's settings.
@@ -44,6 +46,9 @@ pub(crate) struct Settings {
     /// How refunds leave.
     #[serde(default)]
     pub(crate) outbox: OutboxSettings,
+    /// How damage is looked for.
+    #[serde(default)]
+    pub(crate) scrub: ScrubSettings,
     /// Tuning; each key has a default.
     #[serde(default)]
     pub(crate) tuning: Tuning,
@@ -56,6 +61,29 @@ pub(crate) struct PeerSetting {
     pub(crate) node: u16,
     /// `host:port`.
     pub(crate) address: String,
+}
+
+/// How a node looks for damage in what it keeps.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct ScrubSettings {
+    /// Everything is read once in so many seconds; 0: never.
+    period_s: u64,
+    /// Read so many MiB per second at most.
+    mib_per_s: NonZeroU32,
+}
+
+impl Default for ScrubSettings {
+    fn default() -> Self {
+        Self { period_s: 24 * 3600, mib_per_s: NonZeroU32::MIN.saturating_add(7) }
+    }
+}
+
+impl ScrubSettings {
+    pub(crate) fn pace(&self) -> ScrubPace {
+        let bytes_per_s = u64::from(self.mib_per_s.get()) << 20;
+        ScrubPace { period: Duration::from_secs(self.period_s), bytes_per_s }
+    }
 }
 
 /// The outbox: payouts of refunds.

@@ -78,6 +78,13 @@ fn checksum(block: usize, bytes: &[u8]) -> u64 {
     xxh3_64_with_seed(bytes, block as u64).max(1)
 }
 
+fn is_sound(stored: u64, block: usize, bytes: &[u8]) -> bool {
+    match stored {
+        0 => bytes.iter().all(|byte| *byte == 0),
+        stored => stored == checksum(block, bytes),
+    }
+}
+
 impl BlockLayer {
     /// Opens a file of verified blocks; an empty one becomes one of no blocks.
     ///
@@ -109,6 +116,31 @@ impl BlockLayer {
     /// The first fault since the file was opened.
     pub(crate) fn fault(&self) -> Option<DiskFault> {
         self.checksums().fault
+    }
+
+    /// Number of blocks from `first` on, at most `count`, that verify on the disk itself; 0 behind
+    /// the end. Writes wait meanwhile.
+    ///
+    /// # Errors
+    /// When one of them does not verify or cannot be read; the file is then condemned.
+    pub(crate) fn scrub(&self, first: usize, count: usize) -> io::Result<usize> {
+        let verified = self.verify_on_disk(first, count);
+        self.noted(verified, DiskFault::Io, true)
+    }
+
+    fn verify_on_disk(&self, first: usize, count: usize) -> io::Result<usize> {
+        let checksums = self.checksums();
+        let end = checksums.blocks.min(first + count);
+        let mut bytes = vec![0; BLOCK];
+        // Data block 0 carries checksums of its own.
+        for block in first.max(1)..end {
+            self.file.read_at(file_offset(block), &mut bytes)?;
+            let stored = checksums.groups.get(block / GROUP).map_or(0, |g| g.sums[block % GROUP]);
+            if !is_sound(stored, block, &bytes) {
+                return Err(invalid(format!("block {block} of the ledger file does not verify")));
+            }
+        }
+        Ok(end.saturating_sub(first))
     }
 
     /// Marks the file as not to be believed: the next open fails, and the database is set aside.
@@ -177,11 +209,7 @@ impl BlockLayer {
                 Some(group) if block < checksums.blocks => group.sums[block % GROUP],
                 _ => return Err(io::ErrorKind::UnexpectedEof.into()),
             };
-            let sound = match stored {
-                0 => bytes.iter().all(|byte| *byte == 0),
-                stored => stored == checksum(block, bytes),
-            };
-            if !sound && !canary!("database-trusted-after-damage") {
+            if !is_sound(stored, block, bytes) && !canary!("database-trusted-after-damage") {
                 return Err(invalid(format!("block {block} of the ledger file does not verify")));
             }
         }

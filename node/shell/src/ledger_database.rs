@@ -153,6 +153,16 @@ impl LedgerDatabase {
         Ok(())
     }
 
+    /// Reads so many blocks of the file from `first` on, past every cache, and verifies them.
+    /// Returns the bytes read; 0 behind the end.
+    ///
+    /// # Errors
+    /// When one does not verify or cannot be read: the database must then be set aside.
+    pub fn verify_blocks(&self, first: usize, count: usize) -> Result<u64, StoreError> {
+        let blocks = self.blocks.scrub(first, count).map_err(store_error)?;
+        Ok((blocks * 4096) as u64)
+    }
+
     /// A read handle for the node.
     pub fn reader(self: &Arc<Self>) -> Box<dyn LedgerStore> {
         Box::new(CommittedRows { database: Arc::clone(self) })

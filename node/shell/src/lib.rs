@@ -7,9 +7,11 @@ pub mod conformance;
 pub mod host;
 pub mod ledger_database;
 pub mod replica;
+mod scrubber;
 #[cfg(feature = "tokio-host")]
 pub mod tokio_host;
 
 pub use host::{BlockFile, Directory, Host};
 pub use ledger_database::LedgerDatabase;
 pub use replica::{OpenError, Replica, read_image};
+pub use scrubber::{Scrubbed, Scrubber};

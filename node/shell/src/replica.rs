@@ -9,6 +9,9 @@ use std::io;
 use std::sync::Arc;
 use thiserror::Error;
 
+/// The disk does not give a sector back.
+const EIO: i32 = 5;
+
 /// Why a node cannot be opened from its directory.
 ///
 /// [`OpenError::is_full`] tells a full disk from all others.
@@ -108,24 +111,35 @@ impl Replica {
         self.database.reader()
     }
 
+    /// The ledger database itself, to scrub.
+    pub fn ledger(&self) -> Arc<LedgerDatabase> {
+        Arc::clone(&self.database)
+    }
+
     /// The node, to look at.
     pub fn node(&self) -> &Node {
         &self.node
     }
 }
 
-/// Superblock and segments of a directory, whole: what recovery and inspection read. Of a ledger
-/// without superblock the name alone: it tells that the directory was a node's.
+/// Superblock and segments of a directory, whole: what recovery and inspection read. A file that
+/// the disk does not give back counts as empty: its content is lost. Of a ledger without superblock
+/// the name alone: it tells that the directory was a node's.
 ///
 /// # Errors
-/// As the operating system says.
+/// As the operating system says, but for `EIO`.
 pub fn read_image(directory: &dyn Directory) -> io::Result<journal::Image> {
     let mut image = journal::Image::new();
     let files = directory.list()?;
     for file in &files {
         match file {
             FileName::Superblock | FileName::Segment { .. } => {
-                image.push((*file, directory.read(*file)?));
+                let bytes = directory.read(*file).or_else(|error| {
+                    let is_lost = error.raw_os_error() == Some(EIO);
+                    tracing::error!(%file, %error, is_lost, "a file cannot be read");
+                    if is_lost { Ok(Vec::new()) } else { Err(error) }
+                });
+                image.push((*file, bytes?));
             }
             FileName::Ledger | FileName::LedgerAside if !files.contains(&FileName::Superblock) => {
                 image.push((*file, Vec::new()));

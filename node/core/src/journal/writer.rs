@@ -45,6 +45,8 @@ pub struct Writer {
     superblock: Superblock,
     regions: Vec<RegionWriter>,
     dirty: bool,
+    /// So many superblocks are written although nothing changed.
+    renewals: u8,
     pending_bytes: usize,
 }
 
@@ -67,7 +69,15 @@ impl Writer {
                 stretches: Vec::new(),
             })
             .collect();
-        Self { cluster, segment_bytes, superblock, regions, dirty: false, pending_bytes: 0 }
+        Self {
+            cluster,
+            segment_bytes,
+            superblock,
+            regions,
+            dirty: false,
+            renewals: 0,
+            pending_bytes: 0,
+        }
     }
 
     /// Takes a record that follows the last one, or replaces a suffix.
@@ -148,9 +158,14 @@ impl Writer {
         self.superblock.region(region).map_or(0, |promise| promise.durable_index)
     }
 
+    /// Writes every copy of the superblock again: both pairs, one after the other.
+    pub fn renew_superblock(&mut self) {
+        self.renewals = 2;
+    }
+
     /// Whether something waits for a persist.
     pub fn is_dirty(&self) -> bool {
-        self.dirty
+        self.dirty || self.renewals > 0
     }
 
     /// Bytes of records that wait.
@@ -182,6 +197,7 @@ impl Writer {
             steps.rotate_left(records);
         }
         self.dirty = false;
+        self.renewals = self.renewals.saturating_sub(1);
         self.pending_bytes = 0;
         steps
     }

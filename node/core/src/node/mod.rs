@@ -221,6 +221,7 @@ impl Node {
                 self.seal(now, request, regions, force, out);
             }
             Input::EffectDone { id, result } => self.effect_done(now, id, result, out),
+            Input::Damaged { file } => self.found_damaged(file, out),
             Input::Stop => self.stopping = true,
         }
         self.work(now, out);

@@ -7,7 +7,7 @@ use super::Node;
 use super::adoption::{follows, holds, next_slot};
 use crate::canary;
 use crate::consensus::{RegionLog, Slot};
-use crate::io::Outputs;
+use crate::io::{FileName, HaltReason, Outputs};
 use crate::journal::Hole;
 use crate::sometimes;
 use crate::time::{Monotonic, Now};
@@ -82,6 +82,23 @@ impl Repair {
 }
 
 impl Node {
+    /// A file was found damaged. The superblock is in memory: it is written again. What a segment
+    /// lost is found out by opening again.
+    pub(super) fn found_damaged(&mut self, file: FileName, out: &mut Outputs) {
+        match file {
+            FileName::Superblock => {
+                sometimes!("superblock-renewed");
+                self.writer.renew_superblock();
+            }
+            FileName::Ledger => self.halt(HaltReason::Ledger, out),
+            FileName::Segment { .. } => {
+                sometimes!("damage-found-while-running");
+                self.halt(HaltReason::Damage, out);
+            }
+            FileName::Genesis | FileName::LedgerAside => {}
+        }
+    }
+
     /// Fetches what is missing of region logs; called at each tick.
     pub(super) fn work_at_repair(&mut self, now: Now, out: &mut Outputs) {
         for place in 0..self.logs.len() as u8 {

@@ -45,7 +45,7 @@ fn traffic(api: &Api, out: &mut String) {
 fn host(counters: &Counters, out: &mut String) {
     let open = counters.requests_open.load(Relaxed);
     gauge(out, "billing_requests_open", "Requests that wait for an answer.", open);
-    let totals: [(&str, &str, &AtomicU64); 9] = [
+    let totals: [(&str, &str, &AtomicU64); 12] = [
         ("billing_frames_sent_total", "Frames sent to peers.", &counters.frames_sent),
         ("billing_frames_received_total", "Frames from peers.", &counters.frames_received),
         ("billing_frames_dropped_total", "Frames without room or link.", &counters.frames_dropped),
@@ -54,6 +54,9 @@ fn host(counters: &Counters, out: &mut String) {
         ("billing_payouts_paid_total", "Payouts said to be paid.", &counters.payouts_paid),
         ("billing_payouts_refused_total", "Payouts refused for now.", &counters.payouts_refused),
         ("billing_payouts_unknown_total", "Payouts without an answer.", &counters.payouts_unknown),
+        ("billing_scrubbed_bytes_total", "Read to find damage.", &counters.scrubbed_bytes),
+        ("billing_scrub_passes_total", "Times everything was read.", &counters.scrub_passes),
+        ("billing_scrub_findings_total", "Damaged files found so.", &counters.scrub_findings),
         ("billing_halts_total", "Times the node was opened again.", &counters.halts),
     ];
     for (name, help, value) in totals {

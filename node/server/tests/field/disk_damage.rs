@@ -9,6 +9,7 @@ use crate::judge::committed_records;
 use crate::record::Recorder;
 use crate::session::Session;
 use crate::stopwatch::wait_for;
+use billing_core::journal::Superblock;
 use billing_wire::{
     AccountId, Command, NodeId, OpId, Query, QueryResult, RecordView, ServicePointId, Submission,
 };
@@ -131,9 +132,14 @@ fn damaged_files_are_repaired_from_the_others() {
 
 /// How often a node was opened again, as its metrics say.
 fn halts(cluster: &Cluster, node: NodeId) -> Option<u64> {
+    metric(cluster, node, "billing_halts_total ")
+}
+
+/// A number from a node's metrics.
+fn metric(cluster: &Cluster, node: NodeId, name: &str) -> Option<u64> {
     let reply = HttpClient::new(cluster.http(node), TIMEOUT).get("/metrics").ok()?;
     let text = String::from_utf8(reply.body).ok()?;
-    let line = text.lines().find(|line| line.starts_with("billing_halts_total "))?;
+    let line = text.lines().find(|line| line.starts_with(name))?;
     line.split_whitespace().next_back()?.parse().ok()
 }
 
@@ -208,4 +214,49 @@ fn a_lost_directory_is_filled_again_by_the_others() {
     cluster.start(two);
     cluster.await_ready();
     stop_and_compare(&mut cluster, 2 * ENTRIES);
+}
+
+/// Nobody asks for what is damaged, and no node is started again: the scrubber finds it.
+#[test]
+fn the_scrubber_finds_what_nobody_reads() {
+    let mut cluster = Cluster::found(3, TUNING);
+    let [one, two, three] = cluster.nodes()[..] else { panic!("three nodes") };
+    let settings = cluster.dir(two).join("node.toml");
+    let text = fs::read_to_string(&settings).expect("settings");
+    fs::write(&settings, format!("{text}[scrub]\nperiod_s = 1\n")).expect("it can be written");
+    cluster.start_all();
+    write(&cluster, one, 0);
+    let passes = || metric(&cluster, two, "billing_scrub_passes_total ").filter(|n| *n > 1);
+    wait_for("two passes", PATIENCE, passes);
+    assert_eq!(metric(&cluster, two, "billing_scrub_findings_total "), Some(0));
+    assert_eq!(halts(&cluster, two), Some(0), "what is written meanwhile is no damage");
+
+    rot(&segments(cluster.dir(two))[1]);
+    let opened_again = |times: u64| {
+        wait_for("the node to open again", PATIENCE, || {
+            halts(&cluster, two).filter(|halts| *halts == times)
+        });
+    };
+    opened_again(1);
+    assert_eq!(repaired(&cluster, two), 1);
+
+    let file = |name| OpenOptions::new().read(true).write(true).open(cluster.dir(two).join(name));
+    damage_blocks(&file("ledger.redb").expect("it is there"));
+    opened_again(2);
+    assert!(cluster.dir(two).join("ledger.damaged").exists());
+
+    let superblock = file("superblock").expect("it is there");
+    for slot in 0..4 {
+        if slot % 2 == 0 {
+            superblock.write_all_at(&[0xff; 8], slot * 4096 + 40).expect("it can be written");
+        }
+    }
+    let whole = || {
+        let bytes = fs::read(cluster.dir(two).join("superblock")).ok()?;
+        Superblock::newest(&bytes).filter(|(_, damaged)| *damaged == 0).map(|_| ())
+    };
+    wait_for("every copy of the superblock to be whole", PATIENCE, whole);
+    assert_eq!(halts(&cluster, two), Some(2));
+    assert_eq!(balance(&cluster, three), Some(-100 * ENTRIES as i64));
+    stop_and_compare(&mut cluster, ENTRIES);
 }

@@ -51,6 +51,12 @@ pub struct Counters {
     pub ledger_commit: Histogram,
     /// How often the node was dropped and opened again.
     pub halts: AtomicU64,
+    /// Bytes that were read in order to find damage.
+    pub scrubbed_bytes: AtomicU64,
+    /// How often everything was read.
+    pub scrub_passes: AtomicU64,
+    /// Damaged files that were found so.
+    pub scrub_findings: AtomicU64,
     /// Payouts that the payment provider was asked for.
     pub payouts_called: AtomicU64,
     /// Those that it said it paid, now or before.

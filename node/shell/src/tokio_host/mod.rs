@@ -16,6 +16,7 @@ mod machine;
 mod peers;
 mod provider;
 mod run;
+mod scrub_thread;
 
 pub use clock::Clock;
 pub use counters::{Counters, HISTOGRAM_BOUNDS_US, Histogram};
@@ -24,3 +25,4 @@ pub use handle::{Handle, Unanswered};
 pub use lock::{DirectoryLock, LockError};
 pub use provider::{Paying, PaymentProvider};
 pub use run::{RunError, Setup, run};
+pub use scrub_thread::ScrubPace;

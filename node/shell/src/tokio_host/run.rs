@@ -10,8 +10,10 @@ use super::listener::accept_peers;
 use super::machine::{Machine, Outside};
 use super::peers::Peers;
 use super::provider::PaymentProvider;
+use super::scrub_thread::{ScrubPace, ScrubThread, Scrubbing};
 use crate::ledger_database::LedgerDatabase;
 use crate::replica::{OpenError, Replica};
+use crate::scrubber::Scrubber;
 use billing_core::{Config, DiskFault, HaltReason, Input, Status};
 use billing_wire::NodeId;
 use bytes::Bytes;
@@ -54,6 +56,8 @@ pub struct Setup {
     pub inter_region_delay: Duration,
     /// Who pays refunds out; without one they wait.
     pub provider: Option<Arc<dyn PaymentProvider>>,
+    /// How it looks for damage.
+    pub scrub: ScrubPace,
     /// How long a stopping node may take to finish what is in flight.
     pub drain: Duration,
 }
@@ -116,6 +120,7 @@ pub fn run(setup: Setup) -> (Handle, impl Future<Output = Result<(), RunError>>)
             provider: setup.provider,
             directory,
             cache_bytes: setup.cache_bytes,
+            scrub: setup.scrub,
             drain: setup.drain,
             counters,
             clock: Clock::new(),
@@ -131,6 +136,7 @@ struct Life {
     provider: Option<Arc<dyn PaymentProvider>>,
     directory: Arc<DiskDirectory>,
     cache_bytes: usize,
+    scrub: ScrubPace,
     drain: Duration,
     counters: Arc<Counters>,
     clock: Clock,
@@ -179,6 +185,14 @@ impl Life {
         let mut replica = self.open().await?;
         let (done, results) = mpsc::unbounded_channel();
         let disk = DiskThreads::start(&self.directory, &self.counters, &done)?;
+        let scrub = ScrubThread::start(Scrubbing {
+            scrubber: Scrubber::new(Arc::clone(&self.config.genesis), self.config.node),
+            directory: Arc::clone(&self.directory),
+            database: replica.ledger(),
+            pace: self.scrub,
+            counters: Arc::clone(&self.counters),
+            done: done.clone(),
+        })?;
         let (provider, counters) = (self.provider.clone(), Arc::clone(&self.counters));
         let outside = Outside { provider, results: done, counters };
         let mut machine = Machine::new(peers, disk, outside);
@@ -187,7 +201,11 @@ impl Life {
         let disk = machine.into_disk();
         drop(replica);
         // The directory must be at rest before anybody opens it again.
-        let joined = tokio::task::spawn_blocking(move || disk.join()).await;
+        let joined = tokio::task::spawn_blocking(move || {
+            scrub.join();
+            disk.join();
+        })
+        .await;
         joined.expect("joining threads does not panic");
         Ok(ending)
     }
