@@ -30,6 +30,7 @@ fn manifest() -> Manifest {
         regressions_hash: String::new(),
         checked_percent: 2,
         waivers: Vec::new(),
+        toolchain: "rustc 1.95.0".to_owned(),
         shard: None,
         canary: None,
     }

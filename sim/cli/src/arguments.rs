@@ -203,10 +203,12 @@ pub(crate) struct Sweep {
     #[arg(long, value_name = "N")]
     #[arg(num_args = 0..=1, default_missing_value = "1", require_equals = true)]
     pub(crate) fail_fast: Option<u64>,
-    /// Runs this share of the seeds again, with each node as a task of its own, and compares.
+    /// Runs this share of the seeds again, with each node as a task of its own, and compares. Where
+    /// the traces differ the first event that does is shown, and the exit code is 12.
     #[arg(long, value_parser = percent, default_value = "2%", value_name = "SHARE")]
     pub(crate) check_determinism: u8,
-    /// Wall time after which a seed's run is ended as a liveness failure.
+    /// CPU time after which a seed's run is ended as a liveness failure; how busy the machine is with
+    /// other work does not matter.
     #[arg(long, value_parser = duration, default_value = "60s", value_name = "DURATION")]
     pub(crate) seed_limit: std::time::Duration,
     /// Leaves out what `scenarios/regressions/` keeps; it runs first otherwise.

@@ -61,7 +61,8 @@ pub(crate) fn plant(name: Option<&str>) -> Result<(), ToolError> {
     if billsim_engine::canaries::select(Some(name)) {
         return Ok(());
     }
-    let known: Vec<&str> = billsim_engine::canaries::catalogue().map(|(name, _)| name).collect();
+    use billsim_engine::canaries::{catalogue, of_testbed};
+    let known: Vec<&str> = catalogue().chain(of_testbed()).map(|(name, _)| name).collect();
     Err(ToolError::usage(format!("no canary '{name}'{}", choices(name, &known))))
 }
 

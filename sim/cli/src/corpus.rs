@@ -72,8 +72,14 @@ impl Corpus {
         Ok(names)
     }
 
+    /// The planted bugs that `canaries.toml` lists, with each oracle that must catch one.
+    pub(crate) fn planted(&self) -> Result<Vec<String>, ToolError> {
+        let table: Result<toml::Table, _> = toml::from_str(&self.text("canaries.toml")?);
+        let wrong = |error| ToolError::usage(format!("canaries.toml: {error}"));
+        Ok(table.map_err(wrong)?.keys().cloned().collect())
+    }
+
     /// The text of a file of the corpus.
-    #[cfg(feature = "canaries")]
     pub(crate) fn text(&self, file: &str) -> Result<String, ToolError> {
         let path = self.root.join(file);
         fs::read_to_string(&path).map_err(|error| ToolError::read(&path, &error))

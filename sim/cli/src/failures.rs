@@ -6,7 +6,7 @@ use crate::run_directory::RunDirectory;
 use crate::tool_error::ToolError;
 use crate::{stored_run, story};
 use billsim_engine::{Job, RunResult};
-use billsim_record::{ExitCode, FaultPlan, Outcome};
+use billsim_record::{ExitCode, FaultPlan, Outcome, Verdict};
 use billsim_reports::Tally;
 use billsim_reports::epilogue::{Place, epilogue};
 use billsim_reports::tally::cause_of;
@@ -72,7 +72,8 @@ impl Failures {
     pub(crate) fn tell(&mut self, job: impl Fn(&FaultPlan) -> Job) -> ExitCode {
         // A run that did not come to its end has no events either.
         let is_told = |kept: &&mut Kept| {
-            kept.outcome.failure.as_ref().is_some_and(|failure| failure.event > 0)
+            kept.outcome.verdict != Verdict::Nondeterminism
+                && kept.outcome.failure.as_ref().is_some_and(|failure| failure.event > 0)
         };
         let mut code = ExitCode::Held;
         for kept in self.kept.values_mut().filter(is_told).take(STORIES_MAX) {
@@ -81,6 +82,13 @@ impl Failures {
             kept.told = story.told;
         }
         code
+    }
+
+    /// Where the first seed lies that gave two traces, and its plan.
+    pub(crate) fn diverged(&self) -> Option<(&Path, &FaultPlan)> {
+        let mut kept = self.kept.values();
+        let found = kept.find(|kept| kept.outcome.verdict == Verdict::Nondeterminism)?;
+        Some((&found.path, &found.plan))
     }
 
     /// The last words about the worst cause; `None` when nothing failed.

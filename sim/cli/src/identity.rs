@@ -7,6 +7,9 @@ use std::process::Command;
 /// The lock file that this binary was built with.
 const LOCK: &[u8] = include_bytes!("../../../Cargo.lock");
 
+/// The compiler that built this binary.
+pub(crate) const TOOLCHAIN: &str = env!("BILLSIM_TOOLCHAIN");
+
 /// BLAKE3 of some bytes, in hexadecimal.
 pub(crate) fn hash(bytes: &[u8]) -> String {
     blake3::hash(bytes).to_hex().to_string()

@@ -1,5 +1,6 @@
-//! Many seeds: each on a fresh thread, with a guard on wall time, so that one seed's hang or
-//! abortive end is one seed's verdict and takes no other with it.
+//! Many seeds: each on a fresh thread, with a guard on the time that it takes, so that one seed's
+//! hang or abortive end is one seed's verdict and takes no other with it. What counts is the CPU time
+//! of its thread: on a machine that is busy with other work a verdict must not depend on that work.
 
 use crate::run::{Job, LoadSeen, RunResult, run};
 use crate::world::LATENCY_MAX_US;
@@ -7,10 +8,12 @@ use billsim_record::outcome::OUTCOME_FORMAT;
 use billsim_record::{Failure, FaultPlan, Outcome, Verdict};
 use hdrhistogram::Histogram;
 use std::collections::BTreeMap;
+use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -18,6 +21,8 @@ use std::time::{Duration, Instant};
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// A run that was told to end and does not is left behind after this.
 const GRACE: Duration = Duration::from_secs(5);
+/// A run whose thread waits instead of computing is ended after so many times the limit.
+const STUCK_FACTOR: u32 = 20;
 /// Stack of a simulating thread in bytes.
 const STACK_BYTES: usize = 8 << 20;
 
@@ -26,13 +31,15 @@ const STACK_BYTES: usize = 8 << 20;
 pub struct Settings {
     /// Seeds at a time.
     pub jobs: usize,
-    /// Wall time after which a seed's run is ended.
-    pub wall_limit: Duration,
+    /// CPU time after which a seed's run is ended; where the system does not tell it, wall time.
+    pub time_limit: Duration,
 }
 
 struct Running {
     job: Job,
     since: Instant,
+    /// Where the system tells the CPU time of the run's thread, once that has begun.
+    thread: Arc<OnceLock<PathBuf>>,
     abandoned: Arc<AtomicBool>,
 }
 
@@ -76,8 +83,8 @@ pub fn sweep(
             Err(RecvTimeoutError::Timeout) => on_idle(),
             Err(RecvTimeoutError::Disconnected) => unreachable!("the sweep holds a sender"),
         }
-        for job in overdue(&mut running, settings.wall_limit) {
-            let words = format!("no end after {} s of wall time", settings.wall_limit.as_secs());
+        for job in overdue(&mut running, settings.time_limit) {
+            let words = format!("no end after {} s of CPU time", settings.time_limit.as_secs());
             on_result(ended_badly(&job, Verdict::Liveness, &words));
         }
     }
@@ -104,9 +111,16 @@ pub fn run_one(job: Job) -> Result<RunResult, String> {
 #[allow(clippy::disallowed_methods)]
 fn start(number: u64, job: Job, sender: Sender<Message>) -> Running {
     let abandoned = Arc::new(AtomicBool::new(false));
-    let running =
-        Running { job: job.clone(), since: Instant::now(), abandoned: Arc::clone(&abandoned) };
+    let thread = Arc::new(OnceLock::new());
+    let running = Running {
+        job: job.clone(),
+        since: Instant::now(),
+        thread: Arc::clone(&thread),
+        abandoned: Arc::clone(&abandoned),
+    };
     let body = move || {
+        // Nobody else sets it.
+        let _ = schedstat_of_this_thread().map(|path| thread.set(path));
         let result = catch_unwind(AssertUnwindSafe(|| Box::new(run(&job, &abandoned))));
         let result = result.map_err(|payload| crate::panics::describe(payload.as_ref()));
         // Nobody listens when the sweep was interrupted.
@@ -120,14 +134,41 @@ fn start(number: u64, job: Job, sender: Sender<Message>) -> Running {
     running
 }
 
+impl Running {
+    /// CPU time of its thread so far; `None` where the system does not tell it.
+    fn cpu_time(&self) -> Option<Duration> {
+        cpu_time_of(self.thread.get()?)
+    }
+}
+
+/// The first figure of a thread's `schedstat` is its CPU time in nanoseconds.
+fn cpu_time_of(schedstat: &Path) -> Option<Duration> {
+    let text = fs::read_to_string(schedstat).ok()?;
+    let nanoseconds = text.split_whitespace().next()?.parse().ok()?;
+    Some(Duration::from_nanos(nanoseconds))
+}
+
+/// Where the system tells the CPU time of this thread.
+fn schedstat_of_this_thread() -> Option<PathBuf> {
+    let itself = fs::read_link("/proc/thread-self").ok()?;
+    Some(Path::new("/proc").join(itself).join("schedstat"))
+}
+
 fn overdue(running: &mut BTreeMap<u64, Running>, limit: Duration) -> Vec<Job> {
     let mut left_behind = Vec::new();
     running.retain(|_, run| {
-        let since = run.since.elapsed();
-        if since > limit {
+        let waited = run.since.elapsed();
+        if waited <= limit {
+            // No thread has more CPU time than wall time.
+            return true;
+        }
+        let used = run.cpu_time().unwrap_or(waited);
+        // One that waits for ever uses none.
+        let is_stuck = waited > limit * STUCK_FACTOR;
+        if used > limit || is_stuck {
             run.abandoned.store(true, Ordering::Relaxed);
         }
-        if since <= limit + GRACE {
+        if used <= limit + GRACE && !is_stuck {
             return true;
         }
         left_behind.push(run.job.clone());
@@ -194,5 +235,26 @@ fn ended_badly(job: &Job, verdict: Verdict, words: &str) -> RunResult {
         statuses: Vec::new(),
         events: None,
         crash: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{cpu_time_of, schedstat_of_this_thread};
+    use std::time::Duration;
+
+    #[test]
+    fn a_thread_that_waits_uses_no_time() {
+        // Elsewhere the guard is on wall time.
+        let Some(path) = schedstat_of_this_thread().filter(|path| path.is_file()) else { return };
+        let used = || cpu_time_of(&path).expect("the system told it before");
+        let before = used();
+        std::thread::sleep(Duration::from_millis(300));
+        let waited = used() - before;
+        assert!(waited < Duration::from_millis(150), "{waited:?} while it slept");
+        let before = used();
+        while used() - before < Duration::from_millis(20) {
+            std::hint::spin_loop();
+        }
     }
 }

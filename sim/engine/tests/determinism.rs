@@ -47,7 +47,7 @@ fn a_task_per_node_changes_nothing() {
 fn hashes(jobs: usize) -> BTreeMap<u64, String> {
     let scenario = scenario();
     let all = (0..6).map(|seed| Job::new(Arc::clone(&scenario), seed));
-    let settings = Settings { jobs, wall_limit: Duration::from_secs(600) };
+    let settings = Settings { jobs, time_limit: Duration::from_secs(600) };
     let mut found = BTreeMap::new();
     let take = |result: billsim_engine::RunResult| {
         found.insert(result.outcome.seed, result.outcome.trace_hash);

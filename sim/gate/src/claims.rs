@@ -1,6 +1,7 @@
 //! What the gate says of a run: claims with the figure that was found beside the one that was
 //! demanded. A claim that fails says with which exit code.
 
+use crate::canaries::CanaryShown;
 use crate::policy::Policy;
 use crate::waivers::Waivers;
 use billsim_record::manifest::SeedPlan;
@@ -50,15 +51,27 @@ impl Judged {
     }
 }
 
-/// Judges a run by a policy. `asked` is what its profile runs, `waivers` what the run let pass,
-/// and `today` the day on which they must not be over.
+/// What is known beside the run.
+#[derive(Debug, Clone, Copy)]
+pub struct Beside<'a> {
+    /// What the run let pass.
+    pub waivers: &'a Waivers,
+    /// The day on which they must not be over.
+    pub today: Date,
+    /// What became of the planted bugs, where that was shown.
+    pub canaries: Option<&'a [CanaryShown]>,
+    /// Every planted bug that there is.
+    pub planted: &'a [String],
+}
+
+/// Judges a run by a policy. `asked` is what its profile runs.
 pub fn judge(
     policy: &Policy,
     asked: &[Asked],
     manifest: &Manifest,
     conclusion: &Conclusion,
     tally: &Tally,
-    (waivers, today): (&Waivers, Date),
+    beside: Beside<'_>,
 ) -> Judged {
     let mut claims = Vec::new();
     let mut claim = |words: &str, holds: bool, found: String, otherwise: ExitCode| {
@@ -68,7 +81,8 @@ pub fn judge(
     of_amount(policy, asked, manifest, conclusion, tally, &mut claim);
     let causes = list(tally.counted_causes().map(|(name, _)| name.as_str()));
     claim("every seed held", tally.failures() == 0, causes, tally.exit_code());
-    of_waivers(policy, tally, waivers, today, &mut claim);
+    of_waivers(policy, tally, beside.waivers, beside.today, &mut claim);
+    of_canaries(policy, manifest, beside, &mut claim);
     of_sight(policy, tally, &mut claim);
     Judged { claims }
 }
@@ -150,6 +164,29 @@ fn of_waivers(
     }
     let over = list(waivers.expired(today).map(|waiver| waiver.failure.as_str()));
     claim("no waiver is over", over == NONE, over, ExitCode::Coverage);
+}
+
+/// A green run is worth something when the same code, with a bug in it, is red.
+fn of_canaries(policy: &Policy, manifest: &Manifest, beside: Beside<'_>, claim: &mut Note<'_>) {
+    let every = "every planted bug was caught by its oracle";
+    let Some(shown) = beside.canaries else {
+        if policy.canaries_required {
+            claim(every, false, "not shown: give --canaries".to_owned(), ExitCode::Incomplete);
+        }
+        return;
+    };
+    let is_caught = |name: &&String| shown.iter().any(|one| one.caught && one.canary == **name);
+    let survived = list(beside.planted.iter().filter(|it| !is_caught(it)).map(String::as_str));
+    let holds = survived == NONE;
+    let found = if holds { format!("all {}", beside.planted.len()) } else { survived };
+    claim(every, holds, found, ExitCode::CanarySurvived);
+    let red = shown.iter().filter(|one| !one.is_green_without());
+    let red = list(red.map(|one| one.canary.as_str()));
+    claim("the same seeds hold without them", red == NONE, red, ExitCode::Safety);
+    let others = shown.iter().filter(|one| one.commit != manifest.commit);
+    let others = list(others.map(|one| one.canary.as_str()));
+    let words = "they were planted into the commit that ran";
+    claim(words, others == NONE, others, ExitCode::Incomplete);
 }
 
 fn of_sight(policy: &Policy, tally: &Tally, claim: &mut Note<'_>) {

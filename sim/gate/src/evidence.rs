@@ -2,6 +2,7 @@
 //! that none can be changed without changing the last. It names every seed with its trace hash:
 //! who doubts it runs some of them again.
 
+use crate::canaries::CanaryShown;
 use crate::claims::Claim;
 use billsim_record::{Conclusion, FaultTally, Manifest};
 use serde::{Deserialize, Serialize};
@@ -9,7 +10,7 @@ use std::collections::BTreeMap;
 use thiserror::Error;
 
 /// The format that this release writes and reads.
-pub const EVIDENCE_FORMAT: u32 = 1;
+pub const EVIDENCE_FORMAT: u32 = 2;
 
 /// What one seed's run was.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -49,6 +50,8 @@ pub struct Evidence {
     pub conclusion: Conclusion,
     /// What the gate says of it.
     pub claims: Vec<Claim>,
+    /// What became of the planted bugs, where that was shown.
+    pub canaries: Vec<CanaryShown>,
     /// Armed, fired and observed per fault kind.
     pub faults: BTreeMap<String, FaultTally>,
     /// Comparisons per oracle.
@@ -128,6 +131,7 @@ impl Evidence {
             ("manifest", json(&self.manifest)),
             ("conclusion", json(&self.conclusion)),
             ("claims", json(&self.claims)),
+            ("canaries", json(&self.canaries)),
             ("faults", json(&self.faults)),
             ("comparisons", json(&self.comparisons)),
             ("marks", json(&self.marks)),

@@ -2,12 +2,14 @@
 //! seen, the judgement is a list of claims with figures, and the evidence keeps both so that others
 //! can check them again. Pure functions; nothing here runs a seed or reads a file.
 
+mod canaries;
 mod claims;
 mod evidence;
 mod policy;
 mod waivers;
 
-pub use claims::{Asked, Claim, Judged, judge};
+pub use canaries::{CanariesError, CanaryShown};
+pub use claims::{Asked, Beside, Claim, Judged, judge};
 pub use evidence::{EVIDENCE_FORMAT, Evidence, EvidenceError, Link, SeedTrace};
 pub use policy::{Policies, Policy, PolicyError};
 pub use waivers::{Waivers, WaiversError};

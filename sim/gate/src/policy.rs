@@ -22,6 +22,8 @@ pub struct Policy {
     pub failure_rate_below_ppm: u64,
     /// Things that were not waited for or not compared, per thousand seeds, at most.
     pub excuses_per_thousand_seeds: u64,
+    /// Whether the planted bugs of the same commit must have been shown to be caught.
+    pub canaries_required: bool,
     /// Whether failures that `ci/waivers.toml` lists may pass; what ships waives nothing.
     pub waivers_allowed: bool,
     /// Oracles that compare nothing in this profile, each with its reason.

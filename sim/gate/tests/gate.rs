@@ -1,8 +1,8 @@
 //! A run that may pass, and each way in which it may not.
 
 use billsim_gate::{
-    Asked, EVIDENCE_FORMAT, Evidence, EvidenceError, Judged, Policies, Policy, SeedTrace, Waivers,
-    judge,
+    Asked, Beside, CanaryShown, EVIDENCE_FORMAT, Evidence, EvidenceError, Judged, Policies, Policy,
+    SeedTrace, Waivers, judge,
 };
 use billsim_record::conclusion::CONCLUSION_FORMAT;
 use billsim_record::manifest::{MANIFEST_FORMAT, SeedPlan};
@@ -21,6 +21,7 @@ acknowledged_at_least = 500
 failure_rate_below_ppm = 40_000
 excuses_per_thousand_seeds = 100
 waivers_allowed = true
+canaries_required = false
 silent_oracles = { L2 = "no region goes" }
 unreached_marks = { rare = "needs a longer run" }
 unseen_faults = {}
@@ -31,6 +32,7 @@ struct Stage {
     manifest: Manifest,
     conclusion: Conclusion,
     tally: Tally,
+    canaries: Option<Vec<CanaryShown>>,
 }
 
 impl Stage {
@@ -48,6 +50,7 @@ impl Stage {
             canary: None,
             checked_percent: 2,
             waivers: Vec::new(),
+            toolchain: "rustc 1.95.0".to_owned(),
             shard: None,
             regressions_hash: String::new(),
         };
@@ -63,15 +66,17 @@ impl Stage {
             required: Vec::new(),
         };
         let policy = policies.of("gate.toml", "smoke").expect("it is there").clone();
-        Self { policy, manifest, conclusion, tally: tally() }
+        Self { policy, manifest, conclusion, tally: tally(), canaries: None }
     }
 
     fn judge(&self) -> Judged {
         let asked = Asked { scenario: "smoke/steady".to_owned(), from: 0, to: 100 };
         let waivers = Waivers::of_run(&self.manifest.waivers).expect("legal dates");
         let today = jiff::civil::date(2026, 6, 1);
-        let waived = (&waivers, today);
-        judge(&self.policy, &[asked], &self.manifest, &self.conclusion, &self.tally, waived)
+        let canaries = self.canaries.as_deref();
+        let planted = ["ack-early".to_owned(), "vote-forgotten".to_owned()];
+        let beside = Beside { waivers: &waivers, today, canaries, planted: &planted };
+        judge(&self.policy, &[asked], &self.manifest, &self.conclusion, &self.tally, beside)
     }
 
     /// What does not hold, and how the gate ends.
@@ -171,6 +176,7 @@ fn evidence_is_read_back_and_no_part_can_be_changed() {
         manifest: stage.manifest.clone(),
         conclusion: stage.conclusion.clone(),
         claims: stage.judge().claims,
+        canaries: vec![caught("ack-early")],
         faults: stage.tally.faults.clone(),
         comparisons: stage.tally.comparisons.clone(),
         marks: stage.tally.marks.clone(),
@@ -186,6 +192,7 @@ fn evidence_is_read_back_and_no_part_can_be_changed() {
         ("c0ffee", "decaff", "manifest"),
         ("\"wall_seconds\": 1.5", "\"wall_seconds\": 2.5", "conclusion"),
         ("600", "601", "claims"),
+        ("\"after_seeds\": 3", "\"after_seeds\": 2", "canaries"),
         ("\"fired\": 2", "\"fired\": 3", "faults"),
         ("\"D1\": 7", "\"D1\": 8", "comparisons"),
         ("\"common\": 3", "\"common\": 4", "marks"),
@@ -198,8 +205,8 @@ fn evidence_is_read_back_and_no_part_can_be_changed() {
         let part = part.to_owned();
         assert_eq!(Evidence::read(&changed), Err(EvidenceError::Changed { part }));
     }
-    let cut = text.replace("\"format\": 1,\n  \"profile\"", "\"format\": 2,\n  \"profile\"");
-    assert_eq!(Evidence::read(&cut), Err(EvidenceError::Format { found: 2 }));
+    let cut = text.replace("\"format\": 2,\n  \"profile\"", "\"format\": 3,\n  \"profile\"");
+    assert_eq!(Evidence::read(&cut), Err(EvidenceError::Format { found: 3 }));
 }
 
 /// One seed fails, and somebody waived that.
@@ -260,4 +267,51 @@ fn a_list_of_waivers_says_all_or_is_refused() {
         let error = Waivers::parse("waivers.toml", &text).unwrap_err().to_string();
         assert!(error.starts_with("waivers.toml: ") && error.contains(said), "{error}");
     }
+}
+
+fn caught(name: &str) -> CanaryShown {
+    CanaryShown {
+        canary: name.to_owned(),
+        caught: true,
+        oracle: Some("D1".to_owned()),
+        after_seeds: 3,
+        allowed_seeds: 20,
+        green_without: 3,
+        commit: Some("c0ffee".to_owned()),
+    }
+}
+
+#[test]
+fn a_blind_instrument_opens_no_gate_that_asks_for_its_canaries() {
+    let mut stage = Stage::new();
+    stage.policy.canaries_required = true;
+    let words = |text: &str| vec![text.to_owned()];
+    assert_eq!(stage.broken(), (words("not shown: give --canaries"), ExitCode::Incomplete));
+    let all = || vec![caught("ack-early"), caught("ack-early/D2"), caught("vote-forgotten")];
+    stage.canaries = Some(all());
+    assert_eq!(stage.broken(), (vec![], ExitCode::Held));
+    stage.canaries = Some(all()[..2].to_vec());
+    assert_eq!(stage.broken(), (words("vote-forgotten"), ExitCode::CanarySurvived));
+    type Change = fn(&mut CanaryShown);
+    let changes: [(Change, ExitCode); 3] = [
+        (|one| one.caught = false, ExitCode::CanarySurvived),
+        (|one| one.green_without = 2, ExitCode::Safety),
+        (|one| one.commit = Some("decaff".to_owned()), ExitCode::Incomplete),
+    ];
+    for (change, code) in changes {
+        let mut shown = all();
+        change(&mut shown[0]);
+        stage.canaries = Some(shown);
+        assert_eq!(stage.broken(), (words("ack-early"), code));
+    }
+}
+
+#[test]
+fn results_of_canaries_are_read_line_by_line() {
+    let line = |one: &CanaryShown| serde_json::to_string(one).unwrap() + "\n";
+    let both = [caught("ack-early"), caught("vote-forgotten")];
+    let text: String = both.iter().map(line).collect();
+    assert_eq!(CanaryShown::read_all(&text), Ok(both.to_vec()));
+    let error = CanaryShown::read_all(&(text + "caught\n")).unwrap_err().to_string();
+    assert!(error.starts_with("line 3 is no result of `cargo canary"), "{error}");
 }

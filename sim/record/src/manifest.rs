@@ -20,6 +20,9 @@ pub struct Manifest {
     pub commit: Option<String>,
     /// BLAKE3 of the running binary.
     pub binary_hash: String,
+    /// The compiler that built it, in its own words.
+    #[serde(default)]
+    pub toolchain: String,
     /// BLAKE3 of the lock file that it was built with.
     pub lock_hash: String,
     /// BLAKE3 of each scenario's resolved text, by name.

@@ -71,6 +71,7 @@ fn manifest() -> Manifest {
         regressions_hash: "r".to_owned(),
         checked_percent: 2,
         waivers: Vec::new(),
+        toolchain: "rustc 1.95.0".to_owned(),
         shard: None,
         canary: Some("ack-before-sync".to_owned()),
     }

@@ -35,6 +35,10 @@ pub(crate) struct Gate {
     #[arg(long)]
     pub(crate) out: Option<PathBuf>,
 
+    /// What `cargo canary --format json` printed: whether the instrument can see what it must.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) canaries: Option<PathBuf>,
+
     /// Evidence of an earlier gate, which this one follows in the chain of digests.
     #[arg(long, value_name = "EVIDENCE")]
     pub(crate) after: Option<PathBuf>,

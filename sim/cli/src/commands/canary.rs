@@ -20,10 +20,12 @@ mod planted {
     use crate::arguments::Format;
     use crate::context::{choices, jobs, say};
     use crate::corpus::Corpus;
+    use crate::identity;
     use billsim_engine::sweep::{Settings, sweep};
     use billsim_engine::{Job, Scenario, canaries};
+    use billsim_gate::CanaryShown;
     use billsim_record::Verdict;
-    use serde::{Deserialize, Serialize};
+    use serde::Deserialize;
     use std::collections::BTreeMap;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};
@@ -41,17 +43,6 @@ mod planted {
         /// Oracles that always see it first and are passed over here.
         #[serde(default)]
         past: Vec<String>,
-    }
-
-    /// What became of one.
-    #[derive(Debug, Serialize)]
-    struct Shown {
-        canary: String,
-        caught: bool,
-        oracle: Option<String>,
-        after_seeds: u64,
-        allowed_seeds: u64,
-        green_without: u64,
     }
 
     pub(crate) fn canary(arguments: &Canary) -> Result<ExitCode, ToolError> {
@@ -88,7 +79,7 @@ mod planted {
         section.split_once('/').map_or(section, |(name, _)| name)
     }
 
-    fn judge(shown: &Shown) -> ExitCode {
+    fn judge(shown: &CanaryShown) -> ExitCode {
         match () {
             () if !shown.caught => ExitCode::CanarySurvived,
             () if shown.green_without < shown.after_seeds => ExitCode::Safety,
@@ -107,7 +98,7 @@ mod planted {
         section: &str,
         expectation: &Expectation,
         jobs: usize,
-    ) -> Result<Shown, ToolError> {
+    ) -> Result<CanaryShown, ToolError> {
         let scenario = corpus.scenario(&expectation.scenario)?.scenario;
         let name = name_of(section);
         canaries::select(Some(name));
@@ -115,13 +106,14 @@ mod planted {
         canaries::select(None);
         let after_seeds = caught.as_ref().map_or(expectation.seeds, |(seed, _)| seed + 1);
         let green_without = green(&scenario, after_seeds, jobs);
-        Ok(Shown {
+        Ok(CanaryShown {
             canary: section.to_owned(),
             caught: caught.is_some(),
             oracle: caught.map(|(_, oracle)| oracle),
             after_seeds,
             allowed_seeds: expectation.seeds,
             green_without,
+            commit: identity::commit(),
         })
     }
 
@@ -139,7 +131,7 @@ mod planted {
             past: expectation.past.clone(),
             ..Job::new(Arc::clone(scenario), seed)
         };
-        let settings = Settings { jobs, wall_limit: WALL_LIMIT };
+        let settings = Settings { jobs, time_limit: WALL_LIMIT };
         let take = |result: billsim_engine::RunResult| {
             let Some(failure) = result.outcome.failure else { return };
             let seed = result.outcome.seed;
@@ -160,7 +152,7 @@ mod planted {
     fn green(scenario: &Arc<Scenario>, seeds: u64, jobs: usize) -> u64 {
         let mut held = 0;
         let job = |seed| Job::new(Arc::clone(scenario), seed);
-        let settings = Settings { jobs, wall_limit: WALL_LIMIT };
+        let settings = Settings { jobs, time_limit: WALL_LIMIT };
         let take = |result: billsim_engine::RunResult| {
             held += u64::from(result.outcome.verdict == Verdict::Held);
         };
@@ -168,13 +160,13 @@ mod planted {
         held
     }
 
-    fn print(shown: &Shown, format: Format) -> Result<(), ToolError> {
+    fn print(shown: &CanaryShown, format: Format) -> Result<(), ToolError> {
         if format == Format::Json {
             let line = serde_json::to_string(shown).map_err(ToolError::tool)?;
             say(&format!("{line}\n"));
             return Ok(());
         }
-        let Shown { canary, after_seeds, allowed_seeds, green_without, .. } = shown;
+        let CanaryShown { canary, after_seeds, allowed_seeds, green_without, .. } = shown;
         say(&match &shown.oracle {
             Some(oracle) => format!(
                 "{canary:<36} caught by {oracle:<4} after {after_seeds:>3} seeds (allowed \

@@ -150,7 +150,7 @@ fn try_plan(
     canary: Option<&str>,
 ) -> Result<RunResult, ToolError> {
     let job: Job = bundle.job(plan.clone(), canary);
-    let settings = Settings { jobs: 1, wall_limit: TRIAL_LIMIT };
+    let settings = Settings { jobs: 1, time_limit: TRIAL_LIMIT };
     let mut found = None;
     sweep([job], settings, &AtomicBool::new(false), |result| found = Some(result), || {});
     found.ok_or_else(|| ToolError::tool("a trial gave no result"))

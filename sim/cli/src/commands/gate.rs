@@ -7,7 +7,10 @@ use crate::corpus::Corpus;
 use crate::stored_run::StoredRun;
 use crate::tool_error::ToolError;
 use crate::{identity, wall_clock};
-use billsim_gate::{Asked, EVIDENCE_FORMAT, Evidence, Judged, Policies, SeedTrace, Waivers, judge};
+use billsim_gate::{
+    Asked, Beside, CanaryShown, EVIDENCE_FORMAT, Evidence, Judged, Policies, SeedTrace, Waivers,
+    judge,
+};
 use billsim_record::{ExitCode, Manifest};
 use std::collections::BTreeMap;
 use std::fs;
@@ -34,11 +37,20 @@ pub(crate) fn gate(arguments: &Gate) -> Result<ExitCode, ToolError> {
     }
     let asked = asked(&arguments.profile)?;
     let waivers = Waivers::of_run(&run.manifest().waivers).map_err(ToolError::usage)?;
-    let waived = (&waivers, wall_clock::today());
-    let judged = judge(policy, &asked, run.manifest(), run.conclusion(), run.tally(), waived);
+    let canaries = arguments.canaries.as_ref().map(canaries).transpose()?;
+    let planted = Corpus::find()?.planted()?;
+    let beside = Beside {
+        waivers: &waivers,
+        today: wall_clock::today(),
+        canaries: canaries.as_deref(),
+        planted: &planted,
+    };
+    let judged = judge(policy, &asked, run.manifest(), run.conclusion(), run.tally(), beside);
     let code = judged.exit_code();
     show(&judged, &arguments.profile, path);
-    let evidence = evidence(arguments, &run, judged, identity::hash(text.as_bytes()))?;
+    let canaries = canaries.unwrap_or_default();
+    let policy_hash = identity::hash(text.as_bytes());
+    let evidence = evidence(arguments, &run, judged, canaries, policy_hash)?;
     let out = arguments.out.clone().unwrap_or_else(|| path.join("evidence.json"));
     fs::write(&out, evidence.pretty()).map_err(|error| ToolError::write(&out, &error))?;
     say(&format!("evidence: {} ({})\n", out.display(), evidence.digest()));
@@ -77,6 +89,7 @@ fn evidence(
     arguments: &Gate,
     run: &StoredRun,
     judged: Judged,
+    canaries: Vec<CanaryShown>,
     policy_hash: String,
 ) -> Result<Evidence, ToolError> {
     let before = arguments.after.as_ref().map(read).transpose()?;
@@ -89,6 +102,7 @@ fn evidence(
         manifest: run.manifest().clone(),
         conclusion: run.conclusion().clone(),
         claims: judged.claims,
+        canaries,
         faults: tally.faults.clone(),
         comparisons: tally.comparisons.clone(),
         marks: tally.marks.clone(),
@@ -97,6 +111,13 @@ fn evidence(
         chain: Vec::new(),
     };
     Ok(evidence.chained())
+}
+
+/// What became of the planted bugs.
+fn canaries(path: &PathBuf) -> Result<Vec<CanaryShown>, ToolError> {
+    let text = fs::read_to_string(path).map_err(|error| ToolError::read(path, &error))?;
+    let wrong = |error| ToolError::usage(format!("{}: {error}", path.display()));
+    CanaryShown::read_all(&text).map_err(wrong)
 }
 
 /// Evidence of an earlier gate.

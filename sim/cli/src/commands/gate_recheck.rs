@@ -35,7 +35,7 @@ pub(super) fn recheck(path: &PathBuf, percent: u8) -> Result<ExitCode, ToolError
     let work = sample
         .iter()
         .map(|(scenario, trace)| Job::new(Arc::clone(&scenarios[*scenario].scenario), trace.seed));
-    let settings = Settings { jobs: jobs(0), wall_limit: WALL_LIMIT };
+    let settings = Settings { jobs: jobs(0), time_limit: WALL_LIMIT };
     let mut differ = Vec::new();
     let on_result = |result: billsim_engine::RunResult| {
         let outcome = &result.outcome;

@@ -46,7 +46,8 @@ fn profiles() -> Result<(), ToolError> {
 
 #[cfg(feature = "canaries")]
 fn canaries() {
-    pairs(billsim_engine::canaries::catalogue());
+    use billsim_engine::canaries::{catalogue, of_testbed};
+    pairs(catalogue().chain(of_testbed()));
 }
 
 #[cfg(not(feature = "canaries"))]

@@ -25,6 +25,7 @@ mod shrink;
 mod shrink_progress;
 mod shrink_trials;
 mod sweep;
+mod sweep_diverged;
 mod sweep_end;
 mod sweep_plan;
 mod sweep_resume;

@@ -110,7 +110,7 @@ impl<'a> Trials<'a> {
         }
         let left = self.arguments.max_runs.map_or(u64::MAX, |max| max.saturating_sub(self.runs));
         let allowed = usize::try_from(left).unwrap_or(usize::MAX).min(plans.len());
-        let settings = Settings { jobs: jobs(self.arguments.jobs), wall_limit: RUN_LIMIT };
+        let settings = Settings { jobs: jobs(self.arguments.jobs), time_limit: RUN_LIMIT };
         let trials = RefCell::new(vec![Trial::NotRun; plans.len()]);
         let stop = AtomicBool::new(self.is_over());
         let look = || {

@@ -204,6 +204,7 @@ fn manifest(work: &Work, percent: u8, canary: Option<&str>) -> Result<Manifest, 
         checked_percent: percent,
         shard: work.shard,
         waivers: work.waivers.clone(),
+        toolchain: identity::TOOLCHAIN.to_owned(),
         canary: canary.map(str::to_owned),
     })
 }
@@ -265,7 +266,7 @@ fn run(
 ) -> Result<Option<&'static str>, ToolError> {
     let work = results.work;
     let told = interrupt::asked()?;
-    let settings = Settings { jobs: jobs(arguments.jobs), wall_limit: arguments.seed_limit };
+    let settings = Settings { jobs: jobs(arguments.jobs), time_limit: arguments.seed_limit };
     let over = AtomicBool::new(false);
     let (checked, done) = (results.checked.clone(), results.done.clone());
     let all = all_jobs(work, &checked, &done, canary);

@@ -2,6 +2,7 @@
 
 use crate::arguments::{Format, Sweep};
 use crate::commands::sweep::Results;
+use crate::commands::sweep_diverged;
 use crate::context::{invocation, say, warn};
 use crate::stored_run::StoredRun;
 use crate::tool_error::ToolError;
@@ -38,6 +39,7 @@ pub(super) fn conclude(
     let coverage_required = whole && is_alone && ended.early.is_none() && canary.is_none();
     let work = results.work;
     let told = results.failures.tell(|plan| again(work, plan, canary));
+    sweep_diverged::show(results, |plan| again(work, plan, canary));
     let circumstances = Circumstances {
         promises: &promises,
         wall_seconds: ended.wall_seconds,

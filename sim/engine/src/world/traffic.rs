@@ -164,7 +164,10 @@ impl World {
     }
 
     pub(super) fn client_latency(&mut self) -> u64 {
-        self.network.range(self.client_latency_ns.0, self.client_latency_ns.1)
+        let latency = self.network.range(self.client_latency_ns.0, self.client_latency_ns.1);
+        #[cfg(feature = "canaries")]
+        let latency = latency + crate::canaries::moved_by_ns();
+        latency
     }
 
     pub(super) fn request_arrives(&mut self, slot: usize, event: NodeEvent) -> Option<Todo> {
