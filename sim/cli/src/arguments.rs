@@ -207,8 +207,8 @@ pub(crate) struct Sweep {
     /// the traces differ the first event that does is shown, and the exit code is 12.
     #[arg(long, value_parser = percent, default_value = "2%", value_name = "SHARE")]
     pub(crate) check_determinism: u8,
-    /// CPU time after which a seed's run is ended as a liveness failure; how busy the machine is with
-    /// other work does not matter.
+    /// CPU time after which a seed's run is ended as a liveness failure; how busy the machine is
+    /// with other work does not matter.
     #[arg(long, value_parser = duration, default_value = "60s", value_name = "DURATION")]
     pub(crate) seed_limit: std::time::Duration,
     /// Leaves out what `scenarios/regressions/` keeps; it runs first otherwise.

@@ -1,6 +1,6 @@
 //! Many seeds: each on a fresh thread, with a guard on the time that it takes, so that one seed's
-//! hang or abortive end is one seed's verdict and takes no other with it. What counts is the CPU time
-//! of its thread: on a machine that is busy with other work a verdict must not depend on that work.
+//! hang or abortive end is one seed's verdict and takes no other with it. What counts is the CPU
+//! time of its thread: a verdict must not depend on what else a machine is busy with.
 
 use crate::run::{Job, LoadSeen, RunResult, run};
 use crate::world::LATENCY_MAX_US;
