@@ -83,6 +83,18 @@ fn cause(failure: &Failure, events: Option<&RunEvents>) -> String {
     }
 }
 
+/// What the end of a run did before a failure that needs none of the planned faults; `None` where
+/// it came earlier.
+pub fn by_the_end(failure: &Failure, events: &RunEvents) -> Option<String> {
+    let before = events.events.iter().take_while(|event| event.at_ns <= failure.at_ns);
+    let phase = before.filter_map(|event| match &event.what {
+        Happening::Phase { phase } => Some((event.at_ns, phase.as_str())),
+        _ => None,
+    });
+    let (at, phase) = phase.last()?;
+    Some(format!("{}\n", after_the_faults(at, phase, None)))
+}
+
 /// The end of a run does something to the nodes too, and it came after the last planned fault.
 fn after_the_faults(at_ns: u64, phase: &str, fault: Option<&str>) -> String {
     let did = match phase {
@@ -94,10 +106,10 @@ fn after_the_faults(at_ns: u64, phase: &str, fault: Option<&str>) -> String {
         other => other,
     };
     let fault = match fault {
-        Some(fault) => format!("the last planned fault before that: {fault}"),
-        None => "no fault was planned before that".to_owned(),
+        Some(fault) => format!("; the last planned fault before that: {fault}"),
+        None => String::new(),
     };
-    format!("The end of the run came before it: at {} {did}; {fault}.", seconds(at_ns))
+    format!("The end of the run came before it: at {} {did}{fault}.", seconds(at_ns))
 }
 
 /// What a node had in memory only was promised to nobody.
@@ -135,7 +147,7 @@ pub struct Need {
 /// What a failure needs of the `all` parts of its plan. `is_proved`: each was left out in turn.
 pub fn needs(all: usize, needs: &[Need], is_proved: bool) -> String {
     let mut out = match (needs.len(), is_proved) {
-        (0, true) => format!("It needs none of the {all} faults: it happens without any.\n"),
+        (0, true) => format!("It needs none of the {all} planned faults.\n"),
         (needed, true) => format!("It needs {needed} of {all} faults; without any one of them:\n"),
         (left, false) => {
             format!("{left} of {all} faults are enough; the budget ended the search:\n")

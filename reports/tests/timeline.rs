@@ -4,7 +4,7 @@
 mod fixture;
 
 use billsim_record::{Happening, RunEvent, RunEvents};
-use billsim_reports::explain::explain;
+use billsim_reports::explain::{by_the_end, explain};
 use billsim_reports::timeline::{EVENTS_MAX, thinned, timeline};
 use fixture::{broken, events, held, without_assets};
 
@@ -43,10 +43,14 @@ fn what_the_end_of_a_run_does_is_told_before_an_earlier_fault() {
     let cause = lines.lines().nth(1).unwrap();
     assert!(cause.starts_with("The end of the run came before it: at 4.200 s all faults ended"));
     assert!(cause.contains("the last planned fault before that: power-cut of node 2"), "{cause}");
+    let late = broken("smoke/crash", 7).failure.unwrap();
+    let end = by_the_end(&late, &told).expect("it failed behind the faults");
+    assert!(end.contains("at 4.200 s") && !end.contains("planned fault"), "{end}");
     let mut early = broken("smoke/crash", 7);
     early.failure.as_mut().unwrap().at_ns = 4_100_000_000;
     let lines = explain(&early, Some(&told)).expect("it failed").lines();
     assert!(lines.contains("\nThe last fault before it: power-cut of node 2"), "{lines}");
+    assert_eq!(by_the_end(early.failure.as_ref().unwrap(), &told), None);
 }
 
 #[test]

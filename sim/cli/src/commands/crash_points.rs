@@ -119,7 +119,7 @@ impl<'a> Runner<'a> {
             loaded,
             plan,
             canary,
-            settings: Settings { jobs: jobs(arguments.jobs), wall_limit: WALL_LIMIT },
+            settings: Settings { jobs: jobs(arguments.jobs), time_limit: WALL_LIMIT },
             arguments,
             interrupted: interrupt::watch()?,
             until: arguments.budget.map(|budget| started + budget),

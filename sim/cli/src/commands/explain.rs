@@ -9,7 +9,7 @@ use crate::{interrupt, story, wall_clock};
 use billsim_engine::sweep::{Settings, sweep};
 use billsim_engine::{Job, RunResult};
 use billsim_record::{ExitCode, Failure, FaultPlan, Outcome, PlannedAction, PlannedFault};
-use billsim_reports::explain::{Need, explain as in_words, instead, needs};
+use billsim_reports::explain::{Need, by_the_end, explain as in_words, instead, needs};
 use billsim_shrink::ddmin;
 use serde::Serialize;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -66,12 +66,29 @@ pub(crate) fn explain(arguments: &Explain, canary: Option<&str>) -> Result<ExitC
         say(&format!("{}\n", serde_json::to_string(&report).map_err(ToolError::tool)?));
     } else {
         say(&needs(all, &found, is_proved));
+        if is_proved && found.is_empty() {
+            say(&without_any(&bundle, canary, &failure)?);
+        }
     }
     if is_proved {
         return Ok(ExitCode::Held);
     }
     warn("explain: ended before each fault was left out; give it more with --budget");
     Ok(ExitCode::Incomplete)
+}
+
+/// What brings a failure about that needs no planned fault.
+fn without_any(
+    bundle: &Bundle,
+    canary: Option<&str>,
+    failure: &Failure,
+) -> Result<String, ToolError> {
+    let plan = with(&bundle.plan, &[]);
+    let bare = try_plan(bundle, &plan, canary)?.outcome;
+    let told = story::told(&bundle.job(plan, canary), &bare)?;
+    let failure = bare.failure.as_ref().unwrap_or(failure);
+    let end = told.events.as_deref().and_then(|events| by_the_end(failure, events));
+    Ok(end.unwrap_or_else(|| "The node does this by itself, without any fault.\n".to_owned()))
 }
 
 /// The faults that a failure needs, with what happens without each. `false`: not all was tried.
