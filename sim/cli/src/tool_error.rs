@@ -59,7 +59,8 @@ fn perhaps(path: &Path, error: &std::io::Error) -> String {
         let entries = parent(missing)?.read_dir().ok()?.flatten();
         let names: Vec<String> =
             entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
-        let name = missing.file_name()?.to_str()?;
+        // Every short name is near every other one.
+        let name = missing.file_name()?.to_str().filter(|name| name.len() > 3)?;
         let near = nearest(name, names.iter().map(String::as_str))?;
         Some(missing.with_file_name(near).display().to_string())
     });
