@@ -3,6 +3,9 @@
 /// Columns of a screen that nobody asked about.
 pub(crate) const COLUMNS: usize = 80;
 
+/// Characters of what was seen that a list of failures repeats; `outcomes.jsonl` has all of them.
+pub(crate) const SEEN_MAX: usize = 480;
+
 /// `1234567` as `1,234,567`.
 pub(crate) fn count(number: u64) -> String {
     let digits = number.to_string();

@@ -2,7 +2,7 @@
 //! to see it again, then what was tested.
 
 use crate::against;
-use crate::layout::{count, plural};
+use crate::layout::{SEEN_MAX, count, plural, shortened};
 use crate::run::Run;
 use crate::summary::sentence;
 use crate::waived;
@@ -62,7 +62,7 @@ fn failures(out: &mut String, run: &Run<'_>) {
         let _ = writeln!(out, "\n### `{name}`: {}\n", plural(cause.seeds, "seed"));
         if let Some(failure) = &first.failure {
             let _ = writeln!(out, "- **promise** {}", cell(&failure.promise));
-            let _ = writeln!(out, "- **seen** {}", cell(&failure.detail));
+            let _ = writeln!(out, "- **seen** {}", cell(&shortened(&failure.detail, SEEN_MAX)));
             if let Some(fault) = &failure.last_fault {
                 let _ = writeln!(out, "- **last fault** {}", cell(fault));
             }

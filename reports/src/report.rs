@@ -2,7 +2,7 @@
 //! what held, and whether the instrument could have seen it.
 
 use crate::against;
-use crate::layout::{count, plural};
+use crate::layout::{SEEN_MAX, count, plural, shortened};
 use crate::page::{Head, PAGE_JS, command, escape, fill};
 use crate::run::Run;
 use crate::summary::sentence;
@@ -117,7 +117,7 @@ fn failure(run: &Run<'_>, name: &str, cause: &Cause) -> String {
     let mut title = format!("{}: no oracle spoke", first.verdict.name());
     if let Some(failure) = &first.failure {
         title = format!("{} broke: {}", failure.oracle, failure.promise);
-        row("seen", &failure.detail);
+        row("seen", &shortened(&failure.detail, SEEN_MAX));
         row("transaction", failure.transaction.as_deref().unwrap_or("none is named"));
         row("last fault", failure.last_fault.as_deref().unwrap_or("none before it"));
     }

@@ -141,6 +141,29 @@ fn an_earlier_run_stands_beside_this_one() {
 }
 
 #[test]
+fn what_was_seen_takes_no_more_than_a_few_lines_of_a_list() {
+    let mut long = broken("smoke/crash", 2);
+    long.failure.as_mut().unwrap().detail = "a payment that nobody resolved; ".repeat(100);
+    let (manifest, conclusion, stored) = (manifest(), conclusion(None), BTreeMap::new());
+    let mut tally = Tally::default();
+    tally.add(&long);
+    let run = Run {
+        manifest: &manifest,
+        conclusion: &conclusion,
+        tally: &tally,
+        latency: &[],
+        stored: &stored,
+        against: None,
+        command: "billsim",
+        directory: "runs/7",
+    };
+    for text in [markdown(&run), report(&run)] {
+        let times = text.matches("a payment that nobody resolved").count();
+        assert!((10..=15).contains(&times) && text.contains(" …"), "{times} times: {text}");
+    }
+}
+
+#[test]
 fn every_report_gives_the_same_verdict() {
     for (failed, early, code) in [
         (false, None, ExitCode::Held),

@@ -12,6 +12,8 @@ use std::process::{Command, Output};
 
 /// Seeds that are looked at for a red one that is large enough.
 const SEEDS: u64 = 400;
+/// The scenario in which most planted bugs are shown.
+const EVERYTHING: &str = "smoke/everything";
 /// Seeds that are swept at a time.
 const WINDOW: u64 = 8;
 
@@ -43,13 +45,14 @@ fn code(output: &Output) -> i32 {
 /// 500 acknowledged writes; `from` is where there was one when this was written.
 fn large_failures(
     canary: &str,
+    scenario: &str,
     oracle: &str,
     from: u64,
     runs: &Path,
 ) -> impl Iterator<Item = PathBuf> {
     let sweep = move |first: u64, last: u64, out: &Path| {
         let (seeds, out) = (format!("{first}..{last}"), out.to_str().unwrap());
-        let arguments = ["sweep", "smoke/everything", "--seeds", &seeds, "--out", out];
+        let arguments = ["sweep", scenario, "--seeds", &seeds, "--out", out];
         let quiet =
             ["--without-regressions", "--check-determinism", "0%", "--show-progress", "none"];
         billsim(Some(canary), &root(), &[&arguments[..], &quiet].concat());
@@ -80,9 +83,15 @@ fn large_failures(
 
 /// A small plan of a large failure, with what `shrink` said of it. Where many faults together
 /// make chance fall one way, a seed may need more of them: one in three is allowed to.
-fn small_failure(canary: &str, oracle: &str, from: u64, runs: &Path) -> (PathBuf, Value) {
+fn small_failure(
+    canary: &str,
+    scenario: &str,
+    oracle: &str,
+    from: u64,
+    runs: &Path,
+) -> (PathBuf, Value) {
     let mut larger = Vec::new();
-    for failure in large_failures(canary, oracle, from, runs).take(3) {
+    for failure in large_failures(canary, scenario, oracle, from, runs).take(3) {
         let shown = failure.to_str().unwrap();
         let quiet = ["--show-progress", "none", "--format", "json"];
         let output = billsim(Some(canary), &root(), &[&["shrink", shown][..], &quiet].concat());
@@ -100,8 +109,8 @@ fn small_failure(canary: &str, oracle: &str, from: u64, runs: &Path) -> (PathBuf
 
 /// From a red seed to a small plan, which replays exactly, and alone, and is green without the
 /// bug. Returns the failure's directory.
-fn assert_shrinks(canary: &str, oracle: &str, from: u64, runs: &Path) -> PathBuf {
-    let (failure, report) = small_failure(canary, oracle, from, runs);
+fn assert_shrinks(canary: &str, scenario: &str, oracle: &str, from: u64, runs: &Path) -> PathBuf {
+    let (failure, report) = small_failure(canary, scenario, oracle, from, runs);
     assert_eq!(report["is_minimal"], true);
     let explanation = fs::read_to_string(failure.join("explanation.txt")).unwrap();
     assert_eq!(explanation.lines().count(), 3, "{explanation}");
@@ -123,26 +132,27 @@ fn assert_shrinks(canary: &str, oracle: &str, from: u64, runs: &Path) -> PathBuf
 #[test]
 fn an_order_that_breaks_shrinks() {
     let runs = tempfile::tempdir().unwrap();
-    assert_shrinks("hlc-not-above-log", "O1", 797, runs.path());
+    // Where clocks are all that is wrong: among other faults it takes many of them together.
+    assert_shrinks("hlc-not-above-log", "smoke/clock", "O1", 18, runs.path());
 }
 
 #[test]
 fn a_cluster_that_stands_still_shrinks() {
     let runs = tempfile::tempdir().unwrap();
-    assert_shrinks("deposed-node-never-campaigns", "L5", 6, runs.path());
+    assert_shrinks("deposed-node-never-campaigns", EVERYTHING, "L5", 6, runs.path());
 }
 
 #[test]
 fn a_read_that_forgets_shrinks() {
     let runs = tempfile::tempdir().unwrap();
-    assert_shrinks("session-read-hides-its-gap", "R3", 10, runs.path());
+    assert_shrinks("session-read-hides-its-gap", EVERYTHING, "R3", 10, runs.path());
 }
 
 #[test]
 fn a_loss_shrinks_step_by_step_to_the_same_and_is_filed() {
     let canary = Some("acknowledged-tail-cut");
     let runs = tempfile::tempdir().unwrap();
-    let failure = assert_shrinks("acknowledged-tail-cut", "D9", 6, runs.path());
+    let failure = assert_shrinks("acknowledged-tail-cut", EVERYTHING, "D9", 6, runs.path());
     let shown = failure.to_str().unwrap();
     let small = fs::read_to_string(failure.join("shrunk.json")).unwrap();
     let explanation = fs::read_to_string(failure.join("explanation.txt")).unwrap();
