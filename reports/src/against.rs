@@ -138,9 +138,9 @@ fn change((then, now): (u64, u64)) -> Option<i64> {
 fn shown(pair: (u64, u64)) -> String {
     let (then, now) = (count(pair.0), count(pair.1));
     match change(pair) {
-        Some(0) | None if pair.0 == pair.1 => now,
+        _ if pair.0 == pair.1 => now,
+        Some(0) | None => format!("{then} → {now}"),
         Some(percent) => format!("{then} → {now} ({percent:+} %)"),
-        None => format!("{then} → {now}"),
     }
 }
 
@@ -212,6 +212,7 @@ mod tests {
         assert_eq!(shown((1_000, 1_500)), "1,000 → 1,500 (+50 %)");
         assert_eq!(shown((1_000, 900)), "1,000 → 900 (-10 %)");
         assert_eq!(shown((0, 5)), "0 → 5");
+        assert_eq!(shown((1_000, 999)), "1,000 → 999");
         assert_eq!(change((0, 5)), None);
         assert!(is_slower((100, 111)) && !is_slower((100, 110)) && !is_slower((0, 9)));
     }
