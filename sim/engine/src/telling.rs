@@ -2,6 +2,7 @@
 //! acknowledged it. Taken from what clients did and were told; says nothing about causes.
 
 use crate::world::LostEntries;
+use billing_wire::answer::Unavailable;
 use billing_wire::{
     AdjustmentReason, Command, Disposition, Grade, OpId, Position, Read, Receipt, ReversalReason,
     WriteAnswer,
@@ -189,8 +190,8 @@ pub(crate) fn of_answer(answer: &Answer) -> (CallResult, String) {
         }
         Answer::Write(WriteAnswer::Refused(why)) => (CallResult::Fail, format!("refused: {why:?}")),
         Answer::Write(WriteAnswer::Unavailable { reason, retry_after_ms }) => {
-            let words = format!("not taken: {reason:?}, try again in {retry_after_ms} ms");
-            (CallResult::Fail, words)
+            let why = of_reason(*reason);
+            (CallResult::Fail, format!("not taken: {why}, try again in {retry_after_ms} ms"))
         }
         Answer::Write(WriteAnswer::Unknown) => {
             told(CallResult::Unknown, "unknown: the node cannot say whether it will be done")
@@ -198,6 +199,18 @@ pub(crate) fn of_answer(answer: &Answer) -> (CallResult, String) {
         Answer::Read(_) => told(CallResult::Ok, "read"),
         Answer::TimedOut => told(CallResult::Unknown, "no answer in time"),
         Answer::Refused => told(CallResult::Fail, "the connection was refused"),
+    }
+}
+
+fn of_reason(reason: Unavailable) -> &'static str {
+    match reason {
+        Unavailable::NoLeader => "nobody leads the region",
+        Unavailable::Overloaded => "too much is waiting already",
+        Unavailable::GradeUnreachable => "the grade that was asked for cannot be reached",
+        Unavailable::DiskFull => "the disk is full",
+        Unavailable::ClockSkew => "the node's clock is off from the others'",
+        Unavailable::Stopping => "the node is stopping",
+        Unavailable::TokenAhead => "what the session has seen is ahead of the leader's clock",
     }
 }
 
@@ -231,7 +244,8 @@ fn seconds(at_ns: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{LostEntries, money, tell};
+    use super::{CallResult, LostEntries, money, of_answer, tell};
+    use billing_wire::answer::Unavailable;
     use billing_wire::{
         AccountId, Command, Date, Disposition, Frontier, Grade, Hlc, NodeId, OpId, Position, Query,
         QueryResult, Read, ReadAnswer, ReadLevel, Receipt, RegionId, Submission, Token,
@@ -335,6 +349,15 @@ mod tests {
             tell(&history, &failure(None), None).unwrap().words,
             "Client 4 asked node 1 for the balance of account 7 at 8.900 s, told at 9.000 s."
         );
+    }
+
+    #[test]
+    fn what_was_not_taken_is_said_without_names_of_code() {
+        let reason = Unavailable::NoLeader;
+        let answer = WriteAnswer::Unavailable { reason, retry_after_ms: 250 };
+        let (result, words) = of_answer(&Answer::Write(answer));
+        assert_eq!(result, CallResult::Fail);
+        assert_eq!(words, "not taken: nobody leads the region, try again in 250 ms");
     }
 
     #[test]
