@@ -90,7 +90,6 @@ mod planted {
         ("scrubber-skips", "the scrubber reads no segment"),
         ("database-trusted-after-damage", "a block of the database that does not verify is read"),
         ("damaged-range-cut", "recovery cuts a log before its first damaged record"),
-        ("repaired-without-hash-check", "what a peer sends fills a hole, whatever its hash"),
         ("orphan-readmitted-twice", "a record that a seal left out is appended again each time"),
     ];
 

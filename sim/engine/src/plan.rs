@@ -4,9 +4,10 @@
 //! log-scaled rates and strengths, and some seeds have none. Every kind draws from a stream of
 //! its own, so that a scenario's new kind leaves the others' faults where they were.
 //!
-//! Fairness: in one region everything that was acknowledged is synced on a majority, and no kind
-//! here takes synced data away, so every combination of faults is fair, power cuts of all nodes
-//! at once included. What makes progress impossible ends with the safety phase.
+//! Fairness: in one region everything that was acknowledged is synced on a majority, and what
+//! takes synced data away strikes only where the world's atlas lets it, so every combination of
+//! faults is fair, power cuts of all nodes at once included. What makes progress impossible ends
+//! with the safety phase.
 
 mod error;
 
@@ -177,6 +178,10 @@ pub fn kind_of(fault: &Fault) -> FaultKind {
         Fault::WriteFails { .. } => FaultKind::WriteFails,
         Fault::SyncFails { .. } => FaultKind::SyncFails,
         Fault::DiskFull { .. } => FaultKind::DiskFull,
+        Fault::SegmentRot { .. } => FaultKind::SegmentRot,
+        Fault::SuperblockRot { .. } => FaultKind::SuperblockRot,
+        Fault::LedgerRot { .. } => FaultKind::LedgerRot,
+        Fault::Helix { .. } => FaultKind::Helix,
         Fault::ClockOffset { .. } => FaultKind::ClockOffset,
         Fault::ClockDrift { .. } => FaultKind::ClockDrift,
         Fault::ClockFreeze { .. } => FaultKind::ClockFreeze,
@@ -199,7 +204,11 @@ fn purpose(kind: FaultKind) -> Purpose {
         | K::DiskStall
         | K::WriteFails
         | K::SyncFails
-        | K::DiskFull => Purpose::Disk,
+        | K::DiskFull
+        | K::SegmentRot
+        | K::SuperblockRot
+        | K::LedgerRot
+        | K::Helix => Purpose::Disk,
         K::ClockOffset | K::ClockDrift | K::ClockFreeze => Purpose::Clock,
         K::Loss
         | K::Delay
@@ -334,6 +343,7 @@ fn of_region(
         FaultKind::RegionSlow => {
             Fault::RegionSlow { region: below(cluster.regions), factor: strength as u32 }
         }
+        FaultKind::Helix => Fault::Helix { region: below(cluster.regions), spread: strength > 1 },
         FaultKind::ZoneDark => Fault::ZoneDark { zone: below(cluster.nodes_per_region) },
         _ => return None,
     })
@@ -354,6 +364,11 @@ fn of_link(kind: FaultKind, from: NodeNumber, to: NodeNumber, strength: u64) -> 
     }
 }
 
+/// Bytes that an intensity means.
+fn rotten(intensity: u32) -> u32 {
+    if intensity > 1 { intensity } else { 0 }
+}
+
 fn of_node(kind: FaultKind, node: NodeNumber, strength: u64, sign: i32) -> Fault {
     // Bounded by the scenario's check, far below 2^31.
     let value = strength as u32;
@@ -369,6 +384,9 @@ fn of_node(kind: FaultKind, node: NodeNumber, strength: u64, sign: i32) -> Fault
         FaultKind::SlowDisk => Fault::SlowDisk { node, factor: value },
         FaultKind::WriteFails => Fault::WriteFails { node, count: value },
         FaultKind::SyncFails => Fault::SyncFails { node, count: value },
+        FaultKind::SegmentRot => Fault::SegmentRot { node, bytes: rotten(value) },
+        FaultKind::SuperblockRot => Fault::SuperblockRot { node, bytes: rotten(value) },
+        FaultKind::LedgerRot => Fault::LedgerRot { node, bytes: rotten(value) },
         FaultKind::DiskFull => Fault::DiskFull { node, bytes_left: value - 1 },
         FaultKind::ClockOffset => {
             Fault::ClockOffset { node, offset_ms: i64::from(value) * i64::from(sign) }
@@ -431,6 +449,10 @@ fn check_strength(place: usize, planned: &PlannedFault) -> Result<(), PlanError>
         Fault::RegionFlap { period_ms, .. } => period_ms.into(),
         Fault::WriteFails { count, .. } | Fault::SyncFails { count, .. } => count.into(),
         Fault::DiskFull { bytes_left, .. } => u64::from(bytes_left) + 1,
+        Fault::SegmentRot { bytes, .. }
+        | Fault::SuperblockRot { bytes, .. }
+        | Fault::LedgerRot { bytes, .. } => bytes.max(1).into(),
+        Fault::Helix { spread, .. } => 1 + u64::from(spread),
         Fault::ClockOffset { offset_ms, .. } => offset_ms.unsigned_abs(),
         Fault::ClockDrift { ppm, .. } => ppm.unsigned_abs().into(),
         Fault::PowerCut { .. }

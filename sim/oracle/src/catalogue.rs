@@ -21,6 +21,7 @@ catalogue! {
     D3 => d3_exposure_is_exact,
     D4 => d4_traces_to_a_client,
     D5 => d5_told_ends_stand,
+    D6 => d6_bad_bytes_stay_out,
     D7 => d7_log_is_the_truth,
     D8 => d8_votes_are_durable,
     D9 => d9_recovery_keeps_the_tail,

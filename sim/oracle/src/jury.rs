@@ -2,11 +2,12 @@
 //! say which promise broke and how many comparisons they made.
 
 mod booking;
+mod disks;
 mod loss;
 mod outside;
 
 use crate::catalogue::Promise;
-use crate::evidence::{Books, DurableLogs, Judgement, NodeView, Tail, Violation};
+use crate::evidence::{Books, DurableLogs, Judgement, NodeView, Violation};
 use crate::facts::{Ask, Call, Facts};
 use crate::history::{Answer, CallId, Event, Request};
 use crate::orphans::Resolved;
@@ -14,8 +15,8 @@ use crate::promises::d3_exposure_is_exact::Exposed;
 use crate::promises::*;
 use crate::verdicts::Verdicts;
 use billing_wire::{
-    Frontier, Genesis, Hash, Hlc, LogIndex, NodeId, OpId, OperationState, OutcomeChain, Query,
-    QueryResult, Read, ReadAnswer, Receipt, RecordView, RegionId, Submission, WriteAnswer,
+    Frontier, Genesis, Hash, Hlc, NodeId, OpId, OperationState, OutcomeChain, Query, QueryResult,
+    Read, ReadAnswer, Receipt, RecordView, RegionId, Submission, WriteAnswer,
 };
 use booking::book;
 
@@ -332,29 +333,6 @@ impl Jury {
     ) {
         self.failed_syncs.leaves(&mut self.verdicts, at, node, None);
         self.votes.leaves(&mut self.verdicts, at, (node, region), granted, durable);
-    }
-
-    /// A sync failed on a node; from here on it must not acknowledge before it re-opened (D10).
-    pub fn sync_failed(&mut self, _at: u64, node: NodeId) {
-        self.failed_syncs.failed(node);
-    }
-
-    /// A node was opened from its disk: its log must end exactly where the durable tail of the
-    /// crash image ended (D9), and it must fold again from what it kept.
-    pub fn reopened(&mut self, at: u64, node: NodeId, _region: RegionId, disk: Tail, log: Tail) {
-        self.failed_syncs.reopened(node);
-        d9_recovery_keeps_the_tail::reopened(&mut self.verdicts, at, node, disk, log);
-    }
-
-    /// A node made a superblock durable; `unkept` is a record that it promises and that is not on
-    /// the disk (D9): a power cut now would leave a node that must take it for damaged.
-    pub fn superblock_synced(
-        &mut self,
-        at: u64,
-        node: NodeId,
-        unkept: Option<(RegionId, LogIndex)>,
-    ) {
-        d9_recovery_keeps_the_tail::superblock_synced(&mut self.verdicts, at, node, unkept);
     }
 
     /// All nodes of a region are gone, for good or for a while (L2).

@@ -3,6 +3,7 @@
 
 use crate::crash_point::{InRecovery, Moment};
 use crate::document::Document;
+use crate::fault_target::Target;
 use crate::planned_load::PlannedLoad;
 use crate::planned_provider::PlannedProvider;
 use schemars::JsonSchema;
@@ -95,36 +96,6 @@ impl NodeNumber {
 impl Display for NodeNumber {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
         Display::fmt(&self.0, out)
-    }
-}
-
-/// What a fault strikes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Target {
-    /// Every node.
-    All,
-    /// One node.
-    Node(NodeNumber),
-    /// What one node sends to another.
-    Link(NodeNumber, NodeNumber),
-    /// What one region's nodes send to another's.
-    Regions(u8, u8),
-    /// Every node of a region.
-    Region(u8),
-    /// The node of every region that has this place in it, from 0.
-    Zone(u8),
-}
-
-impl Display for Target {
-    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::All => out.write_str("all nodes"),
-            Self::Node(node) => write!(out, "node {node}"),
-            Self::Link(from, to) => write!(out, "link {from} to {to}"),
-            Self::Regions(from, to) => write!(out, "all links from region {from} to {to}"),
-            Self::Region(region) => write!(out, "region {region}"),
-            Self::Zone(zone) => write!(out, "zone {zone} of every region"),
-        }
     }
 }
 
@@ -312,6 +283,34 @@ pub enum Fault {
         /// Space that is left when it begins, in bytes.
         bytes_left: u32,
     },
+    /// What a disk holds of a segment is damaged, where a good copy of each record stays.
+    SegmentRot {
+        /// The node.
+        node: NodeNumber,
+        /// How much, in bytes; 0 for one bit.
+        bytes: u32,
+    },
+    /// One copy of a superblock is damaged, where its other one is good.
+    SuperblockRot {
+        /// The node.
+        node: NodeNumber,
+        /// How much, in bytes; 0 for one bit.
+        bytes: u32,
+    },
+    /// What a disk holds of the ledger database is damaged.
+    LedgerRot {
+        /// The node.
+        node: NodeNumber,
+        /// How much, in bytes; 0 for one bit.
+        bytes: u32,
+    },
+    /// All disks of a region are damaged, and one good copy of each record stays.
+    Helix {
+        /// The region, by its id, from 0.
+        region: u8,
+        /// The good copies are on all of the nodes, not on one.
+        spread: bool,
+    },
     /// The wall clock is off.
     ClockOffset {
         /// The node.
@@ -363,6 +362,10 @@ impl Fault {
             Self::WriteFails { .. } => "write-fails",
             Self::SyncFails { .. } => "sync-fails",
             Self::DiskFull { .. } => "disk-full",
+            Self::SegmentRot { .. } => "segment-rot",
+            Self::SuperblockRot { .. } => "superblock-rot",
+            Self::LedgerRot { .. } => "ledger-rot",
+            Self::Helix { .. } => "helix",
             Self::ClockOffset { .. } => "clock-offset",
             Self::ClockDrift { .. } => "clock-drift",
             Self::ClockFreeze { .. } => "clock-freeze",
@@ -381,7 +384,8 @@ impl Fault {
             }
             Self::RegionDark { region }
             | Self::RegionDestroyed { region }
-            | Self::RegionSlow { region, .. } => Target::Region(region),
+            | Self::RegionSlow { region, .. }
+            | Self::Helix { region, .. } => Target::Region(region),
             Self::ZoneDark { zone } => Target::Zone(zone),
             Self::Loss { from, to, .. }
             | Self::Delay { from, to, .. }
@@ -402,6 +406,9 @@ impl Fault {
             | Self::WriteFails { node, .. }
             | Self::SyncFails { node, .. }
             | Self::DiskFull { node, .. }
+            | Self::SegmentRot { node, .. }
+            | Self::SuperblockRot { node, .. }
+            | Self::LedgerRot { node, .. }
             | Self::ClockOffset { node, .. }
             | Self::ClockDrift { node, .. }
             | Self::ClockFreeze { node } => Target::Node(node),
@@ -436,6 +443,14 @@ impl Fault {
             Self::WriteFails { count, .. } => format!("{count} of the writes"),
             Self::SyncFails { count, .. } => format!("{count} of the syncs"),
             Self::DiskFull { bytes_left, .. } => format!("{bytes_left} bytes left"),
+            Self::SegmentRot { bytes, .. }
+            | Self::SuperblockRot { bytes, .. }
+            | Self::LedgerRot { bytes, .. } => match bytes {
+                0 => "one bit".to_owned(),
+                bytes => format!("{bytes} bytes"),
+            },
+            Self::Helix { spread: true, .. } => "good copies on all nodes".to_owned(),
+            Self::Helix { spread: false, .. } => "good copies on one node".to_owned(),
             Self::ClockOffset { offset_ms, .. } => format!("by {offset_ms} ms"),
             Self::ClockDrift { ppm, .. } => format!("by {ppm} ppm"),
             Self::PowerCut { .. }

@@ -82,6 +82,11 @@ pub(crate) fn milder(planned: &PlannedFault) -> Vec<PlannedFault> {
         | Fault::Kill { .. }
         | Fault::PowerCutAtWrite { .. }
         | Fault::CrashPoint { .. }
+        // Less damage strikes other places.
+        | Fault::SegmentRot { .. }
+        | Fault::SuperblockRot { .. }
+        | Fault::LedgerRot { .. }
+        | Fault::Helix { .. }
         // Which write finds no space is a place, too.
         | Fault::DiskFull { .. }
         | Fault::PowerCutAll

@@ -442,6 +442,11 @@ impl Node {
         self.logs.get(usize::from(region.0))?.window().get(index).map(|slot| &slot.bytes)
     }
 
+    /// Whether a region log is damaged, and not whole and durable again yet.
+    pub fn is_repairing(&self, region: RegionId) -> bool {
+        self.logs.get(usize::from(region.0)).is_some_and(RegionLog::is_damaged)
+    }
+
     /// Which node this is.
     pub fn id(&self) -> NodeId {
         self.config.node

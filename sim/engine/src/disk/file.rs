@@ -1,7 +1,9 @@
 //! One file: two images and the operations between them.
 
+use super::harm::Harm;
 use crate::seed::Stream;
 use bytes::Bytes;
+use std::ops::Range;
 
 /// What a disk writes whole or not at all, in bytes.
 const SECTOR: usize = 512;
@@ -94,6 +96,27 @@ impl File {
             apply(&mut self.durable, &operation);
         }
         cut
+    }
+
+    /// What is durable is damaged there. The process sees it, too, unless it sees something that
+    /// the disk does not have. Whether anything changed.
+    pub(super) fn harm(&mut self, range: Range<usize>, harm: &Harm) -> bool {
+        let range = range.start..range.end.min(self.durable.len());
+        if range.is_empty() {
+            return false;
+        }
+        let is_as_written = self.current == self.as_written();
+        let is_changed = harm.strike(&mut self.durable[range]);
+        if is_as_written {
+            self.current = self.as_written();
+        }
+        is_changed
+    }
+
+    fn as_written(&self) -> Vec<u8> {
+        let mut image = self.durable.clone();
+        self.unsynced.iter().for_each(|operation| apply(&mut image, operation));
+        image
     }
 
     /// A sync failed: what it covered will never reach the disk, though the process sees it.

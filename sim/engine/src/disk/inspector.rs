@@ -4,7 +4,8 @@
 
 use billing_core::FileName;
 use billing_wire::{Hash, LogIndex, RecordView, RegionId};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 const SLOT_STRIDE: usize = 4096;
 const SLOT_BYTES: usize = 512;
@@ -28,7 +29,26 @@ pub struct Promise {
 struct Segment {
     first_index: LogIndex,
     hashes: Vec<Hash>,
+    /// Where each record ends.
+    ends: Vec<usize>,
     read_to: usize,
+    /// Which of them were damaged since they were read.
+    rotten: BTreeSet<usize>,
+}
+
+/// A record in a segment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placed {
+    /// The region log.
+    pub region: RegionId,
+    /// Its place there.
+    pub index: LogIndex,
+    /// The segment.
+    pub file: FileName,
+    /// Where in it.
+    pub range: Range<u64>,
+    /// No later segment hides it.
+    pub is_current: bool,
 }
 
 /// Follows one disk.
@@ -57,7 +77,7 @@ impl Inspector {
             FileName::Segment { region, sequence } => {
                 let segment = self.segments.entry((region, sequence)).or_default();
                 if cut || durable.len() < segment.read_to {
-                    *segment = Segment::default();
+                    segment.forget(durable.len());
                 }
                 segment.read_on(durable);
             }
@@ -68,7 +88,7 @@ impl Inspector {
     fn read_superblock(&mut self, durable: &[u8]) {
         for slot in durable.chunks(SLOT_STRIDE) {
             let Some(slot) = slot.get(..SLOT_BYTES) else { continue };
-            if &slot[..8] != b"BILLSUP\x01" || half(slot, 8) != crc32c::crc32c(&slot[12..]) {
+            if !is_slot_valid(slot) {
                 continue;
             }
             let sequence = word(slot, 24);
@@ -109,6 +129,12 @@ impl Inspector {
 
     /// Hash of the record at an index, if recovery would keep it.
     pub fn record_hash(&self, region: RegionId, index: LogIndex) -> Option<Hash> {
+        let (_, segment) = self.find(region, index)?;
+        segment.hashes.get((index - segment.first_index) as usize).copied()
+    }
+
+    /// The segment that says what stands at an index that was promised.
+    fn find(&self, region: RegionId, index: LogIndex) -> Option<(u32, &Segment)> {
         let promise = self.promises.get(&region)?;
         if index == 0 || index > promise.durable_index {
             return None;
@@ -116,13 +142,108 @@ impl Inspector {
         // Later segments hide earlier ones from their first index on.
         let range = (region, 1)..=(region, promise.tail_segment);
         let mut newest_first = self.segments.range(range).rev();
-        let (_, segment) =
-            newest_first.find(|(_, s)| s.first_index <= index && s.first_index > 0)?;
-        segment.hashes.get((index - segment.first_index) as usize).copied()
+        let of = |(_, s): &(_, &Segment)| s.first_index <= index && s.first_index > 0;
+        newest_first.find(of).map(|((_, sequence), segment)| (*sequence, segment))
+    }
+
+    /// Whether a record is there and was not damaged since.
+    pub fn is_good(&self, region: RegionId, index: LogIndex) -> bool {
+        self.find(region, index).is_some_and(|(_, segment)| {
+            let place = (index - segment.first_index) as usize;
+            place < segment.hashes.len() && !segment.rotten.contains(&place)
+        })
+    }
+
+    /// Records that were promised and are damaged.
+    pub fn rotten(&self) -> Vec<(RegionId, LogIndex)> {
+        let mut rotten = Vec::new();
+        for ((region, sequence), segment) in &self.segments {
+            for place in &segment.rotten {
+                let index = segment.first_index + *place as u64;
+                if self.find(*region, index).is_some_and(|(found, _)| found == *sequence) {
+                    rotten.push((*region, index));
+                }
+            }
+        }
+        rotten
+    }
+
+    /// The records of a region log, in all of its segments.
+    pub fn records_of(&self, region: RegionId) -> impl Iterator<Item = Placed> {
+        let segments = self.segments.range((region, 0)..=(region, u32::MAX));
+        segments.flat_map(|((region, sequence), segment)| self.placed(*region, *sequence, segment))
+    }
+
+    fn placed(&self, region: RegionId, sequence: u32, segment: &Segment) -> Vec<Placed> {
+        let file = FileName::Segment { region, sequence };
+        let mut from = SEGMENT_HEADER_BYTES;
+        let place = |(index, end): (LogIndex, &usize)| {
+            let range = from as u64..*end as u64;
+            from = *end;
+            let found = self.find(region, index).map(|(found, _)| found);
+            Placed { region, index, file, range, is_current: found == Some(sequence) }
+        };
+        (segment.first_index..).zip(&segment.ends).map(place).collect()
+    }
+
+    /// The records that damage of a segment hits; without its header none is sure of its place.
+    pub fn records_in(&self, file: FileName, range: &Range<u64>) -> Vec<Placed> {
+        let FileName::Segment { region, sequence } = file else { return Vec::new() };
+        let Some(segment) = self.segments.get(&(region, sequence)) else { return Vec::new() };
+        let mut records = self.placed(region, sequence, segment);
+        if range.start >= SEGMENT_HEADER_BYTES as u64 {
+            let is_hit = |at: &Range<u64>| at.start < range.end && range.start < at.end;
+            records.retain(|placed| is_hit(&placed.range));
+        }
+        records
+    }
+
+    /// A file was damaged. What was read of it before stays known: it is what was promised.
+    pub fn note_rot(&mut self, file: FileName, range: &Range<u64>) {
+        let hit = self.records_in(file, range);
+        let FileName::Segment { region, sequence } = file else { return };
+        let Some(segment) = self.segments.get_mut(&(region, sequence)) else { return };
+        let first = segment.first_index;
+        segment.rotten.extend(hit.iter().map(|placed| (placed.index - first) as usize));
+    }
+
+    /// A file was removed: another one may get its name.
+    pub fn forget(&mut self, file: FileName) {
+        if let FileName::Segment { region, sequence } = file {
+            self.segments.remove(&(region, sequence));
+        }
+    }
+
+    /// Everything will be read again, but for segments that were damaged since they were read.
+    pub fn begin_again(&mut self) {
+        self.promises.clear();
+        self.sequence = 0;
+        self.segments.retain(|_, segment| !segment.rotten.is_empty());
     }
 }
 
+/// Whether a slot of the superblock file holds one that verifies.
+pub fn is_slot_valid(slot: &[u8]) -> bool {
+    let slot = slot.get(..SLOT_BYTES);
+    slot.is_some_and(|slot| {
+        &slot[..8] == b"BILLSUP\x01" && half(slot, 8) == crc32c::crc32c(&slot[12..])
+    })
+}
+
 impl Segment {
+    /// The file is so long now. Of one that was damaged what lay before is still known.
+    fn forget(&mut self, length: usize) {
+        if self.rotten.is_empty() {
+            *self = Self::default();
+            return;
+        }
+        let kept = self.ends.iter().take_while(|end| **end <= length).count();
+        self.ends.truncate(kept);
+        self.hashes.truncate(kept);
+        self.rotten.retain(|place| *place < kept);
+        self.read_to = self.ends.last().map_or(SEGMENT_HEADER_BYTES, |end| *end);
+    }
+
     /// Reads the records behind what was read before; stops at the first that does not verify.
     fn read_on(&mut self, durable: &[u8]) {
         if self.read_to == 0 {
@@ -142,6 +263,7 @@ impl Segment {
             }
             self.hashes.push(view.header.hash);
             self.read_to += length;
+            self.ends.push(self.read_to);
         }
     }
 }

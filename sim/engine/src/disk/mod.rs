@@ -10,11 +10,13 @@
 pub mod crash_point;
 mod directory;
 mod file;
+mod harm;
 pub mod inspector;
 mod job;
 
 pub use crash_point::{CrashPoint, CrashSeen, StepName};
 pub use directory::DiskHandle;
+pub use harm::Harm;
 pub use inspector::Inspector;
 
 use crate::seed::Stream;
@@ -86,6 +88,8 @@ pub struct Disk {
     removed: Vec<(FileName, File)>,
     job: Option<Job>,
     inspector: Inspector,
+    /// Files that were damaged since a node was last opened, by which kind of fault.
+    pub harmed: BTreeMap<FileName, &'static str>,
     /// A planned crash point.
     pub crash: Option<Box<CrashPoint>>,
     /// Armed faults.
@@ -110,6 +114,7 @@ impl Disk {
             removed: Vec::new(),
             job: None,
             inspector: Inspector::default(),
+            harmed: BTreeMap::new(),
             crash: None,
             faults: DiskFaults::default(),
             life: 0,
@@ -244,6 +249,7 @@ impl Disk {
             DiskStep::Sync { file } => self.sync(*file),
             DiskStep::Remove { file } => {
                 if let Some(removed) = self.files.remove(file) {
+                    self.inspector.forget(*file);
                     self.removed.push((*file, removed));
                 }
             }
@@ -389,7 +395,7 @@ impl Disk {
     }
 
     fn rescan(&mut self) {
-        self.inspector = Inspector::default();
+        self.inspector.begin_again();
         for (name, file) in &self.files {
             self.inspector.synced(*name, file.durable(), true);
         }

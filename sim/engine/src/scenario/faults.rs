@@ -71,11 +71,20 @@ pub enum FaultKind {
     CrashPoint = 28,
     /// A disk is full; intensity: bytes that are left at first, and 1 more.
     DiskFull = 29,
+    /// What a disk holds of a segment is damaged; intensity: bytes, 1 for one bit.
+    SegmentRot = 30,
+    /// One of the two copies of a superblock is damaged; intensity: bytes, 1 for one bit.
+    SuperblockRot = 31,
+    /// What a disk holds of the ledger database is damaged; intensity: bytes, 1 for one bit.
+    LedgerRot = 32,
+    /// All disks of a region are damaged, and one good copy of each record stays; intensity: 1
+    /// for all of them on one node, 2 for copies on all.
+    Helix = 33,
 }
 
 impl FaultKind {
     /// Every kind.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 33] = [
         Self::PowerCut,
         Self::Kill,
         Self::PowerCutAtWrite,
@@ -105,6 +114,10 @@ impl FaultKind {
         Self::ZoneDark,
         Self::CrashPoint,
         Self::DiskFull,
+        Self::SegmentRot,
+        Self::SuperblockRot,
+        Self::LedgerRot,
+        Self::Helix,
     ];
 
     /// The name as in plans, scenarios and reports.
@@ -136,6 +149,10 @@ impl FaultKind {
             Self::WriteFails => "write-fails",
             Self::SyncFails => "sync-fails",
             Self::DiskFull => "disk-full",
+            Self::SegmentRot => "segment-rot",
+            Self::SuperblockRot => "superblock-rot",
+            Self::LedgerRot => "ledger-rot",
+            Self::Helix => "helix",
             Self::ClockOffset => "clock-offset",
             Self::ClockDrift => "clock-drift",
             Self::ClockFreeze => "clock-freeze",
@@ -157,6 +174,10 @@ impl FaultKind {
             Self::RegionFlap => Some((2, 600_000, "milliseconds from one cut to the next")),
             Self::WriteFails | Self::SyncFails => Some((1, 1_000, "how many fail")),
             Self::DiskFull => Some((1, 1 << 30, "bytes that are left, and 1 more")),
+            Self::SegmentRot | Self::SuperblockRot | Self::LedgerRot => {
+                Some((1, 1 << 24, "bytes, 1 for one bit"))
+            }
+            Self::Helix => Some((1, 2, "1 for good copies on one node, 2 for all nodes")),
             Self::ClockOffset => Some((1, 3_600_000, "milliseconds")),
             Self::ClockDrift => Some((1, 100_000, "parts per million")),
             Self::PowerCut
@@ -177,7 +198,16 @@ impl FaultKind {
 
     /// Whether it has a duration; the others are over when they have fired.
     pub fn lasts(self) -> bool {
-        !matches!(self, Self::WriteFails | Self::SyncFails | Self::RegionDestroyed)
+        !matches!(
+            self,
+            Self::WriteFails
+                | Self::SyncFails
+                | Self::RegionDestroyed
+                | Self::SegmentRot
+                | Self::SuperblockRot
+                | Self::LedgerRot
+                | Self::Helix
+        )
     }
 
     /// Whether it needs two regions.

@@ -59,6 +59,7 @@ impl World {
                 // A node whose disk stands still counts as a node that is down.
                 // A disk that was found full keeps its node apart for a while.
                 Power::Up if machine.full_until > self.now => return false,
+                Power::Up if machine.is_repairing => return false,
                 Power::Up if is_well(machine) => {
                     well += usize::from(machine.disk().faults.stalled_until <= self.now);
                 }

@@ -39,6 +39,15 @@ impl World {
                 return self.black_out(number, ends_at);
             }
             Fault::RegionDestroyed { .. } => return Todo::Destroy { number },
+            Fault::SegmentRot { .. }
+            | Fault::SuperblockRot { .. }
+            | Fault::LedgerRot { .. }
+            | Fault::Helix { .. } => {
+                if self.damage_strikes(number) {
+                    self.tallies.fired(kind);
+                }
+                return Todo::Nothing;
+            }
             Fault::CrashPoint { node, step, moment, again } => {
                 let mut disk = self.machines[node.slot()].disk();
                 let down_ns = planned.for_ms * MS;

@@ -43,6 +43,7 @@ impl World {
         let (node, life) = (machine.node, machine.life);
         self.trace.add(now, Traced::Life, slot as u8, &[1]);
         let before = durable_tails(machine, regions);
+        let (harmed, is_damaged) = (machine.harm_to_find(), machine.is_damaged());
         let opened = machine.open(now, seed);
         if machine.disk().is_power_gone() {
             self.cut_while_opening(slot);
@@ -56,11 +57,15 @@ impl World {
                 machine.told = replica.node().committed();
                 // After a kill the process sees what the disk has not got yet; what it opened
                 // with must then be what recovery has made durable.
-                let disk =
-                    if machine.lost_power { before } else { durable_tails(machine, regions) };
+                let after = durable_tails(machine, regions);
+                let disk = if machine.lost_power { before } else { after.clone() };
                 machine.lost_power = false;
                 let tick_ns = machine.tick_ns();
-                self.judge_recovery(node, &disk, &replica);
+                match is_damaged {
+                    true => self.judge_damaged(slot, (&disk, &after), &replica),
+                    false => self.judge_recovery(node, &disk, &replica),
+                }
+                self.note_damage(slot, harmed, &replica);
                 self.tell(|_| Happening::NodeUp { node: node.0 });
                 if life > 1 {
                     sometimes!("node-opened-again");

@@ -55,6 +55,8 @@ pub struct Machine {
     pub dark: Option<(u64, &'static str)>,
     /// It is gone for good, with its disk.
     pub is_destroyed: bool,
+    /// Records are missing in the node's logs.
+    pub is_repairing: bool,
     /// The node found its disk full and waits until then.
     pub full_until: u64,
     /// The node asked to be opened again.
@@ -94,6 +96,7 @@ impl Machine {
             lost_power: false,
             dark: None,
             is_destroyed: false,
+            is_repairing: false,
             full_until: 0,
             halted: None,
             config,
@@ -104,6 +107,11 @@ impl Machine {
     pub fn disk(&self) -> MutexGuard<'_, Disk> {
         // A panic of the node under test must not hide the disk from the oracles.
         self.disk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The superblock, or the region logs, have copies that are damaged.
+    pub fn is_damaged(&self) -> bool {
+        !self.disk().inspector().rotten().is_empty()
     }
 
     /// Both clocks as the node sees them.

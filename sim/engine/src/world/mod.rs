@@ -1,9 +1,11 @@
 //! The world: machines, links, clients, faults, oracles and the trace, moved by one queue of
 //! events. It decides what happens; who runs the nodes (`arm`) is not its business.
 
+mod atlas;
 mod availability;
 pub mod clock;
 pub(crate) mod custody;
+mod damage;
 mod edges;
 pub mod event;
 mod faults;
@@ -171,6 +173,8 @@ pub struct World {
     look_at_health_at: u64,
     /// The first entries of a region's log that a node lost when it was opened.
     lost_entries: Option<LostEntries>,
+    /// Regions in which no node could be broken for the liveness phase.
+    spared: u64,
     /// What the first crash point of the plan came to, once that is known.
     crash_seen: Option<CrashSeen>,
     /// Follows one transaction, where that was asked for.
@@ -239,6 +243,7 @@ impl World {
             available_since: vec![None; usize::from(scenario.cluster.regions)],
             look_at_health_at: 0,
             lost_entries: None,
+            spared: 0,
             crash_seen: None,
             custody: None,
             teller: None,
@@ -424,6 +429,7 @@ impl World {
             );
             self.beyond_its_region(&status);
         }
+        self.note_repair(slot, replica);
         self.custody_of_node(slot, replica);
         self.tell_leader(slot, replica);
         let halted = self.machines[slot].halted.is_some();

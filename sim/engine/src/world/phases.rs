@@ -76,6 +76,7 @@ impl World {
         let standing = self.standing_regions().into_iter();
         let broken: Vec<usize> =
             standing.map(|slots| slots.start + stream.below(slots.len() as u64) as usize).collect();
+        let broken = self.without_the_needed(broken);
         let mut todo = Vec::new();
         for slot in 0..self.machines.len() {
             let life = self.machines[slot].life;
@@ -200,8 +201,11 @@ impl World {
     pub fn excuses(&self) -> BTreeMap<String, u64> {
         let unsealed = self.destroyed.iter().filter(|region| !self.sealed.contains(region));
         let lost = unsealed.count() as u64;
-        let name = "finality: a destroyed region is not sealed".to_owned();
-        (lost > 0).then_some((name, lost)).into_iter().collect()
+        let lost = ("finality: a destroyed region is not sealed", lost);
+        let spared =
+            ("liveness: each node of a region has the last copy of something", self.spared);
+        let all = [lost, spared].into_iter().filter(|(_, count)| *count > 0);
+        all.map(|(name, count)| (name.to_owned(), count)).collect()
     }
 
     /// How long a phase may take, in simulated nanoseconds.
@@ -245,6 +249,7 @@ impl World {
                     .map(ledger_view),
             });
         }
+        self.judge_repaired(replicas);
         self.jury.quiescent(self.now, &views, &Replicas(replicas));
     }
 }

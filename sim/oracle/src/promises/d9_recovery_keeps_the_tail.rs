@@ -34,3 +34,21 @@ pub(crate) fn superblock_synced(
         ("a superblock promises what is not durable".to_owned(), detail)
     });
 }
+
+pub(crate) fn reopened_damaged(
+    verdicts: &mut Verdicts,
+    at: u64,
+    node: NodeId,
+    before: Tail,
+    (after, last): (Tail, LogIndex),
+    is_kept: bool,
+) {
+    verdicts.check(Promise::D9, at, None, is_kept, || {
+        let shape = "damage was cut instead of missed".to_owned();
+        let (promised, left) = (before.index, after.index);
+        let detail = format!(
+            "node {node}: promised to index {promised}, its disk says {left}, its log ends at {last}"
+        );
+        (shape, detail)
+    });
+}

@@ -17,6 +17,7 @@ pub(crate) mod d2_acknowledged_is_kept;
 pub(crate) mod d3_exposure_is_exact;
 pub(crate) mod d4_traces_to_a_client;
 pub(crate) mod d5_told_ends_stand;
+pub(crate) mod d6_bad_bytes_stay_out;
 pub(crate) mod d7_log_is_the_truth;
 pub(crate) mod d8_votes_are_durable;
 pub(crate) mod d9_recovery_keeps_the_tail;

@@ -1,0 +1,153 @@
+//! The atlas: where on which disks damage may strike, so that what was promised to survive does.
+//! Of each record of a region log that any node holds durably at least one good copy stays in
+//! reach, and one of the two copies of each superblock. A ledger database is made of nothing that
+//! the log does not hold, so it may be damaged anywhere.
+//!
+//! A strike that would break this contract does not take place. It hits what the disk holds, under
+//! a running node as well: that finds it when it reads it again.
+
+use super::{World, own_stream};
+use crate::disk::Harm;
+use crate::disk::inspector::Placed;
+use crate::seed::{Purpose, Stream};
+use billing_core::FileName;
+use billing_wire::{LogIndex, RegionId};
+use billsim_record::Fault;
+use std::ops::Range;
+
+/// Where the streams of strikes begin, one for each planned fault.
+const STRIKES: u64 = 5_000;
+/// Each superblock file has so many slots, in pairs, so far apart in bytes.
+const SLOTS: u64 = 4;
+const SLOT_BYTES: u64 = 4_096;
+/// What of a slot is read.
+const SLOT_USED: u64 = 512;
+
+impl World {
+    /// Damage strikes, where it may. Whether it did.
+    pub(super) fn damage_strikes(&mut self, number: usize) -> bool {
+        let mut stream = own_stream(self.plan.seed, Purpose::Disk, STRIKES + number as u64);
+        match self.plan.faults[number].fault {
+            Fault::SegmentRot { node, bytes } => {
+                self.rot_segment(node.slot(), bytes.into(), &mut stream)
+            }
+            Fault::SuperblockRot { node, bytes } => {
+                self.rot_superblock(node.slot(), bytes.into(), &mut stream)
+            }
+            Fault::LedgerRot { node, bytes } => {
+                let mut disk = self.machines[node.slot()].disk();
+                let length = disk.durable_length(FileName::Ledger);
+                let Some(range) = anywhere(length, bytes.into(), &mut stream) else { return false };
+                disk.harm(FileName::Ledger, range, &Harm::drawn(bytes, &mut stream), "ledger-rot")
+            }
+            Fault::Helix { region, spread } => self.helix(region, spread, &mut stream),
+            _ => false,
+        }
+    }
+
+    fn rot_segment(&mut self, slot: usize, bytes: u64, stream: &mut Stream) -> bool {
+        let (file, range) = {
+            let disk = self.machines[slot].disk();
+            let segments = disk.segments();
+            if segments.is_empty() {
+                return false;
+            }
+            let file = *stream.pick(&segments);
+            match anywhere(disk.durable_length(file), bytes, stream) {
+                Some(range) => (file, range),
+                None => return false,
+            }
+        };
+        let harm = Harm::drawn(bytes as u32, stream);
+        self.strike_segment(slot, file, range, (&harm, "segment-rot"))
+    }
+
+    /// Damages a part of a segment, unless it holds the last good copy of something.
+    fn strike_segment(
+        &mut self,
+        slot: usize,
+        file: FileName,
+        range: Range<u64>,
+        (harm, kind): (&Harm, &'static str),
+    ) -> bool {
+        let hit = self.machines[slot].disk().inspector().records_in(file, &range);
+        let is_fair = hit.iter().all(|placed| {
+            !placed.is_current || self.has_other_good_copy(slot, placed.region, placed.index)
+        });
+        is_fair && self.machines[slot].disk().harm(file, range, harm, kind)
+    }
+
+    /// Whether another disk than that one has a good copy of a record.
+    fn has_other_good_copy(&self, slot: usize, region: RegionId, index: LogIndex) -> bool {
+        let own = self.machines[slot].disk().inspector().record_hash(region, index);
+        let others = self.machines.iter().enumerate().filter(|(other, _)| *other != slot);
+        let mut standing = others.filter(|(_, machine)| !machine.is_destroyed);
+        standing.any(|(_, machine)| {
+            let disk = machine.disk();
+            let has_it = disk.inspector().record_hash(region, index) == own;
+            has_it && disk.inspector().is_good(region, index)
+        })
+    }
+
+    /// Whether a node holds the only good copy of something that is damaged elsewhere.
+    pub(super) fn is_needed(&self, slot: usize) -> bool {
+        let others = self.machines.iter().enumerate().filter(|(other, _)| *other != slot);
+        others.into_iter().any(|(other, machine)| {
+            let rotten = machine.disk().inspector().rotten();
+            rotten.into_iter().any(|(region, index)| {
+                let third = self.machines.iter().enumerate();
+                !third.into_iter().any(|(third, machine)| {
+                    third != slot
+                        && third != other
+                        && !machine.is_destroyed
+                        && machine.disk().inspector().is_good(region, index)
+                })
+            })
+        })
+    }
+
+    fn rot_superblock(&mut self, slot: usize, bytes: u64, stream: &mut Stream) -> bool {
+        let mut disk = self.machines[slot].disk();
+        let place = stream.below(SLOTS);
+        let (length, harm) = (bytes.clamp(1, SLOT_USED), Harm::drawn(bytes as u32, stream));
+        let from = place * SLOT_BYTES + stream.below(SLOT_USED - length + 1);
+        // The other copy of the same superblock.
+        disk.is_slot_good((place ^ 1) as usize)
+            && disk.harm(FileName::Superblock, from..from + length, &harm, "superblock-rot")
+    }
+
+    /// Damages the disks of a region together: each record of its log stays good on one node, all
+    /// of them on the same or, spread, on one that is drawn for each.
+    fn helix(&mut self, region: u8, spread: bool, stream: &mut Stream) -> bool {
+        let slots = self.region_slots(region.into());
+        // Small enough to hit single records, too.
+        let harm = Harm::drawn(SLOT_USED as u32, stream);
+        let mut strikes = Vec::new();
+        for slot in slots.clone() {
+            let disk = self.machines[slot].disk();
+            strikes.extend(disk.inspector().records_of(RegionId(region)).map(|p| (slot, p)));
+        }
+        // In order of records, so that each has its good copy before the next is struck.
+        strikes.sort_by_key(|(slot, placed): &(usize, Placed)| (placed.index, *slot));
+        let mut drawn = || slots.start + stream.below(slots.len() as u64) as usize;
+        let (mut keeper, mut of, mut any) = (drawn(), 0, false);
+        for (slot, placed) in strikes {
+            if spread && placed.index != of {
+                (of, keeper) = (placed.index, drawn());
+            }
+            if slot != keeper {
+                any |= self.strike_segment(slot, placed.file, placed.range, (&harm, "helix"));
+            }
+        }
+        any
+    }
+}
+
+/// A stretch of so many bytes anywhere in a file; all of it, where it is shorter.
+fn anywhere(file_length: u64, bytes: u64, stream: &mut Stream) -> Option<Range<u64>> {
+    let length = bytes.max(1).min(file_length);
+    (length > 0).then(|| {
+        let from = stream.below(file_length - length + 1);
+        from..from + length
+    })
+}

@@ -1,0 +1,61 @@
+//! D6: what a node takes from a damaged disk is what was promised, and verifies to the last bit;
+//! what it fetched in the place of the rest is what the others have.
+
+use crate::catalogue::Promise;
+use crate::facts::Facts;
+use crate::verdicts::Verdicts;
+use billing_wire::{Hash, LogIndex, NodeId, Position, RecordView, RegionId};
+
+pub(crate) const WORDS: &str =
+    "no damaged record is booked, served or passed on; what is repaired is as the others have it";
+
+/// A record's hash, if it verifies.
+fn verified(record: &[u8]) -> Option<Hash> {
+    let view = RecordView::decode(record).ok()?;
+    view.verify_hash().then_some(view.header.hash)
+}
+
+/// A node was opened from a damaged disk with this record in its log.
+pub(crate) fn taken(
+    verdicts: &mut Verdicts,
+    at: u64,
+    node: NodeId,
+    (region, index): (RegionId, LogIndex),
+    record: &[u8],
+    promised: Option<Hash>,
+) {
+    let found = verified(record);
+    verdicts.check(Promise::D6, at, None, found.is_some() && found == promised, || {
+        let shape = match found {
+            None => "a damaged record was taken",
+            Some(_) => "a record was taken that was not promised",
+        };
+        (shape.to_owned(), format!("node {node}: record {index} of region {region}"))
+    });
+}
+
+/// A node that repaired its log has this at a place that is committed.
+pub(crate) fn repaired(
+    facts: &Facts,
+    verdicts: &mut Verdicts,
+    at: u64,
+    node: NodeId,
+    (region, index): (RegionId, LogIndex),
+    record: &[u8],
+) {
+    let found = verified(record);
+    let is_same = || {
+        let position = RecordView::decode(record).ok().map(|view| Position {
+            hlc: view.header.hlc,
+            region,
+            index,
+            ..Position::default()
+        });
+        let known = position.and_then(|position| facts.committed_hash(&position));
+        known.is_none() || known == found
+    };
+    verdicts.check(Promise::D6, at, None, found.is_some() && is_same(), || {
+        let shape = "what was repaired is not what the others have".to_owned();
+        (shape, format!("node {node}: record {index} of region {region}"))
+    });
+}
