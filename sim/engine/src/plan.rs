@@ -182,6 +182,7 @@ pub fn kind_of(fault: &Fault) -> FaultKind {
         Fault::SuperblockRot { .. } => FaultKind::SuperblockRot,
         Fault::LedgerRot { .. } => FaultKind::LedgerRot,
         Fault::Helix { .. } => FaultKind::Helix,
+        Fault::Wipe { .. } => FaultKind::Wipe,
         Fault::ClockOffset { .. } => FaultKind::ClockOffset,
         Fault::ClockDrift { .. } => FaultKind::ClockDrift,
         Fault::ClockFreeze { .. } => FaultKind::ClockFreeze,
@@ -195,6 +196,7 @@ fn purpose(kind: FaultKind) -> Purpose {
         | K::Kill
         | K::PowerCutAll
         | K::Pause
+        | K::Wipe
         | K::RegionDark
         | K::RegionDestroyed
         | K::ZoneDark => Purpose::Process,
@@ -384,6 +386,7 @@ fn of_node(kind: FaultKind, node: NodeNumber, strength: u64, sign: i32) -> Fault
         FaultKind::SlowDisk => Fault::SlowDisk { node, factor: value },
         FaultKind::WriteFails => Fault::WriteFails { node, count: value },
         FaultKind::SyncFails => Fault::SyncFails { node, count: value },
+        FaultKind::Wipe => Fault::Wipe { node },
         FaultKind::SegmentRot => Fault::SegmentRot { node, bytes: rotten(value) },
         FaultKind::SuperblockRot => Fault::SuperblockRot { node, bytes: rotten(value) },
         FaultKind::LedgerRot => Fault::LedgerRot { node, bytes: rotten(value) },
@@ -467,6 +470,7 @@ fn check_strength(place: usize, planned: &PlannedFault) -> Result<(), PlanError>
         | Fault::Isolate { .. }
         | Fault::ClientCut { .. }
         | Fault::DiskStall { .. }
+        | Fault::Wipe { .. }
         | Fault::ClockFreeze { .. } => 0,
     };
     let named = kind_of(&planned.fault);

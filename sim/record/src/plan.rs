@@ -304,6 +304,12 @@ pub enum Fault {
         /// How much, in bytes; 0 for one bit.
         bytes: u32,
     },
+    /// A node's directory is gone. It comes back after `for_ms` with an empty one, which says that
+    /// the node lost its disk.
+    Wipe {
+        /// The node.
+        node: NodeNumber,
+    },
     /// All disks of a region are damaged, and one good copy of each record stays.
     Helix {
         /// The region, by its id, from 0.
@@ -365,6 +371,7 @@ impl Fault {
             Self::SegmentRot { .. } => "segment-rot",
             Self::SuperblockRot { .. } => "superblock-rot",
             Self::LedgerRot { .. } => "ledger-rot",
+            Self::Wipe { .. } => "wipe",
             Self::Helix { .. } => "helix",
             Self::ClockOffset { .. } => "clock-offset",
             Self::ClockDrift { .. } => "clock-drift",
@@ -409,6 +416,7 @@ impl Fault {
             | Self::SegmentRot { node, .. }
             | Self::SuperblockRot { node, .. }
             | Self::LedgerRot { node, .. }
+            | Self::Wipe { node }
             | Self::ClockOffset { node, .. }
             | Self::ClockDrift { node, .. }
             | Self::ClockFreeze { node } => Target::Node(node),
@@ -465,6 +473,7 @@ impl Fault {
             | Self::Isolate { .. }
             | Self::ClientCut { .. }
             | Self::DiskStall { .. }
+            | Self::Wipe { .. }
             | Self::ClockFreeze { .. } => return None,
         })
     }

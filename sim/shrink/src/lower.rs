@@ -87,6 +87,7 @@ pub(crate) fn milder(planned: &PlannedFault) -> Vec<PlannedFault> {
         | Fault::SuperblockRot { .. }
         | Fault::LedgerRot { .. }
         | Fault::Helix { .. }
+        | Fault::Wipe { .. }
         // Which write finds no space is a place, too.
         | Fault::DiskFull { .. }
         | Fault::PowerCutAll

@@ -5,6 +5,7 @@ use super::Disk;
 use super::inspector::is_slot_valid;
 use crate::seed::Stream;
 use billing_core::FileName;
+use billing_wire::{Hash, LogIndex, RegionId};
 use std::ops::Range;
 
 /// A kind of damage.
@@ -58,6 +59,18 @@ impl Disk {
     pub fn is_slot_good(&self, slot: usize) -> bool {
         let Some(file) = self.files.get(&FileName::Superblock) else { return false };
         file.durable().chunks(4_096).nth(slot).is_some_and(is_slot_valid)
+    }
+
+    /// The disk is gone. What it had held is remembered for [`Self::has_held`].
+    pub fn lose(&mut self) {
+        self.lost = Some(std::mem::take(&mut self.inspector));
+        self.destroy();
+    }
+
+    /// Hash of a record that the disk holds, or held before it was lost.
+    pub fn has_held(&self, region: RegionId, index: LogIndex) -> Option<Hash> {
+        let before = || self.lost.as_ref()?.record_hash(region, index);
+        self.inspector.record_hash(region, index).or_else(before)
     }
 
     /// A fault of that kind damages what the disk holds of a file. Whether anything changed.

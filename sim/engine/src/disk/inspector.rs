@@ -23,6 +23,8 @@ pub struct Promise {
     /// Hash of the record there.
     pub last_hash: Hash,
     tail_segment: u32,
+    /// The node lost its disk and was not let in again.
+    pub forgotten: bool,
 }
 
 #[derive(Debug, Default)]
@@ -106,6 +108,7 @@ impl Inspector {
                     durable_index: word(entry, 32),
                     last_hash,
                     tail_segment: word(entry, 72) as u32,
+                    forgotten: entry[2] != 0,
                 };
                 self.promises.insert(RegionId(entry[0]), promise);
             }
@@ -125,6 +128,16 @@ impl Inspector {
         };
         let (region, promise) = self.promises.iter().find(is_unkept)?;
         Some((*region, promise.durable_index))
+    }
+
+    /// Whether the node lost its disk and was not let in again everywhere.
+    pub fn is_forgotten(&self) -> bool {
+        self.promises.values().any(|promise| promise.forgotten)
+    }
+
+    /// The last durable record of each region log.
+    pub fn ends(&self) -> impl Iterator<Item = (RegionId, LogIndex)> {
+        self.promises.iter().map(|(region, promise)| (*region, promise.durable_index))
     }
 
     /// Hash of the record at an index, if recovery would keep it.

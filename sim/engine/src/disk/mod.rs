@@ -88,6 +88,8 @@ pub struct Disk {
     removed: Vec<(FileName, File)>,
     job: Option<Job>,
     inspector: Inspector,
+    /// What the disk held that was here before.
+    lost: Option<Inspector>,
     /// Files that were damaged since a node was last opened, by which kind of fault.
     pub harmed: BTreeMap<FileName, &'static str>,
     /// A planned crash point.
@@ -114,6 +116,7 @@ impl Disk {
             removed: Vec::new(),
             job: None,
             inspector: Inspector::default(),
+            lost: None,
             harmed: BTreeMap::new(),
             crash: None,
             faults: DiskFaults::default(),

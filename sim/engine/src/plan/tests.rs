@@ -21,6 +21,7 @@ const SHIPPED: &[&str] = &[
     "smoke/everything",
     "disk/commit-path",
     "disk/full",
+    "disk/wipe-and-return",
     "disk/bit-rot",
     "disk/two-of-three-rotten",
     "disk/helix",

@@ -80,11 +80,13 @@ pub enum FaultKind {
     /// All disks of a region are damaged, and one good copy of each record stays; intensity: 1
     /// for all of them on one node, 2 for copies on all.
     Helix = 33,
+    /// A node's directory is gone, and it comes back without.
+    Wipe = 34,
 }
 
 impl FaultKind {
     /// Every kind.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 34] = [
         Self::PowerCut,
         Self::Kill,
         Self::PowerCutAtWrite,
@@ -118,6 +120,7 @@ impl FaultKind {
         Self::SuperblockRot,
         Self::LedgerRot,
         Self::Helix,
+        Self::Wipe,
     ];
 
     /// The name as in plans, scenarios and reports.
@@ -153,6 +156,7 @@ impl FaultKind {
             Self::SuperblockRot => "superblock-rot",
             Self::LedgerRot => "ledger-rot",
             Self::Helix => "helix",
+            Self::Wipe => "wipe",
             Self::ClockOffset => "clock-offset",
             Self::ClockDrift => "clock-drift",
             Self::ClockFreeze => "clock-freeze",
@@ -188,6 +192,7 @@ impl FaultKind {
             | Self::Isolate
             | Self::ClientCut
             | Self::DiskStall
+            | Self::Wipe
             | Self::RegionCut
             | Self::RegionDark
             | Self::RegionDestroyed

@@ -6,14 +6,17 @@
 //! A strike that would break this contract does not take place. It hits what the disk holds, under
 //! a running node as well: that finds it when it reads it again.
 
-use super::{World, own_stream};
-use crate::disk::Harm;
+use super::machine::Power;
+use super::{Todo, World, own_stream};
 use crate::disk::inspector::Placed;
+use crate::disk::{DiskFaults, Harm};
 use crate::seed::{Purpose, Stream};
 use billing_core::FileName;
+use billing_core::journal::{GENERATION_MAX, first_steps_of_lost};
 use billing_wire::{LogIndex, RegionId};
 use billsim_record::Fault;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// Where the streams of strikes begin, one for each planned fault.
 const STRIKES: u64 = 5_000;
@@ -104,6 +107,39 @@ impl World {
                 })
             })
         })
+    }
+
+    /// Whether a disk may be lost: what it holds is elsewhere, too, and no other node of its region
+    /// waits to be let in, or is damaged.
+    fn may_be_wiped(&self, slot: usize) -> bool {
+        let size = self.machines.len() / self.available_since.len();
+        let alone = self.region_slots(slot / size).all(|other| {
+            let machine = &self.machines[other];
+            !machine.disk().inspector().is_forgotten() && !machine.is_damaged()
+        });
+        let ends: Vec<_> = self.machines[slot].disk().inspector().ends().collect();
+        let mut all =
+            ends.into_iter().flat_map(|(region, end)| (1..=end).map(move |i| (region, i)));
+        alone && all.all(|(region, index)| self.has_other_good_copy(slot, region, index))
+    }
+
+    /// A node's directory is gone; it comes back with one that says so.
+    pub(super) fn wipe(&mut self, slot: usize, back_at: u64) -> Todo {
+        if self.machines[slot].power == Power::Down || !self.may_be_wiped(slot) {
+            return Todo::Nothing;
+        }
+        let genesis = Arc::clone(&self.genesis);
+        let machine = &mut self.machines[slot];
+        machine.wipes = (machine.wipes + 1).min(GENERATION_MAX);
+        let steps = first_steps_of_lost(&genesis, machine.node, machine.wipes);
+        let mut disk = machine.disk();
+        disk.lose();
+        disk.faults = DiskFaults::default();
+        disk.run_now(&steps).expect("no fault is armed on a new disk");
+        drop(disk);
+        machine.lost_power = true;
+        self.jury.wiped(machine.node);
+        self.dies(slot, "wipe", back_at)
     }
 
     fn rot_superblock(&mut self, slot: usize, bytes: u64, stream: &mut Stream) -> bool {

@@ -113,16 +113,20 @@ impl World {
     /// Of nodes that are to be broken, those whose disks nobody needs; another of the region in
     /// the place of one that is needed.
     pub(super) fn without_the_needed(&mut self, broken: Vec<usize>) -> Vec<usize> {
-        if !self.machines.iter().any(Machine::is_damaged) {
+        let is_forgotten = |slot: usize| self.machines[slot].disk().inspector().is_forgotten();
+        let all_know = !(0..self.machines.len()).any(is_forgotten);
+        if all_know && !self.machines.iter().any(Machine::is_damaged) {
             return broken;
         }
         let size = self.machines.len() / self.available_since.len();
         let mut kept = Vec::new();
         for slot in broken {
             let mut others = self.region_slots(slot / size);
-            let free = match self.is_needed(slot) {
-                false => Some(slot),
-                true => others.find(|other| !self.is_needed(*other)),
+            // One that lost its disk is let in by all others, so it is the one to be broken.
+            let free = match others.clone().find(|other| is_forgotten(*other)) {
+                Some(forgotten) => Some(forgotten),
+                None if !self.is_needed(slot) => Some(slot),
+                None => others.find(|other| !self.is_needed(*other)),
             };
             self.spared += u64::from(free.is_none());
             kept.extend(free);

@@ -39,6 +39,7 @@ impl World {
                 return self.black_out(number, ends_at);
             }
             Fault::RegionDestroyed { .. } => return Todo::Destroy { number },
+            Fault::Wipe { node } => return self.wipe(node.slot(), ends_at),
             Fault::SegmentRot { .. }
             | Fault::SuperblockRot { .. }
             | Fault::LedgerRot { .. }
@@ -311,7 +312,7 @@ impl World {
         self.dies(slot, "kill", back_at)
     }
 
-    fn dies(&mut self, slot: usize, kind: &'static str, back_at: u64) -> Todo {
+    pub(super) fn dies(&mut self, slot: usize, kind: &'static str, back_at: u64) -> Todo {
         self.tallies.fired(kind);
         self.tallies.observed(kind);
         self.stop(slot);

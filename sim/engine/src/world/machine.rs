@@ -55,6 +55,8 @@ pub struct Machine {
     pub dark: Option<(u64, &'static str)>,
     /// It is gone for good, with its disk.
     pub is_destroyed: bool,
+    /// How often its disk was lost.
+    pub wipes: u8,
     /// Records are missing in the node's logs.
     pub is_repairing: bool,
     /// The node found its disk full and waits until then.
@@ -96,6 +98,7 @@ impl Machine {
             lost_power: false,
             dark: None,
             is_destroyed: false,
+            wipes: 0,
             is_repairing: false,
             full_until: 0,
             halted: None,

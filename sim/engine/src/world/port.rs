@@ -49,7 +49,11 @@ impl Port<'_> {
         let durable = {
             let mut disk = machine.disk();
             disk.advance(now);
-            disk.inspector().promise(region).map(|p| (p.term, NodeId(p.vote as u16)))
+            let promise = disk.inspector().promise(region);
+            if promise.is_some_and(|promise| promise.forgotten) {
+                self.world.jury.vote_of_forgotten(now, machine.node);
+            }
+            promise.map(|p| (p.term, NodeId(p.vote as u16)))
         };
         let granted = (term, candidate);
         self.world.jury.vote_leaves(now, machine.node, region, granted, durable);

@@ -3,10 +3,20 @@
 
 use super::Jury;
 use crate::evidence::Tail;
-use crate::promises::{d6_bad_bytes_stay_out, d9_recovery_keeps_the_tail};
+use crate::promises::{d6_bad_bytes_stay_out, d8_votes_are_durable, d9_recovery_keeps_the_tail};
 use billing_wire::{Hash, LogIndex, NodeId, RegionId};
 
 impl Jury {
+    /// A granted vote leaves a node that lost its disk and was not let in again (D8).
+    pub fn vote_of_forgotten(&mut self, at: u64, node: NodeId) {
+        d8_votes_are_durable::of_forgotten(&mut self.verdicts, at, node);
+    }
+
+    /// A node lost its disk; it comes back as another one under its name (D8).
+    pub fn wiped(&mut self, node: NodeId) {
+        self.failed_syncs.reopened(node);
+    }
+
     /// A sync failed on a node; from here on it must not acknowledge before it re-opened (D10).
     pub fn sync_failed(&mut self, _at: u64, node: NodeId) {
         self.failed_syncs.failed(node);

@@ -1,4 +1,5 @@
-//! D8, as far as one region goes: a vote that leaves is on the disk, and no node votes twice.
+//! D8: a vote that leaves is on the disk, no node votes twice, and one that lost its disk does not
+//! vote before it was let in again.
 
 use crate::catalogue::Promise;
 use crate::verdicts::Verdicts;
@@ -43,4 +44,12 @@ impl Votes {
             self.latest.insert(voter, granted);
         }
     }
+}
+
+/// A node that does not know what it voted before must not vote before it was let in again.
+pub(crate) fn of_forgotten(verdicts: &mut Verdicts, at: u64, node: NodeId) {
+    verdicts.check(Promise::D8, at, None, false, || {
+        let shape = "vote of a node that lost its disk".to_owned();
+        (shape, format!("node {node} votes and was not let in again"))
+    });
 }
