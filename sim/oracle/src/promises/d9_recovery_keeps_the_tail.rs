@@ -47,7 +47,8 @@ pub(crate) fn reopened_damaged(
         let shape = "damage was cut instead of missed".to_owned();
         let (promised, left) = (before.index, after.index);
         let detail = format!(
-            "node {node}: promised to index {promised}, its disk says {left}, its log ends at {last}"
+            "node {node}: promised to index {promised}, its disk says {left}, its log ends at \
+             {last}"
         );
         (shape, detail)
     });
