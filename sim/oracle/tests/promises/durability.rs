@@ -3,7 +3,7 @@
 use crate::Case;
 use crate::stage::{NODES, REGION, Stage, local, open, pay, reseal, submission};
 use billing_wire::record::RECORD_HEADER_BYTES;
-use billing_wire::{OpId, OperationState, Query, QueryResult, Record, RecordKind};
+use billing_wire::{OpId, OperationState, Query, QueryResult, Record, RecordKind, RecordView};
 use billsim_oracle::{Answer, Tail};
 
 pub(crate) const CASES: &[Case] = &[
@@ -172,6 +172,33 @@ pub(crate) const CASES: &[Case] = &[
             s.jury.vote_leaves(s.now, NODES[0], REGION, vote, Some(vote));
         }
     }),
+    ("D6", "a damaged record was taken", |s, broken| {
+        let (record, hash) = of_damaged_disk(s, broken);
+        s.jury.taken_from_damaged(s.now, NODES[0], (REGION, 1), &record, Some(hash));
+    }),
+    ("D6", "a record was taken that was not promised", |s, broken| {
+        let (record, mut hash) = of_damaged_disk(s, false);
+        hash[0] ^= u8::from(broken);
+        s.jury.taken_from_damaged(s.now, NODES[0], (REGION, 1), &record, Some(hash));
+    }),
+    ("D6", "what was repaired is not what the others have", |s, broken| {
+        let (record, _) = of_damaged_disk(s, broken);
+        s.jury.repaired(s.now, NODES[0], (REGION, 1), &record);
+    }),
+    ("D8", "vote of a node that lost its disk", |s, broken| {
+        let vote = (3, NODES[1]);
+        s.jury.vote_leaves(s.now, NODES[0], REGION, vote, Some(vote));
+        if broken {
+            s.jury.vote_of_forgotten(s.now, NODES[0]);
+        }
+    }),
+    ("D9", "a superblock promises what is not durable", |s, broken| {
+        s.jury.superblock_synced(s.now, NODES[0], broken.then_some((REGION, 7)));
+    }),
+    ("D9", "damage was cut instead of missed", |s, broken| {
+        let tail = Tail { index: 7, hash: [1; 32] };
+        s.jury.reopened_damaged(s.now, NODES[0], tail, (tail, 3), !broken);
+    }),
     ("D9", "durable entries were cut", |s, broken| reopen(s, 7 - u64::from(broken), 1)),
     ("D9", "a torn tail was kept", |s, broken| reopen(s, 7 + u64::from(broken), 1)),
     ("D9", "the last entry changed", |s, broken| reopen(s, 7, 1 + u8::from(broken))),
@@ -191,4 +218,14 @@ pub(crate) const CASES: &[Case] = &[
 fn reopen(s: &mut Stage, index: u64, hash: u8) {
     let disk = Tail { index: 7, hash: [1; 32] };
     s.jury.reopened(s.now, NODES[0], REGION, disk, Tail { index, hash: [hash; 32] });
+}
+
+/// A record that a node is opened with, damaged or not, and the hash that it should have.
+fn of_damaged_disk(s: &mut Stage, is_damaged: bool) -> (Vec<u8>, [u8; 32]) {
+    let mut record = s.log(vec![submission(1, open(1))]).to_vec();
+    let hash = RecordView::decode(&record).expect("it was just made").header.hash;
+    if is_damaged {
+        record[RECORD_HEADER_BYTES + 1] ^= 1;
+    }
+    (record, hash)
 }
