@@ -5,9 +5,9 @@
 use crate::host::Directory;
 use crate::ledger_database::LedgerDatabase;
 use crate::replica::read_image;
+use billing_core::FileName;
 use billing_core::journal::segment::{SEGMENT_HEADER_BYTES, SegmentHeader, scan};
 use billing_core::journal::{self, Superblock};
-use billing_core::{FileName, canary};
 use billing_wire::{Genesis, NodeId};
 use bytes::Bytes;
 use std::collections::{BTreeSet, VecDeque};
@@ -92,7 +92,6 @@ impl Scrubber {
                 (1..=promise.tail_segment)
                     .map(|sequence| FileName::Segment { region: promise.region, sequence })
             })
-            .filter(|_| !canary!("scrubber-skips"))
             .map(Part::Segment)
             .collect();
         self.parts.push_back(Part::Blocks(0));
