@@ -325,6 +325,9 @@ pub struct Status {
     /// Committed entries of the own region that no other region is known to hold; 0 in a cluster
     /// of one region.
     pub exposure: u64,
+    /// Records here that a seal left out and that are not known to be logged again; 0 in a
+    /// cluster of one region.
+    pub orphans: u64,
     /// The own region log is geo-durable up to here, as far as the node knows; may lie beyond
     /// what it has committed itself.
     pub geo_index: LogIndex,

@@ -101,6 +101,7 @@ catalogue_of_marks![
     "chain-end-logged-twice",
     "chain-end-read-from-the-log",
     "chain-fetched",
+    "end-told-by-another-region",
     "chain-fetched-from-further-back",
     "orphans-left-by-a-seal",
     "orphan-readmitted",

@@ -58,6 +58,10 @@ pub enum FrameKind {
     LogEndRequest = 12,
     /// The answer, once the leader has shown that it leads.
     LogEnd = 13,
+    /// A node asks how an incarnation of a region log ended, because nobody leads it any more.
+    SealedEndRequest = 14,
+    /// The end, told by a node in whose order it is final.
+    SealedEnd = 15,
 }
 
 /// Everything but the body.
@@ -171,7 +175,7 @@ impl Frame {
 }
 
 impl FrameKind {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 16] = [
         Self::Raft,
         Self::Forward,
         Self::ForwardAnswer,
@@ -186,6 +190,8 @@ impl FrameKind {
         Self::Repair,
         Self::LogEndRequest,
         Self::LogEnd,
+        Self::SealedEndRequest,
+        Self::SealedEnd,
     ];
 }
 

@@ -40,6 +40,8 @@ pub struct Seals {
     readmitted: BTreeSet<Hash>,
     /// Ends of lost logs that were logged before their seals.
     parts: ChainParts,
+    /// How the incarnations that were sealed so far ended.
+    ended: BTreeMap<(RegionId, Incarnation), SealedChain>,
 }
 
 impl Seals {
@@ -52,6 +54,7 @@ impl Seals {
             alone_from: 0,
             readmitted: BTreeSet::new(),
             parts: ChainParts::default(),
+            ended: BTreeMap::new(),
         }
     }
 
@@ -121,6 +124,21 @@ impl Seals {
         let mut open = self.open().filter(|region| !closed.contains(region));
         let first = open.next()?;
         (self.standings.len() > 1 && open.next().is_none()).then_some(first)
+    }
+
+    /// How an incarnation of a region ended, once that is final here.
+    pub fn ended(&self, region: RegionId, incarnation: Incarnation) -> Option<SealedChain> {
+        self.ended.get(&(region, incarnation)).copied()
+    }
+
+    /// Whether a seal of this incarnation of a region is logged and waits for its effect.
+    pub fn awaits_end(&self, region: RegionId, incarnation: Incarnation) -> bool {
+        self.waiting.values().any(|waiting| match &waiting.control {
+            Control::Sealed(chains) => chains
+                .iter()
+                .any(|chain| chain.region == region && chain.incarnation == incarnation),
+            _ => false,
+        })
     }
 
     /// Whether an entry that lets this region in waits for its effect.
@@ -208,6 +226,7 @@ impl Seals {
         for chain in chains {
             if self.is_sealable(chain) {
                 self.standings[usize::from(chain.region.0)] = Standing::Sealed(*chain);
+                self.ended.insert((chain.region, chain.incarnation), *chain);
             }
         }
         self.alone_from = index;

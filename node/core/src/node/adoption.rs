@@ -72,6 +72,7 @@ impl Node {
                         sometimes!("sealed-region-let-in");
                         log.wake(floor);
                     }
+                    self.adopt_told_end(now, region, out);
                 }
                 crate::control::Standing::Sealed(chain) => {
                     if log.incarnation() == chain.incarnation {
@@ -82,7 +83,7 @@ impl Node {
         }
     }
 
-    fn adopt_or_fetch(&mut self, now: Now, chain: &SealedChain, out: &mut Outputs) {
+    pub(super) fn adopt_or_fetch(&mut self, now: Now, chain: &SealedChain, out: &mut Outputs) {
         let log = &self.logs[usize::from(chain.region.0)];
         if chain.last_index == 0 || holds(log.window().get(chain.last_index), chain) {
             self.adopt(now, chain, chain.last_index, Vec::new(), out);
@@ -239,11 +240,19 @@ impl Node {
         &mut self,
         now: Now,
         chain: &SealedChain,
-        kept: LogIndex,
-        rest: Vec<Slot>,
+        mut kept: LogIndex,
+        mut rest: Vec<Slot>,
         out: &mut Outputs,
     ) {
         let region = chain.region;
+        // What was fetched from further back may begin with what is here: that is not left out.
+        let window = self.logs[usize::from(region.0)].window();
+        let is_here = |slot: &&Slot| {
+            window.get(slot.header.index).is_some_and(|own| own.header.hash == slot.header.hash)
+        };
+        let here = rest.iter().take_while(is_here).count();
+        rest.drain(..here);
+        kept += here as u64;
         // What is provisional may be of what is left out.
         self.ledger.rewind();
         let final_to = self.ledger.frontier().of(region);

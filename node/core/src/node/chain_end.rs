@@ -34,17 +34,13 @@ impl Node {
 
     /// The end of a sealed chain as it was logged, behind what the own copy has of it.
     pub(super) fn logged_end(&self, chain: &SealedChain) -> Option<(LogIndex, Vec<Slot>)> {
-        self.seals.ends_of(chain).find_map(|(kept, bytes)| self.join(chain, kept, &bytes))
+        let mut ends = self.seals.ends_of(chain);
+        ends.find_map(|(kept, bytes)| Some((kept, self.join(chain, kept, &bytes)?)))
     }
 
-    /// Joins the own copy's first `kept` records with those in `bytes`; `None` when they do not
+    /// The records in `bytes`, which follow the own copy's first `kept`; `None` when they do not
     /// make up the chain.
-    fn join(
-        &self,
-        chain: &SealedChain,
-        mut kept: LogIndex,
-        bytes: &Bytes,
-    ) -> Option<(LogIndex, Vec<Slot>)> {
+    fn join(&self, chain: &SealedChain, kept: LogIndex, bytes: &Bytes) -> Option<Vec<Slot>> {
         let window = self.logs[usize::from(chain.region.0)].window();
         let (mut at, mut rest) = (0, Vec::new());
         while at < bytes.len() {
@@ -54,13 +50,8 @@ impl Node {
             if !follows(&slot, before) {
                 return None;
             }
-            let is_own = window.get(index).is_some_and(|own| own.header.hash == slot.header.hash);
-            if is_own && rest.is_empty() {
-                kept = index;
-            } else {
-                rest.push(slot);
-            }
+            rest.push(slot);
         }
-        holds(rest.last(), chain).then_some((kept, rest))
+        holds(rest.last(), chain).then_some(rest)
     }
 }

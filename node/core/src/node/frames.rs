@@ -101,7 +101,9 @@ impl Node {
             | FrameKind::ChainRequest
             | FrameKind::Chain
             | FrameKind::RestoreRequest
-            | FrameKind::Orphan => self.take_of_seal(now, &frame, out)?,
+            | FrameKind::Orphan
+            | FrameKind::SealedEndRequest
+            | FrameKind::SealedEnd => self.take_of_seal(now, &frame, out)?,
         }
         Some(())
     }
@@ -115,6 +117,10 @@ impl Node {
             FrameKind::ChainRequest => self.take_chain_request(now, from, body, out),
             FrameKind::Chain => self.take_chain(now, from, region, body, out),
             FrameKind::RestoreRequest => self.take_restore_request(now.monotonic, from, body),
+            FrameKind::SealedEndRequest => {
+                self.take_sealed_end_request(now, from, region, body, out)
+            }
+            FrameKind::SealedEnd => self.take_sealed_end(region, body),
             _ => self.take_orphan(body),
         }
     }

@@ -16,6 +16,7 @@ mod proposals;
 mod readmission;
 mod reads;
 mod repair;
+mod sealed_end;
 mod sealing;
 mod status;
 mod writes;
@@ -42,6 +43,7 @@ use log_end::DueEnd;
 use probe::Progress;
 use readmission::Orphan;
 use repair::Repair;
+use sealed_end::SealedEnds;
 use sealing::{DueReport, Sealing};
 use std::collections::{BTreeMap, VecDeque};
 use writes::Asked;
@@ -91,9 +93,12 @@ pub struct Node {
     due_ends: Vec<DueEnd>,
     /// Records that were fetched because they were damaged.
     repaired_records: u64,
+    /// How logs ended whose seals have no effect here yet.
+    sealed_ends: SealedEnds,
     /// Records that seals left out and that are not known to be readmitted.
     orphans: Vec<Orphan>,
-    /// When orphans were offered last.
+    /// Those that were offered last, by what they are known by, and when.
+    offered: Vec<Hash>,
     asked_to_return: Option<Monotonic>,
     /// When nodes of sealed regions last asked to be let in.
     asked_by: BTreeMap<NodeId, Monotonic>,
@@ -180,7 +185,9 @@ impl Node {
             asked_for_ends: None,
             due_ends: Vec::new(),
             repaired_records: 0,
+            sealed_ends: SealedEnds::default(),
             orphans: Vec::new(),
+            offered: Vec::new(),
             asked_to_return: None,
             asked_by: BTreeMap::new(),
             to_log: VecDeque::new(),
@@ -251,6 +258,7 @@ impl Node {
             self.work_at_seal(now, out);
             self.look_after_chains(now, out);
             self.work_at_return(now, out);
+            self.ask_for_sealed_ends(now, out);
         }
         self.expire_writes(now, out);
         self.work_at_payouts(now, out);

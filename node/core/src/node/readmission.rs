@@ -15,7 +15,7 @@ use billing_wire::{
 };
 use bytes::Bytes;
 
-/// A sealed region asks, and orphans are offered, every so many milliseconds.
+/// A sealed region asks, and orphans are offered again, every so many milliseconds.
 const ASK_AGAIN_MS: u64 = 500;
 /// A question to be let in counts for so many milliseconds.
 const ASKED_FOR_MS: u64 = 3_000;
@@ -55,9 +55,15 @@ impl Node {
     /// Asks to be let in, and offers orphans; called at each tick.
     pub(super) fn work_at_return(&mut self, now: Now, out: &mut Outputs) {
         let has_work = !self.orphans.is_empty() || self.own_log().is_dormant();
+        if self.logs.len() == 1 || !has_work {
+            return;
+        }
         let is_due =
             self.asked_to_return.is_none_or(|at| now.monotonic.ms_since(at) >= ASK_AGAIN_MS);
-        if self.logs.len() == 1 || !has_work || !is_due {
+        if !is_due {
+            if self.most_offered_are_readmitted() {
+                self.offer_orphans(now, out);
+            }
             return;
         }
         self.asked_to_return = Some(now.monotonic);
@@ -69,16 +75,28 @@ impl Node {
         self.offer_orphans(now, out);
     }
 
+    /// Whether the next orphans can follow at once. One that nobody takes must not hold up the
+    /// others, so not all need be.
+    fn most_offered_are_readmitted(&self) -> bool {
+        let is_readmitted = |hash: &&Hash| self.seals.is_readmitted(hash);
+        let readmitted = self.offered.iter().filter(is_readmitted).count();
+        readmitted * 2 > self.offered.len()
+    }
+
     fn offer_orphans(&mut self, now: Now, out: &mut Outputs) {
         let seals = &self.seals;
         self.orphans.retain(|orphan| !seals.is_readmitted(&orphan.hash));
-        let offered: Vec<(RegionId, Bytes)> = self
+        let offered: Vec<(RegionId, Hash, Bytes)> = self
             .orphans
             .iter()
-            .filter_map(|orphan| Some((self.home(orphan.region)?, orphan.bytes.clone())))
+            .filter_map(|orphan| {
+                Some((self.home(orphan.region)?, orphan.hash, orphan.bytes.clone()))
+            })
             .take(OFFERED_MAX)
             .collect();
-        for (home, bytes) in offered {
+        self.offered.clear();
+        for (home, hash, bytes) in offered {
+            self.offered.push(hash);
             let log = &self.logs[usize::from(home.0)];
             match log.leader() {
                 _ if home == self.region && log.role() == Role::Leader => {

@@ -74,6 +74,8 @@ pub(super) struct StatusJson {
     mode: &'static str,
     /// Committed entries of the own region that no other one is known to hold.
     exposure: u64,
+    /// Records that a seal left out and that are not known to be logged again.
+    orphans: u64,
     /// Whether something that a client submitted is committed and not final yet.
     is_unfinal: bool,
     /// `ms.counter`
@@ -102,6 +104,7 @@ impl StatusJson {
                 RegionMode::Degraded => "degraded",
             },
             exposure: status.exposure,
+            orphans: status.orphans,
             is_unfinal: status.is_unfinal,
             watermark: status.watermark.to_string(),
             outcome_chain: format!("{:016x}", status.outcome_chain.0),

@@ -88,6 +88,8 @@ fn node(status: &Status, out: &mut String) {
     let name = "billing_exposure_entries";
     let help = "Committed entries of the own region that no other one is known to hold.";
     gauge(out, name, help, status.exposure);
+    let help = "Records that a seal left out here and that are not known to be logged again.";
+    gauge(out, "billing_orphan_records", help, status.orphans);
     let durable = status.durable_index;
     gauge(out, "billing_durable_index", "Last durable index of the own region log.", durable);
     let missing = status.missing_records;

@@ -182,6 +182,10 @@ impl World {
             if status.is_unfinal && !has_lost {
                 stuck.push(format!("{node} holds transactions that are not final"));
             }
+            if self.phase == Phase::Recovery && status.orphans > 0 && !has_lost {
+                let orphans = status.orphans;
+                stuck.push(format!("{node} holds {orphans} records that no log has again"));
+            }
         }
         stuck
     }
