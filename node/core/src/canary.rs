@@ -89,6 +89,8 @@ mod planted {
         ("database-trusted-after-damage", "a block of the database that does not verify is read"),
         ("damaged-range-cut", "recovery cuts a log before its first damaged record"),
         ("orphan-readmitted-twice", "a record that a seal left out is appended again each time"),
+        ("end-of-a-log-not-asked-for", "nobody asks how a log ended that nobody leads any more"),
+        ("next-incarnation-fenced", "a promise to take no more of a log holds for what follows it"),
     ];
 
     static SELECTED: AtomicUsize = AtomicUsize::new(usize::MAX);

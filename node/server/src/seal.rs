@@ -9,8 +9,8 @@ use thiserror::Error;
 /// Do this when a region will not come back soon and `final` answers matter: two nodes of each
 /// region that is left say where the lost logs end and take no more of them, the longest copy
 /// becomes the end, and what is behind it, on any disk, is logged again when the region returns.
-/// Nothing that was answered `geo` or `final` is lost. A region that somebody still hears is not
-/// sealed.
+/// Nothing that was answered `geo` or `final` is lost, if regions are sealed one after the other. A
+/// region that somebody still hears is not sealed.
 #[derive(Debug, Args)]
 pub(crate) struct Seal {
     /// Names of the lost regions
@@ -19,7 +19,8 @@ pub(crate) struct Seal {
     /// Nodes of a region that is left; the one that leads it does the work
     #[arg(long = "url", default_value = "http://127.0.0.1:8100")]
     urls: Vec<String>,
-    /// Seal although somebody hears the region
+    /// Seal although somebody hears the region, or several regions at once: what only these hold is
+    /// then lost, whatever was answered
     #[arg(long)]
     force: bool,
 }

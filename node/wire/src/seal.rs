@@ -24,6 +24,12 @@ pub enum SealRefusal {
     /// No region would be left.
     #[error("no region would be left to go on: name the lost regions only")]
     NoRegionLeft,
+    /// What was acknowledged as `geo` or `final` may lie in two of the lost regions alone.
+    #[error(
+        "what is durable in two regions survives the loss of one: seal one, and the next when that \
+         is done (`force` gives up what only these regions hold)"
+    )]
+    SeveralAtOnce,
     /// A node seals other regions than its own.
     #[error("this node is of region {region} itself: ask a node of a region that is left")]
     OwnRegion {

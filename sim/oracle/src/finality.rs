@@ -147,10 +147,9 @@ impl Finality {
     }
 
     /// The region that takes part alone, if these were sealed too.
-    fn alone(&self, closed: &[RegionId]) -> Option<usize> {
-        let takes_part = |place: &usize| {
-            self.regions[*place].sealed.is_none() && !closed.contains(&RegionId(*place as u8))
-        };
+    fn alone(&self, closed: &[SealedChain]) -> Option<usize> {
+        let takes_part =
+            |place: &usize| self.regions[*place].sealed.is_none() && !is_among(closed, *place);
         let mut open = (0..self.regions.len()).filter(takes_part);
         let first = open.next()?;
         open.next().is_none().then_some(first)
@@ -164,15 +163,15 @@ impl Finality {
         returned.unwrap_or(self.regions[place].end)
     }
 
-    fn watermark(&self, closed: &[RegionId], sealed_by: LogIndex) -> Hlc {
+    fn watermark(&self, closed: &[SealedChain], sealed_by: LogIndex) -> Hlc {
         let alone = if self.regions.len() > 1 { self.alone(closed) } else { None };
         let since = if closed.is_empty() { self.alone_from } else { sealed_by };
         let mut lowest: Option<Hlc> = None;
         for (place, region) in self.regions.iter().enumerate() {
             let of_region = match &region.sealed {
-                _ if closed.contains(&RegionId(place as u8)) => continue,
+                _ if is_among(closed, place) => continue,
                 Some(sealed) if !sealed.is_whole => region.geo,
-                Some(sealed) => match self.return_of(place, &sealed.chain) {
+                Some(sealed) => match self.return_of(place, &sealed.chain, closed) {
                     Some(at) => at,
                     None => continue,
                 },
@@ -186,13 +185,17 @@ impl Finality {
         lowest.unwrap_or(Hlc::ZERO)
     }
 
-    /// Stamp of the first entry that lets a sealed region in again.
-    fn return_of(&self, place: usize, chain: &SealedChain) -> Option<Hlc> {
-        self.controls.iter().find_map(|((hlc, ..), control)| match control {
+    /// Stamp of the first entry that lets a sealed region in again, if these logs end too: what
+    /// they leave out lets nobody in.
+    fn return_of(&self, place: usize, chain: &SealedChain, closed: &[SealedChain]) -> Option<Hlc> {
+        let stays = |from: &RegionId, index: &LogIndex| {
+            closed.iter().all(|end| end.region != *from || *index <= end.last_index)
+        };
+        self.controls.iter().find_map(|((hlc, from, index), control)| match control {
             Control::Restored { region, incarnation } => {
                 let is_it =
                     usize::from(region.0) == place && incarnation.0 == chain.incarnation.0 + 1;
-                is_it.then_some(*hlc)
+                (is_it && stays(from, index)).then_some(*hlc)
             }
             _ => None,
         })
@@ -252,7 +255,7 @@ impl Finality {
         match control {
             Control::Sealed(chains) => {
                 let ends = chains.iter().filter(|chain| self.ends(chain, *region));
-                let closed: Vec<RegionId> = ends.map(|chain| chain.region).collect();
+                let closed: Vec<SealedChain> = ends.copied().collect();
                 !closed.is_empty() && *hlc <= self.watermark(&closed, *index)
             }
             Control::Restored { region, incarnation } => {
@@ -263,6 +266,11 @@ impl Finality {
             Control::None | Control::Readmitted(_) | Control::ChainPart(_) => false,
         }
     }
+}
+
+/// Whether one of these chains is the end of a region's log.
+fn is_among(closed: &[SealedChain], place: usize) -> bool {
+    closed.iter().any(|chain| usize::from(chain.region.0) == place)
 }
 
 /// Place of an entry.

@@ -101,6 +101,11 @@ impl Seals {
         matches!(self.standing(region), Standing::Open { .. })
     }
 
+    /// Whether this incarnation of a region takes part in the order.
+    pub fn is_open_in(&self, region: RegionId, this: Incarnation) -> bool {
+        matches!(self.standing(region), Standing::Open { incarnation, .. } if incarnation == this)
+    }
+
     /// The chain of a sealed region.
     pub fn chain(&self, region: RegionId) -> Option<SealedChain> {
         match self.standing(region) {
@@ -120,8 +125,8 @@ impl Seals {
         self.alone_without(&[])
     }
 
-    fn alone_without(&self, closed: &[RegionId]) -> Option<RegionId> {
-        let mut open = self.open().filter(|region| !closed.contains(region));
+    fn alone_without(&self, closed: &[SealedChain]) -> Option<RegionId> {
+        let mut open = self.open().filter(|region| !ends(closed, *region));
         let first = open.next()?;
         (self.standings.len() > 1 && open.next().is_none()).then_some(first)
     }
@@ -141,19 +146,40 @@ impl Seals {
         })
     }
 
+    /// Stamp of the last seal or return that still waits for its effect: until the others say that
+    /// their logs are durable beyond it, it has none.
+    pub fn waits_up_to(&self) -> Option<Hlc> {
+        let may_count = |((hlc, from), waiting): (&(Hlc, RegionId), &Waiting)| {
+            let may_count = match &waiting.control {
+                Control::Sealed(chains) => {
+                    chains.iter().any(|chain| self.is_sealable(chain) && chain.region != *from)
+                }
+                Control::Restored { region, incarnation } => self
+                    .chain(*region)
+                    .is_some_and(|chain| chain.incarnation.0 + 1 == incarnation.0),
+                Control::None | Control::Readmitted(_) | Control::ChainPart(_) => false,
+            };
+            may_count.then_some(*hlc)
+        };
+        self.waiting.iter().rev().find_map(may_count)
+    }
+
     /// Whether an entry that lets this region in waits for its effect.
     pub fn returns(&self, region: RegionId) -> bool {
-        self.return_floor(region).is_some()
+        self.return_floor(region, &[]).is_some()
     }
 
     /// Stamp of the first entry that lets a sealed region in again: nothing of its next
-    /// incarnation comes before it.
-    fn return_floor(&self, region: RegionId) -> Option<Hlc> {
+    /// incarnation comes before it. Not one that these chains leave out.
+    fn return_floor(&self, region: RegionId, closed: &[SealedChain]) -> Option<Hlc> {
         let chain = self.chain(region)?;
-        self.waiting.iter().find_map(|((hlc, _), waiting)| match waiting.control {
+        let is_left_out = |from: RegionId, index: LogIndex| {
+            closed.iter().any(|chain| chain.region == from && index > chain.last_index)
+        };
+        self.waiting.iter().find_map(|((hlc, from), waiting)| match waiting.control {
             Control::Restored { region: of, incarnation } => {
                 let is_next = of == region && incarnation.0 == chain.incarnation.0 + 1;
-                is_next.then_some(*hlc)
+                (is_next && !is_left_out(*from, waiting.index)).then_some(*hlc)
             }
             _ => None,
         })
@@ -165,18 +191,18 @@ impl Seals {
         self.watermark_without(&[], self.alone_from, custodies)
     }
 
-    /// As if these regions were sealed by the entry at `sealed_by` of the log of the only region
-    /// that is then left.
+    /// As if these logs were sealed by the entry at `sealed_by` of the log of the only region that
+    /// is then left.
     fn watermark_without(
         &self,
-        closed: &[RegionId],
+        closed: &[SealedChain],
         sealed_by: LogIndex,
         custodies: &[Custody],
     ) -> Hlc {
         let alone = self.alone_without(closed);
         let stamps = custodies.iter().zip(0..).filter_map(|(custody, place)| {
             let region = RegionId(place);
-            if closed.contains(&region) {
+            if ends(closed, region) {
                 return None;
             }
             match self.standing(region) {
@@ -188,7 +214,7 @@ impl Seals {
                 Standing::Sealed(chain) if custody.incarnation <= chain.incarnation => {
                     Some(custody.geo_hlc)
                 }
-                Standing::Sealed(_) => self.return_floor(region),
+                Standing::Sealed(_) => self.return_floor(region, closed),
             }
         });
         let watermark = if canary!("watermark-max") { stamps.max() } else { stamps.min() };
@@ -246,8 +272,7 @@ impl Seals {
                 Control::Sealed(chains) => {
                     let ends =
                         |chain: &&SealedChain| self.is_sealable(chain) && chain.region != *from;
-                    let closed: Vec<RegionId> =
-                        chains.iter().filter(ends).map(|chain| chain.region).collect();
+                    let closed: Vec<SealedChain> = chains.iter().filter(ends).copied().collect();
                     if closed.is_empty() {
                         return false;
                     }
@@ -271,4 +296,9 @@ impl Seals {
         };
         self.waiting.iter().find(|entry| is_final(*entry)).map(|(place, _)| *place)
     }
+}
+
+/// Whether one of these chains is where a region's log ends.
+fn ends(closed: &[SealedChain], region: RegionId) -> bool {
+    closed.iter().any(|chain| chain.region == region)
 }

@@ -53,7 +53,7 @@ impl Node {
     /// neither does, and nothing is logged.
     fn has_to_close(&self) -> bool {
         let waits_up_to = self.custodies.iter().map(|custody| custody.last_submissions).max();
-        let waits_up_to = waits_up_to.unwrap_or(Hlc::ZERO);
+        let waits_up_to = waits_up_to.max(self.seals.waits_up_to()).unwrap_or(Hlc::ZERO);
         let own = &self.custodies[usize::from(self.region.0)];
         let last = self.own_log().window().last();
         let helps =

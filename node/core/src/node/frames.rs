@@ -131,6 +131,7 @@ impl Node {
         if incarnation != message::incarnation_mark(self.logs[usize::from(region.0)].incarnation())
         {
             sometimes!("message-of-another-incarnation");
+            self.sealed_ends.hear_of(region);
             return None;
         }
         if self.has_no_space_for(now, &message) {

@@ -1,12 +1,13 @@
-//! A seal may stand where its region never reads it. Region A seals C and is lost; B, which has read
-//! A's log, seals A. When C is back nobody leads A's log any more, and C's copy of it ends before
-//! the seal of C. C does read B's seal of A, but that waits for its effect behind C's own log, which
-//! nobody acknowledges because C is sealed.
+//! A seal may stand where its region never reads it. Region A seals C and is lost; B, which has
+//! read A's log, seals A. When C is back nobody leads A's log any more, and C's copy of it ends
+//! before the seal of C. C does read B's seal of A, but that waits for its effect behind C's own log,
+//! which nobody acknowledges because C is sealed.
 //!
-//! So a node that has read a seal which does not take effect asks how that log ended. A node in whose
-//! order that seal is final tells it: such a chain is committed, to its end, everywhere. The asking
-//! node makes its copy that chain at once, and finds what stands in it. That changes no order: the
-//! seal itself still takes effect at its place.
+//! So a node that has read a seal which does not take effect, or hears consensus of another
+//! incarnation than its own copy's, asks how its copy's incarnation ended. A node in whose order
+//! that seal is final tells it: such a chain is committed, to its end, everywhere. The asking node
+//! makes its copy that chain at once, and finds what stands in it. That changes no order: the seal
+//! itself still takes effect at its place.
 
 use super::Node;
 use crate::io::Outputs;
@@ -14,17 +15,26 @@ use crate::time::{Monotonic, Now};
 use crate::{canary, sometimes};
 use billing_wire::codec::Reader;
 use billing_wire::{FrameKind, Incarnation, NodeId, RegionId, SealedChain};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One of the other nodes is asked every so many milliseconds.
 const ASK_AGAIN_MS: u64 = 500;
 
-/// What this node was told of ends, and whom it asks next.
+/// What this node was told of ends, what it wonders about, and whom it asks next.
 #[derive(Debug, Default)]
 pub(super) struct SealedEnds {
     told: BTreeMap<RegionId, SealedChain>,
+    /// Another incarnation of these was heard since the last questions.
+    heard: BTreeSet<RegionId>,
     asked: Option<Monotonic>,
     turn: usize,
+}
+
+impl SealedEnds {
+    /// Consensus of another incarnation than the own copy's was heard.
+    pub(super) fn hear_of(&mut self, region: RegionId) {
+        self.heard.insert(region);
+    }
 }
 
 impl Node {
@@ -35,13 +45,16 @@ impl Node {
             return;
         }
         *asked = now.monotonic;
-        let open: Vec<(RegionId, Incarnation)> = self
+        let heard = std::mem::take(&mut self.sealed_ends.heard);
+        let wondered: Vec<(RegionId, Incarnation)> = self
             .seals
             .open()
             .map(|region| (region, self.logs[usize::from(region.0)].incarnation()))
-            .filter(|(region, incarnation)| self.seals.awaits_end(*region, *incarnation))
+            .filter(|(region, incarnation)| {
+                heard.contains(region) || self.seals.awaits_end(*region, *incarnation)
+            })
             .collect();
-        for (region, incarnation) in open {
+        for (region, incarnation) in wondered {
             let me = self.config.node;
             let others: Vec<NodeId> =
                 self.config.genesis.nodes().filter(|node| *node != me).collect();

@@ -17,7 +17,7 @@ use crate::sometimes;
 use crate::time::{Monotonic, Now};
 use billing_wire::codec::{DecodeError, Reader};
 use billing_wire::{
-    Control, FrameKind, LogIndex, NodeId, RegionId, SealRefusal, SealedChain, Term,
+    Control, FrameKind, Incarnation, LogIndex, NodeId, RegionId, SealRefusal, SealedChain, Term,
 };
 use std::collections::BTreeMap;
 
@@ -91,7 +91,7 @@ impl Node {
         force: bool,
         out: &mut Outputs,
     ) {
-        if let Err(refusal) = self.check_seal(&regions) {
+        if let Err(refusal) = self.check_seal(&regions, force) {
             out.push(Output::AnswerSeal { request, answer: Err(refusal) });
             return;
         }
@@ -111,7 +111,7 @@ impl Node {
         self.work_at_seal(now, out);
     }
 
-    fn check_seal(&self, regions: &[RegionId]) -> Result<(), SealRefusal> {
+    fn check_seal(&self, regions: &[RegionId], force: bool) -> Result<(), SealRefusal> {
         if self.logs.len() == 1 {
             return Err(SealRefusal::OneRegion);
         }
@@ -122,12 +122,17 @@ impl Node {
             if region == self.region {
                 return Err(SealRefusal::OwnRegion { region });
             }
-            if !self.seals.is_open(region) {
+            // A chain that was told of ends it, too, though its seal has no effect here yet.
+            let log = &self.logs[usize::from(region.0)];
+            if !self.seals.is_open_in(region, log.incarnation()) {
                 return Err(SealRefusal::AlreadySealed { region });
             }
         }
         if regions.is_empty() || self.seals.open().all(|open| regions.contains(&open)) {
             return Err(SealRefusal::NoRegionLeft);
+        }
+        if regions.len() > 1 && !force {
+            return Err(SealRefusal::SeveralAtOnce);
         }
         if self.own_log().role() != Role::Leader {
             return Err(SealRefusal::NotLeader);
@@ -176,13 +181,18 @@ impl Node {
     fn ask_for_tails(&mut self, now: Now, out: &mut Outputs) {
         let Some(sealing) = &mut self.sealing else { return };
         sealing.asked = Some(now.monotonic);
-        let mut body = Vec::with_capacity(16);
-        body.extend_from_slice(&sealing.number.to_le_bytes());
-        body.extend_from_slice(&[sealing.fences.into(), sealing.regions.len() as u8]);
-        body.extend(sealing.regions.iter().map(|region| region.0));
-        let (number, fences, regions) = (sealing.number, sealing.fences, sealing.regions.clone());
+        let (number, fences) = (sealing.number, sealing.fences);
+        let ended = |region: &RegionId| (*region, self.logs[usize::from(region.0)].incarnation());
+        let lost: Vec<(RegionId, Incarnation)> = sealing.regions.iter().map(ended).collect();
+        let mut body = Vec::with_capacity(16 + 5 * lost.len());
+        body.extend_from_slice(&number.to_le_bytes());
+        body.extend_from_slice(&[fences.into(), lost.len() as u8]);
+        for (region, incarnation) in &lost {
+            body.push(region.0);
+            body.extend_from_slice(&incarnation.0.to_le_bytes());
+        }
         self.broadcast(now, FrameKind::TailRequest, &body, out);
-        self.tell_tails(now, (self.config.node, number), &regions, fences, out);
+        self.tell_tails(now, (self.config.node, number), &lost, fences, out);
     }
 
     /// Sends a frame to every other node.
@@ -219,37 +229,42 @@ impl Node {
         let mut r = Reader::new("question for tails", body);
         let number = r.u64().ok()?;
         let (fences, count) = (r.u8().ok()? != 0, r.u8().ok()?);
-        let regions = (0..count).map(|_| r.u8().map(RegionId));
-        let regions = regions.collect::<Result<Vec<RegionId>, DecodeError>>().ok()?;
+        let lost = (0..count).map(|_| Ok((RegionId(r.u8()?), Incarnation(r.u32()?))));
+        let lost = lost.collect::<Result<Vec<(RegionId, Incarnation)>, DecodeError>>().ok()?;
         r.finish().ok()?;
-        let is_known = |region: &RegionId| usize::from(region.0) < self.logs.len();
-        if !regions.iter().all(is_known) {
+        let is_known =
+            |(region, _): &(RegionId, Incarnation)| usize::from(region.0) < self.logs.len();
+        if !lost.iter().all(is_known) {
             return None;
         }
-        self.tell_tails(now, (from, number), &regions, fences, out);
+        self.tell_tails(now, (from, number), &lost, fences, out);
         Some(())
     }
 
     /// Tells where these logs end here, and whether their regions are heard. If it `fences`, this
-    /// node first promises to take no more of them, durably.
+    /// node first promises to take no more of these incarnations, durably. One that it has left
+    /// behind needs no promise, and one that it has not come to can have none: it keeps silent.
     fn tell_tails(
         &mut self,
         now: Now,
         (to, number): (NodeId, u64),
-        regions: &[RegionId],
+        lost: &[(RegionId, Incarnation)],
         fences: bool,
         out: &mut Outputs,
     ) {
         // A copy that is not whole must not stand for the end of its log.
-        if regions.iter().any(|region| self.logs[usize::from(region.0)].is_damaged()) {
+        if lost.iter().any(|(region, _)| self.logs[usize::from(region.0)].is_damaged()) {
             return;
         }
-        let heard: Vec<bool> = regions.iter().map(|region| self.hears(now, *region)).collect();
+        let heard: Vec<bool> = lost.iter().map(|(region, _)| self.hears(now, *region)).collect();
         let (logs, mut desk) = self.logs_and_desk(now, out);
-        let mut tails = Vec::with_capacity(regions.len());
-        for (region, is_heard) in regions.iter().zip(heard) {
+        if lost.iter().any(|(region, ended)| logs[usize::from(region.0)].incarnation() < *ended) {
+            return;
+        }
+        let mut tails = Vec::with_capacity(lost.len());
+        for ((region, ended), is_heard) in lost.iter().zip(heard) {
             let log = &mut logs[usize::from(region.0)];
-            if fences {
+            if fences && (log.incarnation() == *ended || canary!("next-incarnation-fenced")) {
                 log.fence(&mut desk);
             }
             let last = log.window().last();

@@ -67,6 +67,7 @@ fn refused(refusal: SealRefusal) -> Problem {
         SealRefusal::UnknownRegion { .. }
         | SealRefusal::AlreadySealed { .. }
         | SealRefusal::NoRegionLeft
+        | SealRefusal::SeveralAtOnce
         | SealRefusal::OwnRegion { .. }
         | SealRefusal::Alive { .. }
         | SealRefusal::OneRegion => {

@@ -46,9 +46,17 @@ impl World {
         errand.attempts += 1;
         let next = Event::Operator { number, attempt: attempt + 1 };
         let own = self.region_slots(region.0.into());
-        let is_up =
-            |slot: &usize| !own.contains(slot) && matches!(self.machines[*slot].power, Power::Up);
-        let able = (0..self.machines.len()).filter(is_up);
+        let is_up = |slot: &usize| matches!(self.machines[*slot].power, Power::Up);
+        if self.waits_for_another(number) {
+            if own.clone().all(|slot| is_up(&slot)) {
+                // It is back before anybody was asked.
+                self.errands[number].is_done = true;
+            } else {
+                self.queue.push(self.now + ASK_AGAIN_NS, next);
+            }
+            return None;
+        }
+        let able = (0..self.machines.len()).filter(is_up).filter(|slot| !own.contains(slot));
         let able: Vec<usize> = able.filter(|slot| self.may_seal(*slot)).collect();
         let Some(slot) = able.get(attempt as usize % able.len().max(1)).copied() else {
             self.queue.push(self.now + ASK_AGAIN_NS, next);
@@ -67,6 +75,16 @@ impl World {
         self.tell(|_| Happening::SealAsked { region: region.0, node });
         let request = RequestId(FIRST_REQUEST + number as u64);
         Some(self.feed(slot, NodeEvent::Seal { request, regions: vec![region] }))
+    }
+
+    /// Whether the seal of another region was begun and is not done: two at once would give up what
+    /// lies in these two alone.
+    fn waits_for_another(&self, number: usize) -> bool {
+        let region = self.plan.operator[number].seal;
+        let others = self.errands.iter().zip(&self.plan.operator);
+        let mut others = others.filter(|(_, action)| action.seal != region);
+        !self.errands[number].was_asked
+            && others.any(|(errand, _)| errand.was_asked && !errand.is_done)
     }
 
     /// Whether a node may be asked to seal others: not one of a region that is sealed, or about to
