@@ -41,7 +41,7 @@ use desk::Desk;
 use grades::Reach;
 use log_end::DueEnd;
 use probe::Progress;
-use readmission::Orphan;
+use readmission::{Orphan, Returning};
 use repair::Repair;
 use sealed_end::SealedEnds;
 use sealing::{DueReport, Sealing};
@@ -97,11 +97,8 @@ pub struct Node {
     sealed_ends: SealedEnds,
     /// Records that seals left out and that are not known to be readmitted.
     orphans: Vec<Orphan>,
-    /// Those that were offered last, by what they are known by, and when.
-    offered: Vec<Hash>,
-    asked_to_return: Option<Monotonic>,
-    /// When nodes of sealed regions last asked to be let in.
-    asked_by: BTreeMap<NodeId, Monotonic>,
+    /// What is under way for regions that come back.
+    returning: Returning,
     /// What this leader is about to log beside submissions.
     to_log: VecDeque<Control>,
     orphans_to_log: VecDeque<(Hash, Bytes)>,
@@ -187,9 +184,7 @@ impl Node {
             repaired_records: 0,
             sealed_ends: SealedEnds::default(),
             orphans: Vec::new(),
-            offered: Vec::new(),
-            asked_to_return: None,
-            asked_by: BTreeMap::new(),
+            returning: Returning::default(),
             to_log: VecDeque::new(),
             orphans_to_log: VecDeque::new(),
             reached: Reach::default(),

@@ -14,6 +14,7 @@ use billing_wire::{
     Control, FrameKind, Hash, Incarnation, LogIndex, NodeId, RecordKind, RecordView, RegionId,
 };
 use bytes::Bytes;
+use std::collections::BTreeMap;
 
 /// A sealed region asks, and orphans are offered again, every so many milliseconds.
 const ASK_AGAIN_MS: u64 = 500;
@@ -30,6 +31,17 @@ pub(super) struct Orphan {
     /// The region whose log it stood in first.
     region: RegionId,
     bytes: Bytes,
+}
+
+/// What is under way for regions that come back.
+#[derive(Debug, Default)]
+pub(super) struct Returning {
+    /// When this node last asked to be let in, or offered orphans.
+    asked: Option<Monotonic>,
+    /// The orphans that it offered last, by what they are known by.
+    offered: Vec<Hash>,
+    /// When nodes of sealed regions last asked to be let in.
+    asked_by: BTreeMap<NodeId, Monotonic>,
 }
 
 /// What a record is known by, and where it stood first.
@@ -59,14 +71,14 @@ impl Node {
             return;
         }
         let is_due =
-            self.asked_to_return.is_none_or(|at| now.monotonic.ms_since(at) >= ASK_AGAIN_MS);
+            self.returning.asked.is_none_or(|at| now.monotonic.ms_since(at) >= ASK_AGAIN_MS);
         if !is_due {
             if self.most_offered_are_readmitted() {
                 self.offer_orphans(now, out);
             }
             return;
         }
-        self.asked_to_return = Some(now.monotonic);
+        self.returning.asked = Some(now.monotonic);
         let own = self.own_log();
         if own.is_dormant() && !own.is_adopting() && !self.seals.is_open(self.region) {
             let incarnation = own.incarnation().0.to_le_bytes();
@@ -79,8 +91,8 @@ impl Node {
     /// others, so not all need be.
     fn most_offered_are_readmitted(&self) -> bool {
         let is_readmitted = |hash: &&Hash| self.seals.is_readmitted(hash);
-        let readmitted = self.offered.iter().filter(is_readmitted).count();
-        readmitted * 2 > self.offered.len()
+        let readmitted = self.returning.offered.iter().filter(is_readmitted).count();
+        readmitted * 2 > self.returning.offered.len()
     }
 
     fn offer_orphans(&mut self, now: Now, out: &mut Outputs) {
@@ -94,9 +106,9 @@ impl Node {
             })
             .take(OFFERED_MAX)
             .collect();
-        self.offered.clear();
+        self.returning.offered.clear();
         for (home, hash, bytes) in offered {
-            self.offered.push(hash);
+            self.returning.offered.push(hash);
             let log = &self.logs[usize::from(home.0)];
             match log.leader() {
                 _ if home == self.region && log.role() == Role::Leader => {
@@ -179,10 +191,10 @@ impl Node {
         if chain.incarnation.0 + 1 != incarnation.0 || self.own_log().role() != Role::Leader {
             return None;
         }
-        self.asked_by.insert(from, now);
+        self.returning.asked_by.insert(from, now);
         let members = &self.config.genesis.regions[usize::from(region.0)].nodes;
         let asks = |node: &&NodeId| {
-            self.asked_by.get(node).is_some_and(|at| now.ms_since(*at) < ASKED_FOR_MS)
+            self.returning.asked_by.get(node).is_some_and(|at| now.ms_since(*at) < ASKED_FOR_MS)
         };
         let has_majority = members.iter().filter(asks).count() > members.len() / 2;
         let restored = Control::Restored { region, incarnation };

@@ -1,7 +1,7 @@
 //! A seal may stand where its region never reads it. Region A seals C and is lost; B, which has
 //! read A's log, seals A. When C is back nobody leads A's log any more, and C's copy of it ends
-//! before the seal of C. C does read B's seal of A, but that waits for its effect behind C's own log,
-//! which nobody acknowledges because C is sealed.
+//! before the seal of C. C does read B's seal of A, but that waits for its effect behind C's own
+//! log, which nobody acknowledges because C is sealed.
 //!
 //! So a node that has read a seal which does not take effect, or hears consensus of another
 //! incarnation than its own copy's, asks how its copy's incarnation ended. A node in whose order

@@ -48,7 +48,7 @@ impl World {
         let own = self.region_slots(region.0.into());
         let is_up = |slot: &usize| matches!(self.machines[*slot].power, Power::Up);
         if self.waits_for_another(number) {
-            if own.clone().all(|slot| is_up(&slot)) {
+            if self.region_slots(region.0.into()).all(|slot| is_up(&slot)) {
                 // It is back before anybody was asked.
                 self.errands[number].is_done = true;
             } else {
