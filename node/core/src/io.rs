@@ -189,6 +189,8 @@ pub enum DiskStep {
 pub enum HaltReason {
     /// A write or sync of log or superblock failed.
     Disk(DiskFault),
+    /// Others know a later superblock of this node: it opens again as one that forgot.
+    Forgot,
     /// A segment was found damaged: a recovery finds out what is missing.
     Damage,
     /// The ledger database failed or holds damaged blocks: set it aside and rebuild.

@@ -78,6 +78,7 @@ catalogue_of_marks![
     "log-end-taken-from-the-leader",
     "superblock-lost",
     "superblock-renewed",
+    "superblock-older-than-seen",
     "damage-found-while-running",
     "lost-node-asks-to-return",
     "lost-node-let-in",

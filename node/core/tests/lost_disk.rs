@@ -132,3 +132,40 @@ fn a_lost_learner_comes_back_and_damage_meanwhile_does_not_stop_it() {
     world.ticks(60);
     world.assert_whole_everywhere();
 }
+
+/// An operator makes a lost directory as if the node were new, or puts an old copy of it back: the
+/// others know better, and no vote is cast.
+#[test]
+fn a_node_that_is_not_what_the_others_know_is_found_out() {
+    for is_copy in [true, false] {
+        let mut world = World::new(2);
+        let place = follower(&world);
+        let (node, genesis) = (NodeId(place as u16 + 1), Arc::clone(&world.genesis));
+        let mut old = Directory::default();
+        old.run(&journal::first_steps(&genesis, node));
+        if is_copy {
+            old = world.machines[place].directory.clone();
+            (0..5).for_each(|_| world.write());
+            world.ticks(20);
+        }
+        let acknowledged = world.acknowledged;
+        world.sent.clear();
+        world.lost = vec![FrameKind::LogEnd];
+        world.reopen(place, |directory| *directory = old);
+        // Nobody leads: whoever asks for its vote says what it knows.
+        for other in (0..3).filter(|other| *other != place) {
+            world.reopen(other, |_| ());
+        }
+        world.ticks(60);
+        assert!(world.halts > 0, "it opened again as one that forgot");
+        let votes = world.sent.iter().filter(|frame| frame.header.from == node);
+        let granted = votes.filter_map(billing_core::consensus::message::granted_vote);
+        assert_eq!(granted.count(), 0);
+        world.lost.clear();
+        world.ticks(100);
+        world.assert_whole_everywhere();
+        world.write();
+        assert_eq!(world.acknowledged, acknowledged + 1);
+        assert_eq!(world.halts, 1);
+    }
+}

@@ -49,15 +49,41 @@ pub struct Life {
     pub generation: u8,
 }
 
+/// What a message says of superblocks, in words that its kind has no other use for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Presence {
+    /// Sequence of the sender's durable superblock; 0: not told.
+    pub sequence: u64,
+    /// The highest of the receiver that the sender has seen; 0: not told.
+    pub seen: u64,
+    /// The highest that a leader has seen of a third node; of node 0: not told.
+    pub third: (NodeId, u64),
+}
+
+/// Whether `commit_term` says the sender's sequence: the library needs it in votes only.
+fn tells_sequence(kind: MessageType) -> bool {
+    use MessageType::{MsgAppend, MsgAppendResponse, MsgHeartbeat, MsgHeartbeatResponse};
+    matches!(kind, MsgAppend | MsgAppendResponse | MsgHeartbeat | MsgHeartbeatResponse)
+}
+
+/// Whether `reject_hint` says what was seen: the library needs it in refused appends only.
+fn tells_seen(kind: MessageType, reject: bool) -> bool {
+    kind != MessageType::MsgAppendResponse || !reject
+}
+
 /// Appends a message of an incarnation of its region log.
-pub fn encode(message: &Message, life: Life, out: &mut Vec<u8>) {
+pub fn encode(message: &Message, life: Life, says: Presence, out: &mut Vec<u8>) {
     let kind = TRAVELLING.iter().position(|kind| *kind == message.msg_type);
     let kind = kind.expect("only kinds that travel are sent");
     out.extend_from_slice(&[kind as u8, u8::from(message.reject) | life.generation << 1]);
     out.extend_from_slice(&incarnation_mark(life.incarnation).to_le_bytes());
     out.extend_from_slice(&(message.entries.len() as u32).to_le_bytes());
     let m = message;
-    for word in [m.term, m.log_term, m.index, m.commit, m.commit_term, m.reject_hint] {
+    let commit_term = if tells_sequence(m.msg_type) { says.sequence } else { m.commit_term };
+    let reject_hint = if tells_seen(m.msg_type, m.reject) { says.seen } else { m.reject_hint };
+    let third = u64::from(says.third.0.0) | says.third.1 << 16;
+    let log_term = if m.msg_type == MessageType::MsgHeartbeat { third } else { m.log_term };
+    for word in [m.term, log_term, m.index, m.commit, commit_term, reject_hint] {
         out.extend_from_slice(&word.to_le_bytes());
     }
     for entry in &m.entries {
@@ -69,12 +95,12 @@ pub fn encode(message: &Message, life: Life, out: &mut Vec<u8>) {
     }
 }
 
-/// Reads the message of a verified frame, the mark of its incarnation, and its sender's generation;
-/// records share the frame's buffer.
+/// Reads the message of a verified frame, the mark of its incarnation, its sender's generation, and
+/// what it says of superblocks; records share the frame's buffer.
 ///
 /// # Errors
 /// What is no message of this release.
-pub fn decode(frame: &Frame) -> Result<(Message, u16, u8), DecodeError> {
+pub fn decode(frame: &Frame) -> Result<(Message, u16, u8, Presence), DecodeError> {
     let mut r = Reader::new(WHAT, &frame.body);
     let tag = r.u8()?;
     r.at_most("kind", tag.into(), TRAVELLING.len() as u64 - 1)?;
@@ -104,7 +130,18 @@ pub fn decode(frame: &Frame) -> Result<(Message, u16, u8), DecodeError> {
         message.entries = entries.into();
     }
     r.finish()?;
-    Ok((message, mark, generation))
+    let mut says = Presence::default();
+    if tells_sequence(message.msg_type) {
+        says.sequence = std::mem::take(&mut message.commit_term);
+    }
+    if message.msg_type == MessageType::MsgHeartbeat {
+        let third = std::mem::take(&mut message.log_term);
+        says.third = (NodeId(third as u16), third >> 16);
+    }
+    if tells_seen(message.msg_type, message.reject) {
+        says.seen = std::mem::take(&mut message.reject_hint);
+    }
+    Ok((message, mark, generation, says))
 }
 
 fn entry(r: &mut Reader<'_>, body: &Bytes, index: u64) -> Result<Entry, DecodeError> {
@@ -132,13 +169,15 @@ pub fn granted_vote(frame: &Frame) -> Option<(RegionId, Term, NodeId)> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Life, decode, encode};
+    use super::{Life, Presence, decode, encode};
     use billing_wire::frame::{finish, start};
     use billing_wire::{
         Frame, FrameHeader, FrameKind, Incarnation, NodeId, Record, RecordHeader, RegionId,
     };
     use bytes::Bytes;
     use raft::eraftpb::{Entry, Message, MessageType};
+
+    const SAYS: Presence = Presence { sequence: 5, seen: 6, third: (NodeId(0), 0) };
 
     fn frame(message: &Message) -> Frame {
         let header = FrameHeader {
@@ -152,7 +191,7 @@ mod tests {
         let mut out = Vec::new();
         start(&header, &mut out);
         let life = Life { incarnation: Incarnation(0x1_0007), generation: 99 };
-        encode(message, life, &mut out);
+        encode(message, life, SAYS, &mut out);
         Frame::decode(&finish(out)).unwrap()
     }
 
@@ -174,13 +213,11 @@ mod tests {
             log_term: 1,
             index: 4,
             commit: 2,
-            commit_term: 1,
-            reject_hint: 9,
             reject: true,
             entries: entries.into(),
             ..Message::default()
         };
-        assert_eq!(decode(&frame(&message)).unwrap(), (message, 7, 99));
+        assert_eq!(decode(&frame(&message)).unwrap(), (message, 7, 99, SAYS));
     }
 
     #[test]

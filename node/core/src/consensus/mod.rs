@@ -9,7 +9,7 @@ mod region_log;
 mod screen;
 mod window;
 
-pub use message::Life;
+pub use message::{Life, Presence};
 pub(crate) use region_log::mix;
 pub use region_log::{GroupConfig, RegionLog};
 pub use screen::Refused;

@@ -155,6 +155,7 @@ fn steps_of(genesis: &Genesis, node: NodeId, lost: Option<u8>) -> Vec<DiskStep> 
         cluster: billing_wire::frame::cluster_mark(genesis.cluster),
         sequence: 1,
         regions: genesis.regions.iter().map(promise).collect(),
+        seen: Vec::new(),
     };
     let mut steps = vec![
         DiskStep::Write {

@@ -93,6 +93,7 @@ fn superblock_of_lost(
         cluster: billing_wire::frame::cluster_mark(genesis.cluster),
         sequence: 1,
         regions: genesis.regions.iter().map(promise).collect(),
+        seen: Vec::new(),
     }
 }
 

@@ -16,6 +16,7 @@
 //!  32  regions × { region u8, fenced u8, forgotten u8, generation u8, incarnation u32,
 //!                  term u64, vote u64, commit u64, durable_index u64, last_hash 32,
 //!                  tail_segment u32, reserved 4 }
+//! 432  10 × { node u16, sequence 6 }: the highest of other nodes that this one has seen
 //! ```
 
 use crate::io::{DiskStep, FileName};
@@ -34,6 +35,8 @@ const MAGIC: &[u8; 8] = b"BILLSUP\x01";
 const CHECKED_FROM: usize = 12;
 const HEADER_BYTES: usize = 32;
 const REGION_BYTES: usize = 80;
+const SEEN_AT: usize = SLOT_BYTES - SEEN_MAX * 8;
+const SEEN_MAX: usize = 10;
 
 /// What a node promised about one region log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,6 +95,8 @@ pub struct Superblock {
     pub sequence: u64,
     /// Per region log, ascending.
     pub regions: Vec<RegionPromise>,
+    /// The highest sequences of other nodes of the region that this one has seen.
+    pub seen: Vec<(NodeId, u64)>,
 }
 
 impl Superblock {
@@ -105,7 +110,8 @@ impl Superblock {
     /// # Panics
     /// With more regions than fit: `limits::REGIONS_MAX` do.
     pub fn encode(&self) -> Bytes {
-        assert!(HEADER_BYTES + self.regions.len() * REGION_BYTES <= SLOT_BYTES, "it fits a sector");
+        let end = HEADER_BYTES + self.regions.len() * REGION_BYTES;
+        assert!(end <= SEEN_AT && self.seen.len() <= SEEN_MAX, "it fits a sector");
         let mut out = Vec::with_capacity(SLOT_BYTES);
         out.extend_from_slice(MAGIC);
         out.extend_from_slice(&[0; 4]);
@@ -124,6 +130,10 @@ impl Superblock {
             out.extend_from_slice(&promise.tail_segment.to_le_bytes());
             out.extend_from_slice(&[0; 4]);
         }
+        out.resize(SEEN_AT, 0);
+        for (node, sequence) in &self.seen {
+            out.extend_from_slice(&(u64::from(node.0) | sequence << 16).to_le_bytes());
+        }
         out.resize(SLOT_BYTES, 0);
         let crc = crc32c::crc32c(&out[CHECKED_FROM..]);
         out[8..CHECKED_FROM].copy_from_slice(&crc.to_le_bytes());
@@ -139,13 +149,16 @@ impl Superblock {
             return None;
         }
         let (format, count) = (r.u8().ok()?, r.u8().ok()?);
-        if format != FORMAT || HEADER_BYTES + usize::from(count) * REGION_BYTES > SLOT_BYTES {
+        if format != FORMAT || HEADER_BYTES + usize::from(count) * REGION_BYTES > SEEN_AT {
             return None;
         }
         let node = NodeId(r.u16().ok()?);
         let (cluster, sequence) = (r.u64().ok()?, r.u64().ok()?);
         let regions = (0..count).map(|_| promise(&mut r)).collect::<Option<_>>()?;
-        Some(Self { node, cluster, sequence, regions })
+        let words = slot[SEEN_AT..SLOT_BYTES].as_chunks::<8>().0.iter();
+        let seen = words.map(|word| u64::from_le_bytes(*word)).filter(|word| *word != 0);
+        let seen = seen.map(|word| (NodeId(word as u16), word >> 16)).collect();
+        Some(Self { node, cluster, sequence, regions, seen })
     }
 
     /// Reads the file: the slot with the highest sequence, and how many of the slots that were
@@ -211,7 +224,8 @@ mod tests {
             ..RegionPromise::empty(RegionId(r), Incarnation(0))
         };
         let regions = (0..5).map(promise).collect();
-        Superblock { node: NodeId(3), cluster: 77, sequence, regions }
+        let seen = vec![(NodeId(1), sequence + 1), (NodeId(9), 1 << 40)];
+        Superblock { node: NodeId(3), cluster: 77, sequence, regions, seen }
     }
 
     fn write(file: &mut Vec<u8>, superblock: &Superblock) {

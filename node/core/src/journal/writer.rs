@@ -1,12 +1,19 @@
 //! The journal's writing side: gathers records and hard states while a persist runs, and turns
 //! them into the steps of the next one: records, sync, superblock, sync.
 
+use super::GENERATION_MAX;
 use super::segment::{SEGMENT_HEADER_BYTES, SegmentHeader};
 use super::superblock::{RegionPromise, Superblock};
 use crate::io::{DiskStep, FileName};
 use crate::{canary, sometimes};
-use billing_wire::{ClusterId, Hash, Incarnation, LogIndex, RecordHeader, RegionId, Term};
+use billing_wire::{
+    ClusterId, Genesis, Hash, Incarnation, LogIndex, NodeId, RecordHeader, RegionId, RegionMembers,
+    Term,
+};
 use bytes::Bytes;
+
+/// So many milliseconds a node is told of the same third one.
+const TURN: u64 = 64;
 
 /// Where the next record of a region log goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -156,6 +163,63 @@ impl Writer {
     /// Last index that was handed to a persist or waits for one.
     pub fn durable_index(&self, region: RegionId) -> LogIndex {
         self.superblock.region(region).map_or(0, |promise| promise.durable_index)
+    }
+
+    /// Sequence of the last superblock that was handed to a persist.
+    pub fn sequence(&self) -> u64 {
+        self.superblock.sequence
+    }
+
+    /// Another node of the region has presented a superblock of this sequence. It rides along with
+    /// the next persist and needs none of its own.
+    pub fn note_seen(&mut self, node: NodeId, sequence: u64) {
+        match self.superblock.seen.iter_mut().find(|(known, _)| *known == node) {
+            Some((_, seen)) => *seen = sequence.max(*seen),
+            None if sequence > 0 => self.superblock.seen.push((node, sequence)),
+            None => {}
+        }
+    }
+
+    /// The highest sequence of another node of the region that was seen.
+    pub fn seen(&self, node: NodeId) -> u64 {
+        let mut seen = self.superblock.seen.iter();
+        seen.find(|(known, _)| *known == node).map_or(0, |(_, seen)| *seen)
+    }
+
+    /// What was seen of another one than `node`: each in its turn, which is a number that grows.
+    pub fn seen_of_another(&self, node: NodeId, turn: u64) -> (NodeId, u64) {
+        let seen = &self.superblock.seen;
+        let of = |place: u64| seen.get((place % seen.len().max(1) as u64) as usize).copied();
+        let place = turn / TURN;
+        let other = of(place).filter(|(other, _)| *other != node).or_else(|| of(place + 1));
+        other.filter(|(other, _)| *other != node).unwrap_or_default()
+    }
+
+    /// The next superblock has a higher sequence than this one.
+    pub fn jump_to(&mut self, sequence: u64) {
+        let last = self.superblock.sequence;
+        if last < sequence {
+            // The next one must not be written over the last one.
+            self.superblock.sequence = sequence + ((sequence ^ last) & 1);
+            self.renew_superblock();
+        }
+    }
+
+    /// The steps that make a superblock durable of a node that forgot what it promised.
+    pub fn forgotten(&mut self, genesis: &Genesis, sequence: u64) -> Vec<DiskStep> {
+        let regions = genesis.regions.iter().zip(&self.regions);
+        let promise = |(members, region): (&RegionMembers, &RegionWriter)| RegionPromise {
+            forgotten: true,
+            generation: region.promise.generation % GENERATION_MAX + 1,
+            tail_segment: region.tail.segment + u32::from(region.tail.segment > 0),
+            ..RegionPromise::empty(members.region, members.incarnation)
+        };
+        self.superblock.regions = regions.map(promise).collect();
+        // It must not be written over the last one.
+        self.superblock.sequence = sequence + (!(sequence ^ self.superblock.sequence) & 1);
+        let mut steps = Vec::with_capacity(3);
+        self.superblock.steps(&mut steps);
+        steps
     }
 
     /// Writes every copy of the superblock again: both pairs, one after the other.

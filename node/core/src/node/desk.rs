@@ -1,7 +1,7 @@
 //! Where outgoing things pass: records and promises go to the journal's writer, messages become
 //! frames.
 
-use crate::consensus::{Life, Sink, message};
+use crate::consensus::{Life, Presence, Sink, message};
 use crate::io::{Output, Outputs};
 use crate::journal::Writer;
 use billing_wire::frame::{FRAME_HEADER_BYTES, finish, start};
@@ -21,6 +21,8 @@ pub(super) struct Desk<'a> {
     pub(super) me: NodeId,
     pub(super) cluster: u64,
     pub(super) wall_ms: u64,
+    /// Of the durable superblock.
+    pub(super) sequence: u64,
 }
 
 impl Desk<'_> {
@@ -66,8 +68,10 @@ impl Sink for Desk<'_> {
     fn send(&mut self, region: RegionId, life: Life, message: &Message) {
         let entries: usize = message.entries.iter().map(|e| 12 + e.data.len()).sum();
         let to = NodeId(message.to as u16);
+        let third = self.writer.seen_of_another(to, self.wall_ms);
+        let says = Presence { sequence: self.sequence, seen: self.writer.seen(to), third };
         self.send_frame(FrameKind::Raft, to, region, MESSAGE_BYTES + entries, |bytes| {
-            message::encode(message, life, bytes);
+            message::encode(message, life, says, bytes);
         });
     }
 }

@@ -76,7 +76,7 @@ impl Node {
         }
         self.skew.hear(now, header.from, header.wall_ms);
         match header.kind {
-            FrameKind::Raft => self.take_message(now, &frame)?,
+            FrameKind::Raft => self.take_message(now, &frame, out)?,
             FrameKind::Forward => {
                 let forward = Forward::decode(&frame.body).ok()?;
                 self.take_forward(now, header.from, forward, out);
@@ -125,8 +125,11 @@ impl Node {
         }
     }
 
-    fn take_message(&mut self, now: Now, frame: &Frame) -> Option<()> {
-        let (message, incarnation, generation) = message::decode(frame).ok()?;
+    fn take_message(&mut self, now: Now, frame: &Frame, out: &mut Outputs) -> Option<()> {
+        let (message, incarnation, generation, says) = message::decode(frame).ok()?;
+        if !self.is_as_known(now, frame.header.from, says, out) {
+            return None;
+        }
         let region = frame.header.region;
         if incarnation != message::incarnation_mark(self.logs[usize::from(region.0)].incarnation())
         {

@@ -11,6 +11,7 @@ mod grades;
 mod log_end;
 mod order;
 mod payouts;
+mod presence;
 mod probe;
 mod proposals;
 mod readmission;
@@ -34,12 +35,13 @@ use crate::session::Sessions;
 use crate::sometimes;
 use crate::time::{Monotonic, Now};
 use adoption::{Fetching, Staged};
-use billing_wire::{Control, Frontier, Hash, Hlc, NodeId, Query, QueryResult, RegionId, Token};
+use billing_wire::{Control, Hash, Hlc, NodeId, Query, QueryResult, RegionId, Token};
 use bytes::Bytes;
 use closing::Outlook;
 use desk::Desk;
 use grades::Reach;
 use log_end::DueEnd;
+use presence::Presented;
 use probe::Progress;
 use readmission::{Orphan, Returning};
 use repair::Repair;
@@ -87,6 +89,8 @@ pub struct Node {
     staged: BTreeMap<RegionId, Staged>,
     /// What is fetched of damaged region logs.
     repairs: BTreeMap<RegionId, Repair>,
+    /// What the others may know of this node's superblock.
+    presented: Presented,
     /// When this node last asked to be let in again.
     asked_for_ends: Option<Monotonic>,
     /// Who waits to be told where the own region log ends.
@@ -159,6 +163,7 @@ impl Node {
             region,
             cluster_mark: billing_wire::frame::cluster_mark(cluster),
             logs,
+            presented: Presented::of(&superblock),
             writer: Writer::new(cluster, config.segment_bytes, superblock, &tails),
             ledger,
             sessions: Sessions::new(config.write_timeout_ms, config.seed),
@@ -206,6 +211,9 @@ impl Node {
         if self.halted {
             return;
         }
+        if self.presented.is_outdated() {
+            return self.step_forgetting(now, &input, out);
+        }
         match input {
             Input::Tick => self.tick(now, out),
             Input::Message(bytes) => self.receive(now, &bytes, out),
@@ -226,7 +234,9 @@ impl Node {
             Input::Damaged { file } => self.found_damaged(file, out),
             Input::Stop => self.stopping = true,
         }
-        self.work(now, out);
+        if !self.presented.is_outdated() {
+            self.work(now, out);
+        }
     }
 
     fn tick(&mut self, now: Now, out: &mut Outputs) {
@@ -284,6 +294,7 @@ impl Node {
             self.halt(HaltReason::Disk(fault), out);
             return;
         }
+        self.presented.persisted();
         let (logs, mut desk) = self.logs_and_desk(now, out);
         for log in logs {
             log.persisted(&mut desk);
@@ -360,6 +371,7 @@ impl Node {
             me: self.config.node,
             cluster: self.cluster_mark,
             wall_ms: now.wall.ms(),
+            sequence: self.presented.sequence(),
         };
         (&mut self.logs, desk)
     }
@@ -375,7 +387,9 @@ impl Node {
             log.persist_started();
         }
         self.reports_persist();
-        out.push(Output::Persist { token, steps: self.writer.take_steps() });
+        let steps = self.writer.take_steps();
+        self.presented.persists(self.writer.sequence());
+        out.push(Output::Persist { token, steps });
     }
 
     fn commit_ledger(&mut self, now: Now, out: &mut Outputs) {
@@ -413,20 +427,6 @@ impl Node {
             && self.persist.is_none()
             && !self.committing_ledger
             && self.ledger.dirty_submissions() == 0
-    }
-
-    /// How far the fold is; cheaper than [`Node::status`].
-    pub fn folded(&self) -> Frontier {
-        self.ledger.frontier()
-    }
-
-    /// Committed entries per region.
-    pub fn committed(&self) -> Frontier {
-        let mut committed = Frontier::default();
-        for (log, place) in self.logs.iter().zip(0..) {
-            committed.set(RegionId(place), log.committed());
-        }
-        committed
     }
 
     /// Whether another region takes part: then there is more to know of an entry than that it is

@@ -3,8 +3,23 @@
 use super::Node;
 use crate::consensus::{Consensus, RegionLog};
 use crate::io::Status;
+use billing_wire::{Frontier, RegionId};
 
 impl Node {
+    /// How far the fold is; cheaper than [`Node::status`].
+    pub fn folded(&self) -> Frontier {
+        self.ledger.frontier()
+    }
+
+    /// Committed entries per region.
+    pub fn committed(&self) -> Frontier {
+        let mut committed = Frontier::default();
+        for (log, place) in self.logs.iter().zip(0..) {
+            committed.set(RegionId(place), log.committed());
+        }
+        committed
+    }
+
     /// Whether something that a client submitted is committed and not final yet.
     fn is_unfinal(&self) -> bool {
         let watermark = self.ledger.watermark();

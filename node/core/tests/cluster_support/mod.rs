@@ -2,7 +2,8 @@
 
 use billing_core::ledger::store::EmptyStore;
 use billing_core::{
-    Config, DiskStep, FileName, Input, Monotonic, Node, Now, Output, RequestId, Role, Wall, journal,
+    Config, DiskStep, FileName, HaltReason, Input, Monotonic, Node, Now, Output, RequestId, Role,
+    Wall, journal,
 };
 use billing_wire::{
     AccountId, ClusterId, Command, Date, Frame, FrameKind, Genesis, Incarnation, NodeId, OpId,
@@ -31,6 +32,8 @@ pub(crate) struct World {
     pub(crate) now_ms: u64,
     asked: u64,
     pub(crate) acknowledged: u64,
+    /// How often a node opened again because it forgot.
+    pub(crate) halts: u64,
     /// Frames of these kinds between the nodes are lost.
     pub(crate) lost: Vec<FrameKind>,
     /// Every frame that was sent since this was emptied.
@@ -60,7 +63,7 @@ impl World {
         let machines = machines.collect();
         let (lost, sent) = (Vec::new(), Vec::new());
         let mut world =
-            Self { genesis, machines, now_ms: 0, asked: 0, acknowledged: 0, lost, sent };
+            Self { genesis, machines, now_ms: 0, asked: 0, acknowledged: 0, halts: 0, lost, sent };
         (0..world.machines.len()).for_each(|place| world.open(place));
         world.ticks(60);
         (0..WRITES).for_each(|_| world.write());
@@ -129,6 +132,7 @@ impl World {
         while let Some((place, input)) = inputs.pop_front() {
             let Some(node) = &mut self.machines[place].node else { continue };
             node.step(now, input, &mut outputs);
+            let mut halted = None;
             for output in outputs.drain(..) {
                 match output {
                     Output::Persist { token, steps } => {
@@ -145,6 +149,10 @@ impl World {
                     Output::AnswerWrite { answer: WriteAnswer::Done(_), .. } => {
                         self.acknowledged += 1;
                     }
+                    Output::Halt(HaltReason::Forgot) => {
+                        self.halts += 1;
+                        halted = Some(place);
+                    }
                     Output::CommitLedger(_) => {
                         inputs.push_back((place, Input::LedgerDone { result: Ok(()) }));
                     }
@@ -153,8 +161,15 @@ impl World {
                     | Output::AnswerProbe { .. }
                     | Output::AnswerSeal { .. }
                     | Output::Effect(_)
-                    | Output::Halt(_) => panic!("nobody asked for {output:?}"),
+                    | Output::Halt(HaltReason::Disk(_) | HaltReason::Ledger | HaltReason::Damage) =>
+                    {
+                        panic!("nobody asked for {output:?}")
+                    }
                 }
+            }
+            if let Some(place) = halted {
+                inputs.retain(|(other, _)| *other != place);
+                self.open(place);
             }
         }
     }
