@@ -39,6 +39,7 @@ mod planted {
         ("dedupe-index-lost-on-restart", "the op_id index is not read back from the database"),
         ("failed-sync-ignored", "a failed sync is taken for a good one"),
         ("reply-ahead-of-frontier", "a read claims a frontier that it has not folded"),
+        ("stamps-ahead-of-the-clock", "a leader stamps what it expects the clock to show soon"),
         ("hlc-not-above-log", "a new leader stamps from its clock alone"),
         ("append-behind-torn-tail", "recovery skips a torn tail and appends behind it"),
         ("operation-row-loses-its-offset", "the database gives an operation its entry's place"),

@@ -34,6 +34,7 @@ catalogue! {
     O6 => o6_real_time_order,
     O7 => o7_order_is_the_sort,
     O8 => o8_final_is_geo,
+    O9 => o9_stamps_within_clocks,
     C1 => c1_nodes_converge,
     C2 => c2_arrival_is_no_order,
     A1 => a1_journals_balance,

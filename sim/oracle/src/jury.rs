@@ -29,6 +29,7 @@ pub struct Jury {
     failed_syncs: d10_failed_sync_is_silent::FailedSyncs,
     watermarks: o5_watermark_rises::Watermarks,
     finals: o8_final_is_geo::Finals,
+    clocks: o9_stamps_within_clocks::Clocks,
     sessions: r2_reads_never_go_back::Sessions,
     writes: l1_writes_continue::Writes,
     reroutes: l2_region_gone::Reroutes,
@@ -52,6 +53,7 @@ impl Jury {
             failed_syncs: d10_failed_sync_is_silent::FailedSyncs::default(),
             watermarks: o5_watermark_rises::Watermarks::default(),
             finals: o8_final_is_geo::Finals::default(),
+            clocks: o9_stamps_within_clocks::Clocks::default(),
             sessions: r2_reads_never_go_back::Sessions::default(),
             writes: l1_writes_continue::Writes::default(),
             reroutes: l2_region_gone::Reroutes::default(),
@@ -203,6 +205,11 @@ impl Jury {
         self.sessions.answered(verdicts, at, session, read, answer);
     }
 
+    /// A machine's clock shows this many milliseconds since 1970.
+    pub fn clock_shows(&mut self, ms: u64) {
+        self.clocks.show(ms);
+    }
+
     /// A node's commit index passed this record; the bytes are those of its disk.
     pub fn committed(&mut self, at: u64, node: NodeId, record: &[u8]) {
         let (facts, verdicts) = (&mut self.facts, &mut self.verdicts);
@@ -229,6 +236,7 @@ impl Jury {
             return;
         }
         o2_copies_agree::first(verdicts, at, node, record);
+        self.clocks.committed(verdicts, at, &record.header);
         d4_traces_to_a_client::committed(facts, verdicts, at, record);
         d5_told_ends_stand::committed(facts, verdicts, at, record);
         s2_sealed_is_readmitted::committed(facts, verdicts, at, record);

@@ -50,6 +50,26 @@ impl WallClock {
     }
 }
 
+impl super::World {
+    /// A clock is about to be set: from now on they differ.
+    pub(super) fn set_clocks(&mut self) {
+        self.tell_clocks();
+        self.clocks_were_set = true;
+    }
+
+    /// Tells the oracles the highest time that a clock shows now: before one is set, and before
+    /// stamps are judged by it. As long as none was set they all show the same.
+    pub(super) fn tell_clocks(&mut self) {
+        let clocks = self.machines.iter().map(|machine| &machine.clock);
+        let highest = if self.clocks_were_set {
+            clocks.map(|clock| clock.shows(self.now)).max()
+        } else {
+            clocks.map(|clock| clock.shows(self.now)).next()
+        };
+        self.jury.clock_shows(highest.map_or(0, Wall::ms));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{START_NS, WallClock};

@@ -216,15 +216,21 @@ impl World {
             | Fault::ClockFreeze { node }
                 if !on =>
             {
+                self.tell_clocks();
                 self.machines[node.slot()].clock.correct();
             }
             Fault::ClockOffset { node, offset_ms } => {
+                self.set_clocks();
                 self.machines[node.slot()].clock.set_offset(offset_ms);
             }
             Fault::ClockDrift { node, ppm } => {
+                self.set_clocks();
                 self.machines[node.slot()].clock.set_drift(now, ppm);
             }
-            Fault::ClockFreeze { node } => self.machines[node.slot()].clock.freeze(now),
+            Fault::ClockFreeze { node } => {
+                self.set_clocks();
+                self.machines[node.slot()].clock.freeze(now);
+            }
             // It lapses by itself.
             Fault::DiskStall { .. } => {}
             ref other => unreachable!("{} has its own way to begin", other.kind()),

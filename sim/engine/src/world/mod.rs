@@ -102,6 +102,8 @@ pub struct World {
     pub now: u64,
     /// The oracles.
     pub jury: Jury,
+    /// A clock was wrong at some time.
+    clocks_were_set: bool,
     /// The trace.
     pub trace: Trace,
     /// Fault tallies.
@@ -195,6 +197,7 @@ impl World {
         let mut world = Self {
             now: 0,
             jury: Jury::new(&genesis),
+            clocks_were_set: false,
             trace: Trace::default(),
             tallies: Tallies::default(),
             latency: Histogram::new_with_max(LATENCY_MAX_US, 3).expect("the bounds are legal"),
@@ -407,8 +410,11 @@ impl World {
     /// A node was fed: tells the oracles what it folded, then lets its answers leave. `true`:
     /// the node must be dropped, it will be opened again.
     pub fn settle(&mut self, slot: usize, replica: &Replica) -> bool {
-        let machine = &mut self.machines[slot];
         let committed = replica.node().committed();
+        if committed != self.machines[slot].told {
+            self.tell_clocks();
+        }
+        let machine = &mut self.machines[slot];
         if committed != machine.told {
             for (region, last) in (0_u8..).map(RegionId).zip(committed.0) {
                 for index in machine.told.of(region) + 1..=last {

@@ -38,6 +38,7 @@ pub(crate) mod o5_watermark_rises;
 pub(crate) mod o6_real_time_order;
 pub(crate) mod o7_order_is_the_sort;
 pub(crate) mod o8_final_is_geo;
+pub(crate) mod o9_stamps_within_clocks;
 pub(crate) mod r1_reads_are_the_model;
 pub(crate) mod r2_reads_never_go_back;
 pub(crate) mod r3_read_your_writes;

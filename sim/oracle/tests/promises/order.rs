@@ -20,6 +20,13 @@ pub(crate) const CASES: &[Case] = &[
             header.prev_hash[0] ^= u8::from(broken);
         })
     }),
+    ("O9", "stamped ahead of every clock", |s, broken| {
+        let highest_ms = 2_000_000_000_000;
+        s.jury.clock_shows(highest_ms);
+        commit_with(s, |header| {
+            header.hlc = Hlc::from_ms(highest_ms + u64::from(broken));
+        })
+    }),
     ("O2", "a committed record does not decode", |s, broken| {
         let record = s.log(Vec::new());
         let end = record.len() - usize::from(broken);
