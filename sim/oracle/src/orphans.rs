@@ -49,9 +49,14 @@ impl Orphans {
     }
 }
 
-/// A committed entry that was final and lies outside a sealed chain.
+/// A committed entry that lies outside a sealed chain and must not.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct FinalLeftOut(pub(crate) RecordHeader);
+pub(crate) enum LeftOut {
+    /// It was final.
+    Final(RecordHeader),
+    /// It was not, but its log said that it is geo-durable.
+    Geo(RecordHeader),
+}
 
 /// What knowing a whole chain came to.
 #[derive(Debug, Default)]
@@ -61,7 +66,7 @@ pub(crate) struct Resolved {
     /// What was taken for a part of it and is none.
     pub(crate) left_out: Vec<RecordHeader>,
     /// What must not be outside of it.
-    pub(crate) broken: Vec<FinalLeftOut>,
+    pub(crate) broken: Vec<LeftOut>,
 }
 
 impl Facts {
@@ -105,12 +110,16 @@ impl Facts {
             rest.push(bytes.clone());
         }
         rest.reverse();
+        // What the log itself called geo-durable lies on a majority of each region that is left.
+        let geo_index = log.logged_geo(log.last_index());
         let (mut broken, mut left_out) = (Vec::new(), Vec::new());
         for bytes in self.cut_log(chain.region, index) {
             let Ok(view) = RecordView::decode(&bytes) else { continue };
             let end = self.log(chain.region).last_hlc;
             if !self.finality.forget(&view.header, end) {
-                broken.push(FinalLeftOut(view.header));
+                broken.push(LeftOut::Final(view.header));
+            } else if view.header.index <= geo_index {
+                broken.push(LeftOut::Geo(view.header));
             }
             left_out.push(view.header);
             self.orphans.note(&view);

@@ -3,7 +3,7 @@
 
 use crate::catalogue::Promise;
 use crate::facts::Facts;
-use crate::orphans::FinalLeftOut;
+use crate::orphans::LeftOut;
 use crate::verdicts::Verdicts;
 use billing_wire::{Control, RecordView};
 
@@ -39,12 +39,16 @@ pub(crate) fn committed(
     });
 }
 
-/// A final entry lies outside a sealed chain.
-pub(crate) fn left_out(verdicts: &mut Verdicts, at: u64, FinalLeftOut(header): FinalLeftOut) {
+/// An entry lies outside a sealed chain that no tail rule may leave out.
+pub(crate) fn left_out(verdicts: &mut Verdicts, at: u64, left_out: LeftOut) {
+    let (header, shape) = match left_out {
+        LeftOut::Final(header) => (header, "a seal left out what was final"),
+        LeftOut::Geo(header) => (header, "a seal left out what was geo-durable"),
+    };
     verdicts.check(Promise::S2, at, None, false, || {
         let detail =
             format!("entry {} of region {} at {}", header.index, header.region, header.hlc);
-        ("a seal left out what was final".to_owned(), detail)
+        (shape.to_owned(), detail)
     });
 }
 
