@@ -82,7 +82,6 @@ mod planted {
         ("watermark-max", "the watermark is the highest of the regions' stamps"),
         ("degraded-answers-first-of-entry", "alone, a region answers only the first of an entry"),
         ("degraded-logs-no-geo-index", "a region tells no geo index until it is in geo mode again"),
-        ("tail-by-length", "of the copies of a lost log the longest is sealed, whatever its terms"),
         ("orphans-forgotten", "what a seal leaves out is not appended again"),
         ("checksum-not-verified-on-read", "recovery takes a record whose checksum does not fit"),
         ("amnesiac-voter", "a node that lost its disk takes part as if it were a new one"),
