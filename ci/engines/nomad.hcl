@@ -22,7 +22,7 @@ job "billsim-nightly" {
 
       config {
         image = "registry.example.org/billsim:latest"
-        args  = ["sweep", "--profile", "nightly", "--shard", "auto", "--out", "/runs/{shard}", "--resume"]
+        args  = ["sweep", "--profile", "nightly", "--shard", "auto", "--out", "/runs/{commit}/{shard}", "--resume"]
       }
       env { BILLSIM_SHARD_COUNT = "8" }
       volume_mount {

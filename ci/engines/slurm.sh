@@ -13,5 +13,6 @@
 set -euo pipefail
 cd "$SLURM_SUBMIT_DIR"
 # In place of the shell, so that the signal reaches it.
-exec billsim sweep --profile nightly --shard auto --out "$HOME/runs/nightly/{shard}" --resume
-# Then: billsim merge --out "$HOME/runs/nightly/all" "$HOME"/runs/nightly/[1-8]
+exec billsim sweep --profile nightly --shard auto --out "$HOME/runs/{commit}/{shard}" --resume
+# Then, with the first 12 digits of the commit as COMMIT:
+#   billsim merge --out "$HOME/runs/$COMMIT/all" "$HOME/runs/$COMMIT"/[1-8]

@@ -16,23 +16,25 @@ const AROUND: usize = 10;
 pub enum Parting {
     /// Nowhere.
     Never,
-    /// At the event with this place in both, from 0.
+    /// At the event with this place in both, from 0; messages do not count.
     At(usize),
 }
 
 /// Where two runs part, by what happened and when. Numbers of the trace count too: a difference
 /// in what is not told shows itself there first.
 pub fn parting(one: &RunEvents, other: &RunEvents) -> Parting {
-    let same = |(a, b): &(&RunEvent, &RunEvent)| {
+    let (one, other) = (lasting(one), lasting(other));
+    let same = |(a, b): &(&&RunEvent, &&RunEvent)| {
         (a.at_ns, a.event, &a.what) == (b.at_ns, b.event, &b.what)
     };
-    let both = one.events.iter().zip(&other.events);
-    let equal = both.take_while(same).count();
-    if equal == one.events.len() && equal == other.events.len() {
-        Parting::Never
-    } else {
-        Parting::At(equal)
-    }
+    let equal = one.iter().zip(&other).take_while(same).count();
+    if equal == one.len() && equal == other.len() { Parting::Never } else { Parting::At(equal) }
+}
+
+/// Events that both runs must have. Messages are those before the end of each, which is not the
+/// same time in both.
+fn lasting(events: &RunEvents) -> Vec<&RunEvent> {
+    events.events.iter().filter(|event| !event.what.is_message()).collect()
 }
 
 /// Both runs around the place where they part, in words.
@@ -40,12 +42,13 @@ pub fn divergence(one: &RunEvents, other: &RunEvents) -> String {
     let Parting::At(place) = parting(one, other) else {
         return "the same events at the same times\n".to_owned();
     };
+    let (one, other) = (lasting(one), lasting(other));
     let (first, last) = (place.saturating_sub(AROUND), place + AROUND + 1);
     let mut out = format!("the first {} events are the same\n", count(place as u64));
-    for event in &one.events[first..place.min(one.events.len())] {
+    for event in &one[first..place.min(one.len())] {
         let _ = writeln!(out, "    {}", line(event));
     }
-    for (sign, events) in [('-', &one.events), ('+', &other.events)] {
+    for (sign, events) in [('-', &one), ('+', &other)] {
         let shown = events.get(place..last.min(events.len())).unwrap_or_default();
         for event in shown {
             let _ = writeln!(out, "  {sign} {}", line(event));
@@ -131,6 +134,13 @@ fn words(what: &Happening) -> (String, String) {
         Happening::Payout { node: id, op_id, words } => {
             let op_id = op_id.as_ref().map(|op_id| format!(" ({op_id})")).unwrap_or_default();
             (id.as_ref().map_or("the bank".to_owned(), node), format!("{words}{op_id}"))
+        }
+        Happening::Notice { node: id, op_id, words } => {
+            (id.as_ref().map_or("the mail service".to_owned(), node), format!("{words} ({op_id})"))
+        }
+        Happening::Message { node: id, to, words, lost, .. } => {
+            let lost = lost.as_ref().map(|why| format!("; lost: {why}")).unwrap_or_default();
+            (node(id), format!("to node {to}: {words}{lost}"))
         }
         Happening::Custody { words, .. } => ("transaction".to_owned(), words.clone()),
         Happening::Violation { oracle, detail, .. } => {

@@ -17,6 +17,8 @@ const FIELD_LINES_MAX: usize = 4;
 pub struct Place<'a> {
     /// One command that shows the same failure again.
     pub replay: &'a str,
+    /// The command that makes it small, where it is stored.
+    pub shrink: Option<&'a str>,
     /// Directory with all that is known about it.
     pub directory: Option<&'a str>,
     /// The page that shows it.
@@ -50,15 +52,17 @@ pub fn epilogue(cause: &Cause, place: Place<'_>) -> String {
     if !place.others.is_empty() {
         field(&mut lines, "other causes", &place.others.join(", "));
     }
-    lines.truncate(LINES_MAX - 4);
+    lines.truncate(LINES_MAX - 5);
     lines.push(String::new());
     // Not wrapped: a command is copied as one line.
-    lines.push(format!("  {:<MARGIN$}{}", "replay", place.replay));
-    if let Some(timeline) = place.timeline {
-        lines.push(format!("  {:<MARGIN$}{timeline}", "open"));
-    }
-    if let Some(directory) = place.directory {
-        lines.push(format!("  {:<MARGIN$}{directory}", "files"));
+    let last = [
+        ("replay", Some(place.replay)),
+        ("make small", place.shrink),
+        ("open", place.timeline),
+        ("files", place.directory),
+    ];
+    for (name, what) in last {
+        lines.extend(what.map(|what| format!("  {name:<MARGIN$}{what}")));
     }
     lines.push(String::new());
     lines.join("\n")

@@ -78,7 +78,7 @@ fn cause(failure: &Failure, events: Option<&RunEvents>) -> String {
         return after_the_faults(at, phase, fault.as_deref());
     }
     match fault {
-        Some(fault) => format!("The last fault before it: {fault}."),
+        Some(fault) => format!("The last fault before it, which need not be its cause: {fault}."),
         None => "No fault came before it: the node does this by itself.".to_owned(),
     }
 }

@@ -23,5 +23,5 @@ pub mod timeline;
 mod waived;
 
 pub use against::Baseline;
-pub use run::{Latency, Run};
+pub use run::{Latency, Run, Stored};
 pub use tally::{Cause, Tally};

@@ -123,6 +123,17 @@ fn trace_event(events: &RunEvents, event: &RunEvent) -> Vec<Value> {
         Happening::Payout { node, op_id, words } => {
             run(words, json!({"node": node, "op_id": op_id, "number": event.number}))
         }
+        Happening::Notice { node, op_id, words } => {
+            run(words, json!({"node": node, "op_id": op_id, "number": event.number}))
+        }
+        Happening::Message { node, to, words, arrives_ns, lost } => {
+            let (pid, id) = (region_of(*node), format!("message-{}", event.number));
+            let name = format!("{node} → {to}");
+            let more = json!({"says": words, "lost": lost, "number": event.number});
+            let ends = json!({"ph": "e", "cat": "billsim", "name": name, "id": id, "pid": pid,
+                "tid": 0, "ts": arrives_ns.unwrap_or(event.at_ns) as f64 / 1e3});
+            vec![spanning("b", event, pid, &id, &name, &more), ends]
+        }
         Happening::Custody { words, .. } => run(words, json!({})),
         Happening::Violation { oracle, promise, detail, transaction } => run(
             &format!("{oracle} breaks"),

@@ -110,6 +110,7 @@ fn failures(run: &Run<'_>) -> String {
 
 fn failure(run: &Run<'_>, name: &str, cause: &Cause) -> String {
     let first = &cause.first;
+    let stored = run.stored.get(name);
     let mut rows = String::new();
     let mut row = |term: &str, text: &str| {
         let _ = write!(rows, "<dt>{term}</dt><dd>{}</dd>", escape(text));
@@ -118,8 +119,13 @@ fn failure(run: &Run<'_>, name: &str, cause: &Cause) -> String {
     if let Some(failure) = &first.failure {
         title = format!("{} broke: {}", failure.oracle, failure.promise);
         row("seen", &shortened(&failure.detail, SEEN_MAX));
-        row("transaction", failure.transaction.as_deref().unwrap_or("none is named"));
+        let told = stored.and_then(|stored| stored.told.as_deref());
+        let transaction = told.or(failure.transaction.as_deref());
+        row("transaction", transaction.unwrap_or("none is named"));
         row("last fault", failure.last_fault.as_deref().unwrap_or("none before it"));
+        if let Some(takes) = stored.and_then(|stored| stored.takes.as_deref()) {
+            row("made small", takes);
+        }
     }
     for stuck in first.untold_stuck().take(3) {
         row("stuck", stuck);
@@ -131,7 +137,7 @@ fn failure(run: &Run<'_>, name: &str, cause: &Cause) -> String {
     row("found by", &plural(cause.seeds, "seed"));
     row("shown", &format!("{}, seed {}", first.scenario, first.seed));
     let mut next = String::new();
-    if run.stored.get(name) == Some(&true) {
+    if stored.is_some_and(|stored| stored.has_timeline) {
         let name = escape(name);
         let _ = write!(
             next,
@@ -139,7 +145,7 @@ fn failure(run: &Run<'_>, name: &str, cause: &Cause) -> String {
              timeline at the violation</a>"
         );
     }
-    if run.stored.contains_key(name) {
+    if stored.is_some() {
         next.push_str(&command(&run.replay(name)));
     }
     let (mut tone, mut verdict) = (tone(first.verdict), first.verdict.name());

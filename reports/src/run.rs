@@ -17,14 +17,25 @@ pub struct Run<'a> {
     pub tally: &'a Tally,
     /// Latency of acknowledged writes per scenario, in simulated microseconds.
     pub latency: &'a [(String, Latency)],
-    /// Causes that have a directory under `failures/`, and whether a timeline lies in it.
-    pub stored: &'a BTreeMap<String, bool>,
+    /// Causes that have a directory under `failures/`, and what is in it.
+    pub stored: &'a BTreeMap<String, Stored>,
     /// An earlier run to be compared with.
     pub against: Option<&'a Baseline>,
     /// What goes before `replay DIRECTORY` in a command that people copy.
     pub command: &'a str,
     /// Where the run lies, as people would write it.
     pub directory: &'a str,
+}
+
+/// What the directory of a failure holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Stored {
+    /// Whether a timeline lies in it.
+    pub has_timeline: bool,
+    /// Its transaction, from its sending to its acknowledgement, in billing words.
+    pub told: Option<String>,
+    /// What it takes, where it was made small.
+    pub takes: Option<String>,
 }
 
 /// Latency in simulated microseconds.

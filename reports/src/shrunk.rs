@@ -32,7 +32,14 @@ pub struct Cause<'a> {
     pub is_minimal: bool,
     /// Whether it was seen behind the safety phase, where every run goes through the same.
     pub is_late: bool,
+    /// Whether the same fails without any of the faults when all operations are sent.
+    pub is_bare: bool,
 }
+
+/// What is said of a failure whose faults are needed only because operations were left out.
+pub const BARE: &str = "With all operations of the load it happens without any planned fault, \
+                        too: then the end of every run is enough, where a node is lost and comes \
+                        back.";
 
 /// A table of before and after.
 pub fn comparison(before: Size, after: Size) -> String {
@@ -82,10 +89,13 @@ fn needs(cause: &Cause<'_>) -> String {
         return "It needs no fault and no operation: it happens by itself.".to_owned();
     }
     let parts = parts.join("; ");
+    let bare = if cause.is_bare { format!(" {BARE}") } else { String::new() };
     if cause.is_minimal {
-        format!("It takes exactly this, and without any part of it it does not happen: {parts}.")
+        format!(
+            "It takes exactly this, and without any part of it it does not happen: {parts}.{bare}"
+        )
     } else {
-        format!("This is enough, but not all of it is proved to be necessary: {parts}.")
+        format!("This is enough, but not all of it is proved to be necessary: {parts}.{bare}")
     }
 }
 

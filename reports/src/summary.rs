@@ -99,15 +99,19 @@ fn marks(out: &mut String, tally: &Tally) {
 fn verdict(out: &mut String, tally: &Tally, circumstances: Circumstances<'_>) {
     let seeds = tally.seeds();
     let simulated = tally.simulated_seconds();
-    let ratio =
-        if circumstances.wall_seconds > 0.0 { simulated / circumstances.wall_seconds } else { 0.0 };
+    let wall = circumstances.wall_seconds;
+    // Nobody timed a single run.
+    let speed = if wall > 0.0 {
+        let ratio = count((simulated / wall).round() as u64);
+        format!(" in {wall:.1} s ({ratio} times as fast)")
+    } else {
+        String::new()
+    };
     let _ = writeln!(
         out,
-        "\n{}, {} simulated s in {:.1} s ({} times as fast), {} acknowledged",
+        "\n{}, {} simulated s{speed}, {} acknowledged",
         plural(seeds, "seed"),
         count(simulated.round() as u64),
-        circumstances.wall_seconds,
-        count(ratio.round() as u64),
         count(tally.acknowledged()),
     );
     if let Some(reason) = circumstances.ended_early {

@@ -80,6 +80,10 @@ pub struct Tally {
     pub faults: BTreeMap<String, FaultTally>,
     /// Comparisons per oracle.
     pub comparisons: BTreeMap<String, u64>,
+    /// Seeds that the second checker judged, too.
+    pub judged_twice: u64,
+    /// Its comparisons.
+    pub second_comparisons: u64,
     /// Hits per mark.
     pub marks: BTreeMap<String, u64>,
     /// What was not waited for or not compared, with its reason, and how often.
@@ -148,6 +152,8 @@ impl Tally {
         for (oracle, count) in &outcome.comparisons {
             *self.comparisons.entry(oracle.clone()).or_default() += count;
         }
+        self.judged_twice += u64::from(!outcome.second_checker.is_empty());
+        self.second_comparisons += outcome.second_checker.values().sum::<u64>();
         for (reason, count) in &outcome.excuses {
             *self.excuses.entry(reason.clone()).or_default() += count;
         }

@@ -22,12 +22,21 @@ struct Data<'a> {
     events: Vec<&'a RunEvent>,
 }
 
-/// The page of one run. `next` are commands that a person may want now, each with what it does.
-pub fn timeline(outcome: &Outcome, events: &RunEvents, next: &[(&str, &str)]) -> String {
+/// What stands on the page beside what its events say.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Beside<'a> {
+    /// What the failure takes, where it was made small.
+    pub takes: Option<&'a str>,
+    /// Commands that a person may want now, each with what it does.
+    pub next: &'a [(&'a str, &'a str)],
+}
+
+/// The page of one run.
+pub fn timeline(outcome: &Outcome, events: &RunEvents, beside: Beside<'_>) -> String {
     let shown = thinned(&events.events, EVENTS_MAX);
     let notice = notice(shown.len(), events.events.len());
     let data = Data { head: &events.head, events: shown };
-    let data = serde_json::to_string(&data).expect("events have text keys only");
+    let json = script_json(&serde_json::to_string(&data).expect("events have text keys only"));
     let verdict = outcome.verdict.name();
     let place = format!("{}, seed {}", outcome.scenario, outcome.seed);
     let headline = headline(outcome);
@@ -43,9 +52,10 @@ pub fn timeline(outcome: &Outcome, events: &RunEvents, next: &[(&str, &str)]) ->
         TEMPLATE,
         &[
             ("head", &head.html()),
-            ("story", &story(outcome, events, next)),
+            ("story", &story(outcome, events, beside)),
             ("notice", &notice),
-            ("data", &script_json(&data)),
+            ("messages", &messages(&data.events)),
+            ("data", &json),
             ("model_js", MODEL_JS),
             ("view_js", VIEW_JS),
             ("page_js", PAGE_JS),
@@ -86,7 +96,7 @@ fn whereabouts(outcome: &Outcome, place: &str) -> String {
 }
 
 /// What broke, the transaction, what took it away, and what to do.
-fn story(outcome: &Outcome, events: &RunEvents, next: &[(&str, &str)]) -> String {
+fn story(outcome: &Outcome, events: &RunEvents, beside: Beside<'_>) -> String {
     let mut cards = String::new();
     let mut card = |title: &str, body: &str, more: &str| {
         cards
@@ -102,7 +112,11 @@ fn story(outcome: &Outcome, events: &RunEvents, next: &[(&str, &str)]) -> String
     if !stuck.is_empty() {
         card("What did not come to an end", &stuck, " wide");
     }
-    let commands: String = next
+    if let Some(takes) = beside.takes {
+        card("What it takes, as making it small has shown", &paragraph(takes), " wide");
+    }
+    let commands: String = beside
+        .next
         .iter()
         .map(|(what, line)| {
             format!("<div><p class=\"soft\">{}</p>{}</div>", escape(what), command(line))
@@ -120,9 +134,17 @@ fn notice(shown: usize, all: usize) -> String {
     }
     let (shown, all) = (count(shown as u64), count(all as u64));
     format!(
-        "<p class=\"notice\" id=\"notice\">Only {shown} of {all} events are shown here: calls of \
-         clients far from the end are left out. All of them are in events.jsonl.</p>"
+        "<p class=\"notice\" id=\"notice\">Only {shown} of {all} events are shown here: calls and \
+         messages far from the end are left out. All of them are in events.jsonl.</p>"
     )
+}
+
+/// Which messages the page can draw.
+fn messages(shown: &[&RunEvent]) -> String {
+    let mut sent = shown.iter().filter(|event| event.what.is_message());
+    let Some(first) = sent.next() else { return String::new() };
+    let (all, from) = (count(1 + sent.count() as u64), seconds(first.at_ns));
+    format!("<p class=\"legend\">Arrows between nodes: the last {all} messages, from {from} on</p>")
 }
 
 fn footer(outcome: &Outcome) -> String {
@@ -134,18 +156,19 @@ fn footer(outcome: &Outcome) -> String {
     )
 }
 
-/// At most so many events, still in order: calls of clients that lie furthest before the end go
+/// At most so many events, still in order: calls and messages that lie furthest before the end go
 /// first, everything else stays as long as it fits.
 pub fn thinned(events: &[RunEvent], most: usize) -> Vec<&RunEvent> {
-    let is_call = |event: &&RunEvent| {
-        matches!(event.what, Happening::Invoke { .. } | Happening::Return { .. })
+    let is_many = |event: &&RunEvent| {
+        let is_call = matches!(event.what, Happening::Invoke { .. } | Happening::Return { .. });
+        is_call || event.what.is_message()
     };
     let mut too_many = events.len().saturating_sub(most);
-    let calls = events.iter().filter(is_call).count();
-    let mut others_too_many = too_many.saturating_sub(calls);
+    let many = events.iter().filter(is_many).count();
+    let mut others_too_many = too_many.saturating_sub(many);
     let mut kept = Vec::with_capacity(events.len().min(most));
     for event in events {
-        let excess = if is_call(&event) { &mut too_many } else { &mut others_too_many };
+        let excess = if is_many(&event) { &mut too_many } else { &mut others_too_many };
         if *excess > 0 && !matches!(event.what, Happening::Violation { .. }) {
             *excess -= 1;
         } else {

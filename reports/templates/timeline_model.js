@@ -58,8 +58,11 @@ function words(event) {
       (event.sealed ? " is sealed: " : " is not sealed: ") + event.words];
     case "invoke": return ["client " + event.client, (event.retry ? "sends again to " : "asks ") +
       callee(event.to) + ": " + event.words];
-    case "return": return ["client " + event.client, event.result + ": " + event.words];
+    case "return": return ["client " + event.client, event.words.startsWith(event.result) ?
+      event.words : event.result + ": " + event.words];
     case "payout": return [event.node ? "node " + event.node : "the bank", event.words];
+    case "message": return ["node " + event.node, "to node " + event.to + ": " + event.words +
+      (event.lost ? "; lost: " + event.lost : "")];
     case "custody": return ["transaction", event.words];
     case "violation": return [event.oracle, event.detail];
     default: return ["", event.kind];

@@ -2,7 +2,8 @@
 const all = lanes();
 const byId = (id) => document.getElementById(id);
 const firstViolation = events.find((event) => event.kind === "violation");
-const LEFT = 150, ROWS_MAX = 400, LEAST_NS = 2e6;
+const LEFT = 150, ROWS_MAX = 400, LEAST_NS = 2e6, DRAWN_MAX = 250;
+const messages = events.filter((event) => event.kind === "message");
 let view = { from: 0, to: endNs };
 let selected = null;
 
@@ -144,6 +145,38 @@ function drawArrows(svg, tops) {
   }
 }
 
+/// When a message is at its end: taken, lost, or out of sight.
+function messageEnd(event) {
+  return event.arrives_ns ?? (event.lost ? event.at_ns + (view.to - view.from) / 60 : endNs);
+}
+
+/// Messages between nodes as arrows: those nearest to the selected event, or to the violation.
+function drawMessages(svg, tops) {
+  byId("drawn").textContent = "";
+  if (!byId("messages").checked) return;
+  const seen = messages.filter((event) => visible(event.at_ns, messageEnd(event))
+    && tops.has("node " + event.node) && tops.has("node " + event.to));
+  const about = [selected, firstViolation].find((event) => event
+    && visible(event.at_ns, event.at_ns));
+  const at = about ? about.at_ns : (view.from + view.to) / 2;
+  const far = (event) => Math.min(Math.abs(event.at_ns - at), Math.abs(messageEnd(event) - at));
+  const drawn = [...seen].sort((a, b) => far(a) - far(b)).slice(0, DRAWN_MAX);
+  for (const event of drawn) {
+    const [from, to] = [tops.get("node " + event.node) + 11, tops.get("node " + event.to) + 11];
+    const end = messageEnd(event);
+    // A message that is lost comes half the way.
+    const until = event.lost && !event.arrives_ns ? (from + to) / 2 : to;
+    const beat = /heartbeat/.test(event.words) ? " beat" : "";
+    const fate = event.lost ? " lost" : event.arrives_ns ? "" : " away";
+    shape("path", { d: `M${x(event.at_ns)},${from} L${x(end)},${until}`,
+      class: "message" + beat + fate }, svg, event);
+  }
+  if (drawn.length < seen.length) {
+    byId("drawn").textContent = `${drawn.length} of ${seen.length} messages in view are drawn, ` +
+      `those around ${seconds(at)}: zoom in for the others`;
+  }
+}
+
 function draw() {
   const svg = byId("lanes");
   svg.replaceChildren();
@@ -160,6 +193,12 @@ function draw() {
   const tip = node("marker", { id: "tip", viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 7,
     markerHeight: 7, orient: "auto" }, defs);
   node("path", { d: "M0,0 L8,4 L0,8 z" }, tip);
+  const arrived = node("marker", { id: "arrived", viewBox: "0 0 8 8", refX: 8, refY: 4,
+    markerWidth: 6, markerHeight: 6, orient: "auto" }, defs);
+  node("path", { d: "M0,1 L8,4 L0,7 z" }, arrived);
+  const lost = node("marker", { id: "lost", viewBox: "0 0 8 8", refX: 4, refY: 4, markerWidth: 8,
+    markerHeight: 8 }, defs);
+  node("path", { d: "M1,1 L7,7 M7,1 L1,7" }, lost);
   drawAxis(svg, bottom);
   const tops = new Map();
   let top = 38;
@@ -170,7 +209,12 @@ function draw() {
     }
     top += drawLane(svg, lane, top);
   });
-  drawArrows(svg, tops);
+  // Arrows end at the edge of the lanes, not on their names.
+  const clip = node("clipPath", { id: "inside" }, defs);
+  node("rect", { x: LEFT, y: 0, width: width() - LEFT, height: bottom }, clip);
+  const arrows = node("g", { "clip-path": "url(#inside)" }, svg);
+  drawMessages(arrows, tops);
+  drawArrows(arrows, tops);
   drawViolation(svg, bottom);
   if (selected && visible(selected.at_ns, selected.at_ns)) {
     const at = x(selected.at_ns);
@@ -206,9 +250,10 @@ function drawOverview() {
 
 function listedEvents() {
   const wanted = byId("search").value.trim().toLowerCase();
-  const calls = byId("calls").checked;
+  const calls = byId("calls").checked, sent = byId("sent").checked;
   return events.filter((event) => visible(event.at_ns, event.at_ns)
     && (calls || !["invoke", "return"].includes(event.kind) || event === selected)
+    && (sent || event.kind !== "message" || event === selected)
     && (!wanted || (words(event).join(" ") + " " + (event.op_id || "") + " " + event.kind)
       .toLowerCase().includes(wanted)));
 }
@@ -293,7 +338,7 @@ on("closer", () => zoom(.5));
 on("wider", () => zoom(2));
 on("earlier", () => move(-.4));
 on("later", () => move(.4));
-["clients", "calls"].forEach((id) => byId(id).addEventListener("change", draw));
+["clients", "messages", "calls", "sent"].forEach((id) => byId(id).addEventListener("change", draw));
 byId("search").addEventListener("input", list);
 const KEYS = { v: jump, j: () => step(1), k: () => step(-1), "+": () => zoom(.5), "=": () => zoom(.5),
   "-": () => zoom(2), "0": () => show(0, endNs), ArrowLeft: () => move(-.4),

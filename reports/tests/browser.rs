@@ -3,7 +3,8 @@
 
 mod fixture;
 
-use billsim_reports::timeline::timeline;
+use billsim_record::{Happening, RunEvent};
+use billsim_reports::timeline::{Beside, timeline};
 use fixture::{broken, events, held};
 use std::fs;
 use std::io::{self, Write};
@@ -60,7 +61,7 @@ fn selected_row(document: &str) -> &str {
 fn a_click_jumps_to_the_event_that_the_outcome_names() {
     let Some(browser) = browser() else { return };
     let outcome = broken("smoke/crash", 7);
-    let page = timeline(&outcome, &events(), &[]);
+    let page = timeline(&outcome, &events(), Beside::default());
     let click = "document.getElementById('jump').click()";
     let document = document_after(browser, &page, click);
     let named = outcome.failure.expect("it failed").event;
@@ -77,7 +78,7 @@ fn a_click_jumps_to_the_event_that_the_outcome_names() {
 #[test]
 fn keys_do_what_the_buttons_do() {
     let Some(browser) = browser() else { return };
-    let page = timeline(&broken("smoke/crash", 7), &events(), &[]);
+    let page = timeline(&broken("smoke/crash", 7), &events(), Beside::default());
     let press = "for (const key of ['v', 'k', 'k', 'j']) \
                  document.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true }));";
     let press = press.replace("document.dispatch", "document.body.dispatch");
@@ -87,11 +88,47 @@ fn keys_do_what_the_buttons_do() {
 }
 
 #[test]
+fn messages_are_arrows_around_the_violation() {
+    let Some(browser) = browser() else { return };
+    let mut told = events();
+    let end = told.first_violation().expect("it failed").at_ns;
+    let message = |ago_ms: u64, arrives_ns, lost: Option<&str>| {
+        let (words, lost) = ("entry 411 (log of region 0, term 2)".to_owned(), lost);
+        let lost = lost.map(str::to_owned);
+        let what = Happening::Message { node: 1, to: 2, words, arrives_ns, lost };
+        let at_ns = end - ago_ms * 1_000_000;
+        RunEvent { number: 900 + ago_ms, event: 4_000, at_ns, what }
+    };
+    told.events.extend([
+        message(30, Some(end - 29_000_000), None),
+        message(20, None, Some("the link is cut")),
+        message(10, None, None),
+    ]);
+    told.events.sort_by_key(|event| event.at_ns);
+    let page = timeline(&broken("smoke/crash", 7), &told, Beside::default());
+    let from = (end - 30_000_000) as f64 / 1e9;
+    assert!(page.contains(&format!("the last 3 messages, from {from:.3} s on")));
+    let click = "document.getElementById('jump').click()";
+    let document = document_after(browser, &page, click);
+    // The legend shows what an arrow looks like, too.
+    for (fate, times) in [("message", 2), ("message lost", 1), ("message away", 1)] {
+        assert_eq!(document.matches(&format!("class=\"{fate}\"")).count(), times, "{fate}");
+    }
+    assert!(
+        document.contains("to node 2: entry 411 (log of region 0, term 2); lost: the link is cut")
+    );
+    let off = format!("document.getElementById('messages').click(); {click}");
+    let document = document_after(browser, &page, &off);
+    assert!(!document.contains("class=\"message lost\""), "nobody wants to see them");
+}
+
+#[test]
 fn a_run_that_held_has_nothing_to_jump_to() {
     let Some(browser) = browser() else { return };
     let mut events = events();
     events.events.pop();
-    let document = document_after(browser, &timeline(&held("smoke/crash", 7), &events, &[]), "");
+    let document =
+        document_after(browser, &timeline(&held("smoke/crash", 7), &events, Beside::default()), "");
     let button = document.split("id=\"jump\"").nth(1).and_then(|rest| rest.split('>').next());
     assert!(button.unwrap().contains("disabled"), "{button:?}");
     assert!(document.contains("22 of 22 events"), "the list was made");

@@ -12,7 +12,7 @@ use billsim_reports::percentiles::percentiles;
 use billsim_reports::perfetto::perfetto;
 use billsim_reports::prometheus::prometheus;
 use billsim_reports::report::report;
-use billsim_reports::{Baseline, Latency, Run, Tally};
+use billsim_reports::{Baseline, Latency, Run, Stored, Tally};
 use fixture::{broken, events, held, without_assets};
 use hdrhistogram::Histogram;
 use std::collections::BTreeMap;
@@ -80,7 +80,12 @@ fn compared<T>(
     }
     let latency = Latency { count: 3_690, p50: 900, p99: 2_000, p999: 90_000, max: 1_000_000 };
     let latency = [("smoke/crash".to_owned(), latency)];
-    let stored = BTreeMap::from([("D2-00c0ffee00c0ffee".to_owned(), true)]);
+    let in_it = Stored {
+        has_timeline: true,
+        told: Some("client 3 sent a payment of 12.50 EUR to node 1, which acknowledged it".into()),
+        takes: Some("It takes exactly this: power-cut of node 1 at 4711 ms for 20 ms.".into()),
+    };
+    let stored = BTreeMap::from([("D2-00c0ffee00c0ffee".to_owned(), in_it)]);
     show(&Run {
         manifest: &manifest,
         conclusion: &conclusion,

@@ -85,6 +85,7 @@ fn a_failure_fits_on_one_screen() {
     assert_eq!((cause.seeds, cause.first.seed), (2, 9));
     let place = Place {
         replay: "target/release/billsim replay runs/0001/failures/D1-00c0ffee00c0ffee",
+        shrink: Some("target/release/billsim shrink runs/0001/failures/D1-00c0ffee00c0ffee"),
         directory: Some("runs/0001/failures/D1-00c0ffee00c0ffee"),
         timeline: Some("runs/0001/failures/D1-00c0ffee00c0ffee/timeline.html"),
         told: None,
@@ -109,6 +110,7 @@ fn the_longest_failure_still_shows_its_command() {
     let (_, cause) = tally.worst_cause().expect("there is one");
     let place = Place {
         replay: "billsim replay x",
+        shrink: Some("billsim shrink x"),
         directory: Some("x"),
         timeline: None,
         told: None,
@@ -116,7 +118,7 @@ fn the_longest_failure_still_shows_its_command() {
     };
     let text = epilogue(cause, place);
     assert!(text.lines().count() <= LINES_MAX, "{text}");
-    assert!(text.contains("billsim replay x"));
+    assert!(text.contains("billsim replay x") && text.contains("billsim shrink x"));
     assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
 }
 

@@ -38,12 +38,13 @@ fn the_explanation_is_three_lines() {
     for (only, is_minimal) in [(None, false), (Some([3, 7].into()), true), (Some([].into()), true)]
     {
         plan.load.only = only;
-        let cause =
-            Cause { failure: &failure, told, plan: &plan, is_minimal, is_late: !is_minimal };
+        let (is_late, is_bare) = (!is_minimal, is_minimal);
+        let cause = Cause { failure: &failure, told, plan: &plan, is_minimal, is_late, is_bare };
         texts.push(explanation(&cause));
     }
     plan.faults.clear();
-    let cause = Cause { failure: &failure, told, plan: &plan, is_minimal: true, is_late: false };
+    let (is_minimal, is_late, is_bare) = (true, false, false);
+    let cause = Cause { failure: &failure, told, plan: &plan, is_minimal, is_late, is_bare };
     texts.push(explanation(&cause));
     assert!(texts.iter().all(|text| text.lines().count() == 3));
     insta::assert_snapshot!(texts.join("\n"));

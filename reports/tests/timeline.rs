@@ -5,20 +5,23 @@ mod fixture;
 
 use billsim_record::{Happening, RunEvent, RunEvents};
 use billsim_reports::explain::{by_the_end, explain};
-use billsim_reports::timeline::{EVENTS_MAX, thinned, timeline};
+use billsim_reports::timeline::{Beside, EVENTS_MAX, thinned, timeline};
 use fixture::{broken, events, held, without_assets};
 
+const TAKES: &str = "It takes exactly this: power-cut of node 1 at 4711 ms for 20 ms.";
 const NEXT: [(&str, &str); 1] = [("See it again", "billsim replay runs/7 --log info")];
 
 #[test]
 fn the_page_tells_the_story_before_any_script_runs() {
-    let page = timeline(&broken("smoke/crash", 7), &events(), &NEXT);
+    let page =
+        timeline(&broken("smoke/crash", 7), &events(), Beside { takes: Some(TAKES), next: &NEXT });
     insta::assert_snapshot!(without_assets(&page));
 }
 
 #[test]
 fn a_page_fetches_nothing() {
-    let page = timeline(&broken("smoke/crash", 7), &events(), &NEXT);
+    let page =
+        timeline(&broken("smoke/crash", 7), &events(), Beside { takes: Some(TAKES), next: &NEXT });
     for outside in ["http://", "https://", "<link", "src=", "@import", "url(h"] {
         let found = page.matches(outside).count();
         // The name space of SVG is a name, not an address.
@@ -49,7 +52,12 @@ fn what_the_end_of_a_run_does_is_told_before_an_earlier_fault() {
     let mut early = broken("smoke/crash", 7);
     early.failure.as_mut().unwrap().at_ns = 4_100_000_000;
     let lines = explain(&early, Some(&told)).expect("it failed").lines();
-    assert!(lines.contains("\nThe last fault before it: power-cut of node 2"), "{lines}");
+    assert!(
+        lines.contains(
+            "\nThe last fault before it, which need not be its cause: power-cut of node 2"
+        ),
+        "{lines}"
+    );
     assert_eq!(by_the_end(early.failure.as_ref().unwrap(), &told), None);
 }
 
@@ -78,7 +86,7 @@ fn too_many_events_are_thinned_and_the_page_says_so() {
     let all: Vec<&RunEvent> = many.events.iter().filter(rare).collect();
     let kept: Vec<&RunEvent> = shown.into_iter().filter(|event| rare(event)).collect();
     assert_eq!(all, kept, "only calls are left out");
-    let page = timeline(&broken("smoke/crash", 7), &many, &[]);
+    let page = timeline(&broken("smoke/crash", 7), &many, Beside::default());
     assert!(page.contains("Only 10,000 of 12,023 events are shown here"));
     assert_eq!(thinned(&events().events, 3).len(), 3);
 }

@@ -22,11 +22,18 @@ const ROOMS: &[Room] = &[
         name: "billing-node",
         normal: &["billing-edge", "billing-shell", "billing-core", "billing-wire"],
         // Real processes are judged by the oracles that judge simulated ones.
-        tests: &["billsim-oracle"],
+        tests: &["billsim-oracle", "billsim-checker"],
     },
     Room { name: "billsim-record", normal: &[], tests: &[] },
     Room { name: "billsim-model", normal: &["billing-wire"], tests: &[] },
-    Room { name: "billsim-oracle", normal: &["billsim-model", "billing-wire"], tests: &[] },
+    Room { name: "billsim-history", normal: &["billing-wire"], tests: &[] },
+    // The second judge must not lean on the first one, nor on its model.
+    Room { name: "billsim-checker", normal: &["billsim-history", "billing-wire"], tests: &[] },
+    Room {
+        name: "billsim-oracle",
+        normal: &["billsim-model", "billsim-history", "billing-wire"],
+        tests: &[],
+    },
     Room {
         name: "billsim-engine",
         normal: &[
@@ -35,6 +42,7 @@ const ROOMS: &[Room] = &[
             "billing-core",
             "billing-wire",
             "billsim-oracle",
+            "billsim-checker",
             "billsim-model",
             "billsim-record",
         ],

@@ -1,7 +1,8 @@
-//! Checks of the house that compilers do not make: `cargo xtask tidy`, `shipped`, `schema`.
+//! Checks of the house that compilers do not make: `cargo xtask tidy`, `shipped` and so on.
 
 mod direction;
 mod files;
+mod fuzz;
 mod metadata;
 mod schema;
 mod shipped;
@@ -11,7 +12,8 @@ use std::process::ExitCode;
 
 const USAGE: &str = "usage: cargo xtask tidy               text rules and dependency direction
        cargo xtask shipped            the release node holds no planted bug and no simulator
-       cargo xtask schema [--check]   write, or compare, the published schemas";
+       cargo xtask schema [--check]   write, or compare, the published schemas
+       cargo xtask fuzz [SECONDS [TARGET]]   fuzz every decoder, or one, so long each: 10";
 
 // A task talks to the person who started it: this is the one file that prints.
 #[allow(clippy::print_stdout, clippy::print_stderr)]
@@ -23,17 +25,13 @@ fn main() -> ExitCode {
         ["shipped"] => shipped::run(),
         ["schema"] => schema::write(),
         ["schema", "--check"] => schema::check(),
+        ["fuzz", rest @ ..] => fuzz::run(rest),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);
         }
     };
-    match result {
-        Ok(said) => println!("{said}"),
-        Err(problem) => {
-            eprintln!("xtask: {problem}");
-            return ExitCode::FAILURE;
-        }
-    }
-    ExitCode::SUCCESS
+    let Err(problem) = result.map(|said| println!("{said}")) else { return ExitCode::SUCCESS };
+    eprintln!("xtask: {problem}");
+    ExitCode::FAILURE
 }

@@ -50,12 +50,14 @@ pub struct Config {
     pub clock_skew_max_ms: u64,
     /// Whether refunds are paid out: the host has a payment provider.
     pub pays_refunds: bool,
+    /// Whether customers are told of their invoices: the host has a mail service.
+    pub sends_notices: bool,
     /// Payouts that a leader has open at the provider, at most.
     pub effects_in_flight_max: usize,
-    /// The provider has so many milliseconds to answer.
+    /// The provider, or the mail service, has so many milliseconds to answer.
     pub effect_timeout_ms: u64,
-    /// A payout that failed is tried again after half to all of so many milliseconds; twice as
-    /// many after each further failure ...
+    /// A payout or a notice that failed is tried again after half to all of so many milliseconds;
+    /// twice as many after each further failure ...
     pub effect_retry_ms: u64,
     /// ... up to so many.
     pub effect_retry_max_ms: u64,
@@ -101,6 +103,7 @@ impl Config {
             seal_silence_ms: 5_000,
             clock_skew_max_ms: 500,
             pays_refunds: false,
+            sends_notices: false,
             effects_in_flight_max: 16,
             effect_timeout_ms: 2_000,
             effect_retry_ms: 200,

@@ -3,8 +3,9 @@
 
 use crate::ledger::store::LedgerBatch;
 use billing_wire::{
-    AccountId, Date, Frontier, Hlc, LogIndex, NodeId, OpId, OutcomeChain, Read, ReadAnswer,
-    RegionId, RegionMode, SealAnswer, Submission, Term, Token, WriteAnswer, WriteOptions,
+    AccountId, Date, DocumentNumber, Frontier, Hlc, LogIndex, NodeId, OpId, OutcomeChain, Read,
+    ReadAnswer, RegionId, RegionMode, SealAnswer, Submission, Term, Token, WriteAnswer,
+    WriteOptions,
 };
 use bytes::Bytes;
 
@@ -34,6 +35,23 @@ pub struct Effect {
     pub account: AccountId,
     /// Minor units, positive.
     pub amount: i64,
+    /// ISO 4217.
+    pub currency: [u8; 3],
+    /// The call ends after so many milliseconds.
+    pub timeout_ms: u64,
+}
+
+/// A notice of an invoice that is asked of the mail service. The invoice is final.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Notice {
+    /// What the service must know it by, for the answer too: the operation of the invoice.
+    pub key: OpId,
+    /// Whose it is.
+    pub account: AccountId,
+    /// The number of the invoice.
+    pub invoice: DocumentNumber,
+    /// Minor units.
+    pub total: i64,
     /// ISO 4217.
     pub currency: [u8; 3],
     /// The call ends after so many milliseconds.
@@ -123,6 +141,13 @@ pub enum Input {
         /// How it went, as far as the host knows.
         result: EffectResult,
     },
+    /// A call of an [`Output::Mail`] ended.
+    MailDone {
+        /// The key of the notice.
+        key: OpId,
+        /// Whether the service has it now, as far as the host knows.
+        is_taken: bool,
+    },
     /// A file was found damaged while the node runs.
     Damaged {
         /// The superblock, a segment, or the ledger database.
@@ -181,6 +206,18 @@ pub enum DiskStep {
         /// The file.
         file: FileName,
     },
+}
+
+impl DiskStep {
+    /// The file that it is about.
+    pub fn file(&self) -> FileName {
+        match self {
+            Self::Write { file, .. }
+            | Self::SetLength { file, .. }
+            | Self::Sync { file }
+            | Self::Remove { file } => *file,
+        }
+    }
 }
 
 /// Why a node's memory may no longer be believed. The shell drops the node and opens it again
@@ -244,6 +281,8 @@ pub enum Output {
     },
     /// Ask somebody outside for an effect, then feed [`Input::EffectDone`]; several may be open.
     Effect(Effect),
+    /// Ask the mail service to send a notice, then feed [`Input::MailDone`]; several may be open.
+    Mail(Notice),
     /// Commit rows to the ledger database, then feed [`Input::LedgerDone`]. At most one is open.
     CommitLedger(LedgerBatch),
     /// Drop this node and open it again; nothing that follows may be carried out.

@@ -21,8 +21,8 @@ pub mod time;
 
 pub use config::Config;
 pub use io::{
-    DiskFault, DiskStep, Effect, EffectId, EffectResult, FileName, HaltReason, Input, Output,
-    Outputs, PersistToken, Probe, RequestId, Role, Status, Unfit,
+    DiskFault, DiskStep, Effect, EffectId, EffectResult, FileName, HaltReason, Input, Notice,
+    Output, Outputs, PersistToken, Probe, RequestId, Role, Status, Unfit,
 };
 pub use node::Node;
 pub use time::{Monotonic, Now, Wall};

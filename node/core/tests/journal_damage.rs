@@ -259,6 +259,27 @@ fn what_was_replaced_counts_until_it_is_contradicted() {
     assert_ne!(last.prev_hash, stale.hash, "the fetched record will contradict it");
 }
 
+/// The last record landed behind a hole, and not where it belongs: it is believed for what it says,
+/// and nothing behind it is cut.
+#[test]
+fn nothing_is_cut_behind_a_record_that_landed_elsewhere() {
+    let (directory, _) = written();
+    let mut image = directory.image();
+    let tail = file(&mut image, TAIL);
+    let half = (tail.len() - 80) / 2;
+    let (first, last) = (80..80 + half, 80 + half..tail.len());
+    let record = tail[last].to_vec();
+    tail[first.start..first.start + record.len()].copy_from_slice(&record);
+    let length = tail.len();
+    let (found, steps) = recover(&genesis(), NODE, image).expect("it is damaged, no more");
+    assert_eq!(holes(&found.logs[0]), [(3, 3)]);
+    let cuts = |step: &DiskStep| match step {
+        DiskStep::SetLength { file: TAIL, length: to } => *to < length as u64,
+        _ => false,
+    };
+    assert!(!steps.iter().any(cuts), "{steps:?}");
+}
+
 /// Segments that are whole in themselves, and not what was promised.
 #[test]
 fn a_segment_of_another_log_is_not_believed() {

@@ -5,7 +5,7 @@ mod cluster_support;
 #[expect(dead_code, reason = "no power cuts here")]
 mod memory_directory;
 
-use billing_core::{DiskStep, FileName, journal};
+use billing_core::{DiskStep, FileName, Input, RequestId, journal};
 use billing_wire::{FrameKind, NodeId, RegionId};
 use cluster_support::{Directory, WRITES, World, rot, segments};
 use std::sync::Arc;
@@ -26,11 +26,17 @@ fn follower(world: &World) -> usize {
 
 /// Since `sent` was emptied, a node asked and said nothing else.
 fn assert_asks_only(world: &World, place: usize) {
-    let asks = [FrameKind::RepairRequest, FrameKind::LogEndRequest, FrameKind::Repair];
+    let asks = [
+        FrameKind::RepairRequest,
+        FrameKind::LogEndRequest,
+        FrameKind::Repair,
+        FrameKind::SealedEndRequest,
+    ];
     let node = NodeId(place as u16 + 1);
     let mut said = world.sent.iter().filter(|frame| frame.header.from == node);
     assert!(said.clone().next().is_some());
-    assert!(said.all(|frame| asks.contains(&frame.header.kind)));
+    let other = said.find(|frame| !asks.contains(&frame.header.kind));
+    assert!(other.is_none(), "{:?}", other.map(|frame| frame.header.kind));
 }
 
 #[test]
@@ -168,4 +174,95 @@ fn a_node_that_is_not_what_the_others_know_is_found_out() {
         assert_eq!(world.acknowledged, acknowledged + 1);
         assert_eq!(world.halts, 1);
     }
+}
+
+/// An operator seals a region of two through the leader of the other one.
+fn seal(world: &mut World, region: RegionId) {
+    let is_elsewhere = |place: &usize| place / 3 != usize::from(region.0);
+    let leads = |place: &usize| is_elsewhere(place) && world.leads(*place);
+    let leader = (0..world.machines.len()).find(leads).expect("somebody leads");
+    let request = RequestId(u64::MAX);
+    world.feed(leader, Input::Seal { request, regions: vec![region], force: true });
+    world.ticks(40);
+}
+
+/// A region that lost every disk is rebuilt, in a cluster whose other region was sealed and let in
+/// before: the log of that one waits, where it came back, for what the lost log says of it. It
+/// grows meanwhile; nodes that start once more then must not wait for what they cannot take.
+#[test]
+fn lost_nodes_that_start_again_while_their_region_is_rebuilt_do_not_wait_for_ever() {
+    let mut world = World::new(2);
+    (3..6).for_each(|place| world.machines[place].node = None);
+    seal(&mut world, RegionId(1));
+    (3..6).for_each(|place| world.open(place));
+    world.ticks(200);
+    world.assert_whole_everywhere();
+
+    (0..3).for_each(|place| lose(&mut world, place, 7));
+    world.ticks(100);
+    for place in 0..3 {
+        assert!(world.node(place).is_repairing(RegionId(0)), "nobody leads what was lost");
+        assert!(!world.node(place).is_repairing(RegionId(1)), "the other log is back");
+    }
+    let held = world.node(1).last_index(RegionId(1));
+    assert!(world.node(3).last_index(RegionId(1)) > held, "the other log has grown");
+    (0..3).for_each(|place| world.reopen(place, |_| ()));
+    world.ticks(40);
+    seal(&mut world, RegionId(0));
+    world.ticks(400);
+    world.assert_whole_everywhere();
+}
+
+/// Stops a process for a while; it wakes up as it was.
+fn pause(world: &mut World, place: usize) {
+    let paused = world.machines[place].node.take();
+    world.ticks(100);
+    world.machines[place].node = paused;
+    world.ticks(40);
+}
+
+/// Who led when a node lost its disk knows of that life of it. After the next loss another leader
+/// lets it in, and then these two must be able to elect one of them.
+#[test]
+fn who_led_before_hears_a_node_that_somebody_else_let_in() {
+    let mut world = World::new(1);
+    let (lost, told) = (follower(&world), (0..3).find(|p| world.leads(*p)).unwrap());
+    let other = (0..3).find(|p| *p != lost && *p != told).unwrap();
+    lose(&mut world, lost, 5);
+    world.ticks(60);
+    while !world.leads(other) {
+        let leader = (0..3).find(|p| world.leads(*p)).unwrap();
+        pause(&mut world, leader);
+    }
+    lose(&mut world, lost, 6);
+    world.ticks(60);
+    world.assert_whole_everywhere();
+    assert!(world.leads(other), "it let the node in");
+    world.machines[other].node = None;
+    world.ticks(200);
+    world.write();
+    assert_eq!(world.acknowledged, WRITES + 1);
+}
+
+/// The disk becomes what it was while its node asked to be let in: that is the same life by its
+/// number, and what was acknowledged in between is gone all the same.
+#[test]
+fn what_a_disk_acknowledged_counts_no_more_when_its_node_asks_again_as_before() {
+    let mut world = World::new(1);
+    let place = follower(&world);
+    let (region, node) = (RegionId(0), NodeId(place as u16 + 1));
+    lose(&mut world, place, 5);
+    let image = world.machines[place].directory.clone();
+    world.ticks(60);
+    let leader = (0..3).find(|p| world.leads(*p)).unwrap();
+    assert!(world.node(leader).counted(region, node) > Some(0), "it was let in");
+    // Without the third one nobody lets it in.
+    let third = (0..3).find(|p| *p != place && *p != leader).unwrap();
+    world.machines[third].node = None;
+    world.reopen(place, |directory| *directory = image);
+    world.ticks(2);
+    assert_eq!(world.node(leader).counted(region, node), Some(0));
+    world.open(third);
+    world.ticks(60);
+    world.assert_whole_everywhere();
 }

@@ -91,6 +91,7 @@ impl Region {
                     | Output::AnswerProbe { .. }
                     | Output::AnswerSeal { .. }
                     | Output::Effect(_)
+                    | Output::Mail(_)
                     | Output::Halt(_) => panic!("nobody asked for it"),
                 }
             }

@@ -41,11 +41,24 @@ impl Reply {
 /// # Errors
 /// See [`AskError`].
 pub(crate) fn ask(url: &str, request: &str, body: &str) -> Result<Reply, AskError> {
+    ask_with(url, request, &[], body)
+}
+
+/// As [`ask`], with these headers.
+///
+/// # Errors
+/// See [`AskError`].
+pub(crate) fn ask_with(
+    url: &str,
+    request: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Result<Reply, AskError> {
     let host = url.strip_prefix("http://").map(|host| host.trim_end_matches('/'));
     let Some(host) = host.filter(|host| !host.contains('/') && host.contains(':')) else {
         return Err(AskError::Url(url.to_owned()));
     };
-    let answer = exchange(host, request, body)
+    let answer = exchange(host, request, headers, body)
         .map_err(|source| AskError::Io { url: url.to_owned(), source })?;
     let no_http = || AskError::NoHttp { url: url.to_owned() };
     let (head, body) = answer.split_once("\r\n\r\n").ok_or_else(no_http)?;
@@ -54,17 +67,21 @@ pub(crate) fn ask(url: &str, request: &str, body: &str) -> Result<Reply, AskErro
     Ok(Reply { status, body: body.to_owned() })
 }
 
-fn exchange(host: &str, request: &str, body: &str) -> io::Result<String> {
+fn exchange(host: &str, request: &str, headers: &[(&str, &str)], body: &str) -> io::Result<String> {
     let nowhere = || io::Error::new(io::ErrorKind::NotFound, "the name has no address");
     let address = host.to_socket_addrs()?.next().ok_or_else(nowhere)?;
     let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
     stream.set_read_timeout(Some(TIMEOUT))?;
-    let length = body.len();
-    write!(
-        stream,
-        "{request} HTTP/1.1\r\nhost: {host}\r\ncontent-length: {length}\r\n\
-         connection: close\r\n\r\n{body}"
-    )?;
+    let (length, mut head) = (body.len(), String::new());
+    for (name, value) in headers {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    // One write: a request that is cut short by a kill is no request.
+    let message = format!(
+        "{request} HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\n\
+         content-length: {length}\r\n{head}connection: close\r\n\r\n{body}"
+    );
+    stream.write_all(message.as_bytes())?;
     let mut answer = String::new();
     stream.take(ANSWER_BYTES_MAX).read_to_string(&mut answer)?;
     Ok(answer)

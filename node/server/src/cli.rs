@@ -1,7 +1,7 @@
 //! The command line: what there is, and how an error ends the process (exit code 1; wrong usage
 //! is 2).
 
-use crate::{dev, edge, init, seal, serve, status, verify};
+use crate::{archive, dev, edge, import, init, rebuild, restore, seal, serve, status, verify};
 use clap::{Parser, Subcommand};
 use std::error::Error;
 use std::process::ExitCode;
@@ -28,8 +28,15 @@ enum Command {
     /// Ask a running node how it is
     Status(status::Status),
     Seal(seal::Seal),
+    Rebuild(rebuild::Rebuild),
     /// Read a stopped node's directory, change nothing, say what is wrong (exit 1)
     Verify(verify::Verify),
+    /// Copy what is committed into an archive, or read an archive back
+    Archive(archive::ArchiveCommand),
+    /// Make directories of a new cluster from an archive, as of a moment
+    Restore(restore::Restore),
+    /// Send the writes of a file, each exactly once, and verify the outcome
+    Import(import::Import),
     /// Run a local cluster on loopback in one command, ready to curl
     Dev(dev::Dev),
 }
@@ -43,8 +50,12 @@ impl Cli {
             Command::Serve(serve) => serve.run().map_err(boxed),
             Command::Edge(edge) => edge.run().map_err(boxed),
             Command::Status(status) => status.run().map_err(boxed),
+            Command::Rebuild(rebuild) => rebuild.run().map_err(boxed),
             Command::Seal(seal) => seal.run().map_err(boxed),
             Command::Verify(verify) => verify.run().map_err(boxed),
+            Command::Archive(archive) => archive.run().map_err(boxed),
+            Command::Restore(restore) => restore.run().map_err(boxed),
+            Command::Import(import) => import.run().map_err(boxed),
             Command::Dev(dev) => dev.run().map_err(boxed),
         };
         match result {

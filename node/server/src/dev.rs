@@ -3,7 +3,7 @@
 
 use crate::edge;
 use crate::init::{self, Currency, InitError, RegionArgument};
-use crate::provider::{HttpProvider, ProviderError};
+use crate::service::{HttpService, ServiceError};
 use crate::settings::{INTER_REGION_DELAY_MS_MAX, OutboxSettings, PeerSetting, Settings};
 use billing_wire::{Genesis, NodeId};
 use clap::Args;
@@ -55,6 +55,12 @@ pub(crate) struct Dev {
     /// or `refused`), `refund`, `amount` and `paid_on`. Without one refunds wait in `/v1/outbox`.
     #[arg(long, value_name = "URL")]
     provider: Option<String>,
+    /// The mail service that tells customers of their invoices: http://HOST:PORT/PATH
+    ///
+    /// It is asked with `POST`, the `op_id` of the invoice as `Idempotency-Key`; any status of
+    /// success means that it took the notice. Without one nobody tells them.
+    #[arg(long, value_name = "URL")]
+    mail: Option<String>,
 }
 
 /// Names of the regions; a cluster of one is called [`ONE_REGION`].
@@ -100,7 +106,9 @@ pub(crate) enum DevError {
     #[error("{what}: {source}")]
     Process { what: &'static str, source: io::Error },
     #[error("--provider: {0}")]
-    Provider(#[from] ProviderError),
+    Provider(ServiceError),
+    #[error("--mail: {0}")]
+    Mail(ServiceError),
     #[error(transparent)]
     Init(#[from] InitError),
     #[error("{}: {found} or another directory", .dir.display())]
@@ -126,7 +134,10 @@ struct Running {
 impl Dev {
     pub(crate) fn run(self) -> Result<(), DevError> {
         if let Some(url) = &self.provider {
-            HttpProvider::at(url)?;
+            HttpService::at(url).map_err(DevError::Provider)?;
+        }
+        if let Some(url) = &self.mail {
+            HttpService::at(url).map_err(DevError::Mail)?;
         }
         let genesis = self.prepare()?;
         let mut running = Vec::new();
@@ -235,8 +246,9 @@ impl Dev {
             ledger_cache_mib: 64,
             drain_ms: 10_000,
             inter_region_delay_ms: self.region_delay_ms(),
-            outbox: OutboxSettings { provider: self.provider.clone() },
+            outbox: OutboxSettings { provider: self.provider.clone(), mail: self.mail.clone() },
             scrub: Default::default(),
+            archive: None,
             tuning: Default::default(),
         };
         toml::to_string(&settings).expect("settings are made of texts and numbers")

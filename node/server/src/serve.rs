@@ -25,9 +25,11 @@ use tokio::signal::unix::{SignalKind, signal};
 pub(crate) struct Serve {
     /// The settings: `node`, `dir`, `http`, `peer`, `peers = [{ node = 2, address = "..." }]`,
     /// `ledger_cache_mib`, `drain_ms`, `inter_region_delay_ms`, `[tuning]`,
-    /// `[outbox] provider = "http://HOST:PORT/PATH"`, which pays refunds out, and
+    /// `[outbox] provider = "http://HOST:PORT/PATH"`, which pays refunds out, `mail = "..."`
+    /// beside it, which tells customers of their invoices,
     /// `[scrub] period_s = 86400, mib_per_s = 8`: everything is read once in so long, so that
-    /// damage is found (0: never)
+    /// damage is found (0: never), and `[archive] to = "DIR", period_s = 600, late_after_s = 3600`:
+    /// the node is archived once in so long, see `billing-node archive --help`
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
     /// What to log: a level, or `target=level,...`
@@ -89,7 +91,7 @@ async fn serve(path: &Path, settings: &Settings) -> Result<(), ServeError> {
     })?;
     let genesis = Arc::new(genesis);
     let config = settings.config(path, Arc::clone(&genesis), seed()?)?;
-    let provider = settings.provider(path)?;
+    let (provider, mail) = (settings.provider(path)?, settings.mail(path, &genesis)?);
     let _lock = DirectoryLock::acquire(dir)?;
     let io = |what| move |source| ServeError::Io { what, source };
     let peer = listen("cannot listen for peers on", settings.peer).await?;
@@ -103,8 +105,10 @@ async fn serve(path: &Path, settings: &Settings) -> Result<(), ServeError> {
         listener: peer,
         peers: settings.peers(),
         provider,
+        mail,
         inter_region_delay: Duration::from_millis(settings.inter_region_delay_ms),
         scrub: settings.scrub.pace(),
+        archive: settings.archive_plan(),
         drain: Duration::from_millis(settings.drain_ms),
     };
     let (handle, running) = run(setup);

@@ -1,9 +1,12 @@
 //! `node.toml`: what an operator sets. Unknown keys are refused and errors show the line.
 
-use crate::provider::{HttpProvider, ProviderError};
+use crate::mail::HttpMail;
+use crate::provider::HttpProvider;
+use crate::service::ServiceError;
 use billing_core::Config;
 use billing_core::config::ConfigError;
-use billing_shell::tokio_host::{PaymentProvider, ScrubPace};
+use billing_shell::ScrubPace;
+use billing_shell::tokio_host::{ArchivePlan, MailService, PaymentProvider};
 use billing_wire::{Genesis, NodeId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -49,6 +52,9 @@ pub(crate) struct Settings {
     /// How damage is looked for.
     #[serde(default)]
     pub(crate) scrub: ScrubSettings,
+    /// Where the node is archived to, if it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) archive: Option<ArchiveSettings>,
     /// Tuning; each key has a default.
     #[serde(default)]
     pub(crate) tuning: Tuning,
@@ -75,7 +81,9 @@ pub(crate) struct ScrubSettings {
 
 impl Default for ScrubSettings {
     fn default() -> Self {
-        Self { period_s: 24 * 3600, mib_per_s: NonZeroU32::MIN.saturating_add(7) }
+        let ScrubPace { period, bytes_per_s } = ScrubPace::default();
+        let mib_per_s = NonZeroU32::new((bytes_per_s >> 20) as u32).unwrap_or(NonZeroU32::MIN);
+        Self { period_s: period.as_secs(), mib_per_s }
     }
 }
 
@@ -86,7 +94,21 @@ impl ScrubSettings {
     }
 }
 
-/// The outbox: payouts of refunds.
+/// How a running node is archived.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ArchiveSettings {
+    /// The archive's directory, on other disks than the node's; a relative path starts at `dir`.
+    to: PathBuf,
+    /// Seconds between two archives.
+    #[serde(default = "default_archive_period")]
+    period_s: NonZeroU32,
+    /// The archive is late when it has not had everything for so many seconds.
+    #[serde(default = "default_archive_late")]
+    late_after_s: NonZeroU32,
+}
+
+/// The outbox: payouts of refunds, and mail.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct OutboxSettings {
@@ -94,6 +116,10 @@ pub(crate) struct OutboxSettings {
     /// wait, listed at `/v1/outbox`. The same on every node of the cluster.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) provider: Option<String>,
+    /// The mail service that tells customers of their invoices: `http://HOST:PORT/PATH`. Without
+    /// one nobody does. The same on every node of the cluster.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) mail: Option<String>,
 }
 
 /// See `billing_core::Config`; what is missing keeps its default.
@@ -131,7 +157,9 @@ pub(crate) enum SettingsError {
     #[error("{}: tuning: {source}", .path.display())]
     Tuning { path: PathBuf, source: ConfigError },
     #[error("{}: outbox.provider: {source}", .path.display())]
-    Provider { path: PathBuf, source: ProviderError },
+    Provider { path: PathBuf, source: ServiceError },
+    #[error("{}: outbox.mail: {source}", .path.display())]
+    Mail { path: PathBuf, source: ServiceError },
     #[error("{}: node {node} is none of the nodes of this cluster ({members})", .path.display())]
     NoMember { path: PathBuf, node: u16, members: String },
     #[error("{}: peers: the address of node {node} is missing", .path.display())]
@@ -145,6 +173,14 @@ pub(crate) enum SettingsError {
 
 /// More than twice the way around the world.
 pub(crate) const INTER_REGION_DELAY_MS_MAX: u64 = 1_000;
+
+fn default_archive_period() -> NonZeroU32 {
+    NonZeroU32::MIN.saturating_add(599)
+}
+
+fn default_archive_late() -> NonZeroU32 {
+    NonZeroU32::MIN.saturating_add(3599)
+}
 
 fn default_http() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 8100))
@@ -176,6 +212,16 @@ impl Settings {
             settings.dir = parent.join(&settings.dir).components().collect();
         }
         Ok(settings)
+    }
+
+    /// How the node is archived.
+    pub(crate) fn archive_plan(&self) -> Option<ArchivePlan> {
+        let seconds = |seconds: NonZeroU32| Duration::from_secs(seconds.get().into());
+        self.archive.as_ref().map(|archive| ArchivePlan {
+            to: self.dir.join(&archive.to),
+            period: seconds(archive.period_s),
+            late_after: seconds(archive.late_after_s),
+        })
     }
 
     /// The core's configuration, checked; `path` is for messages.
@@ -216,6 +262,18 @@ impl Settings {
         let provider = HttpProvider::at(url)
             .map_err(|source| SettingsError::Provider { path: path.to_owned(), source })?;
         Ok(Some(Arc::new(provider)))
+    }
+
+    /// Who tells customers of their invoices.
+    pub(crate) fn mail(
+        &self,
+        path: &Path,
+        genesis: &Arc<Genesis>,
+    ) -> Result<Option<Arc<dyn MailService>>, SettingsError> {
+        let Some(url) = &self.outbox.mail else { return Ok(None) };
+        let mail = HttpMail::at(url, Arc::clone(genesis))
+            .map_err(|source| SettingsError::Mail { path: path.to_owned(), source })?;
+        Ok(Some(Arc::new(mail)))
     }
 
     /// Addresses by node.

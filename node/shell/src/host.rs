@@ -3,12 +3,19 @@
 
 use crate::ledger_database::LedgerDatabase;
 use billing_core::ledger::store::LedgerBatch;
-use billing_core::{DiskStep, Effect, FileName, HaltReason, PersistToken, Probe, RequestId};
+use billing_core::{
+    DiskStep, Effect, FileName, HaltReason, Notice, PersistToken, Probe, RequestId,
+};
 use billing_wire::{NodeId, ReadAnswer, SealAnswer, WriteAnswer};
 use bytes::Bytes;
 use std::fmt::Debug;
 use std::io;
 use std::sync::Arc;
+
+/// The disk does not give a sector back.
+pub(crate) const EIO: i32 = 5;
+/// The least that a disk refuses, in bytes.
+const SECTOR: usize = 512;
 
 /// Carries out the outputs of one step. Calls arrive in the order that the core gave them; the
 /// results of `persist` and `commit_ledger` come back later as inputs.
@@ -28,6 +35,9 @@ pub trait Host {
     /// Asks the payment provider for a payout, without waiting for it; a host without one is
     /// never asked. Every call ends as [`Input::EffectDone`](billing_core::Input::EffectDone).
     fn call_effect(&mut self, effect: Effect);
+    /// Hands a notice to the mail service, without waiting for it; a host without one is never
+    /// asked. Every call ends as [`Input::MailDone`](billing_core::Input::MailDone).
+    fn send_notice(&mut self, notice: Notice);
     /// Commits rows with `database.commit(batch)`, on a thread of its own or at once.
     fn commit_ledger(&mut self, database: &Arc<LedgerDatabase>, batch: LedgerBatch);
     /// The node's memory may no longer be believed: drop the replica and open it again.
@@ -48,6 +58,23 @@ pub trait Directory: Send + Sync + Debug {
     /// # Errors
     /// `NotFound`, or as the operating system says.
     fn read(&self, file: FileName) -> io::Result<Vec<u8>>;
+
+    /// As much of a file as the disk gives back, where it refuses a part of it (`EIO`): zeros stand
+    /// for the sectors that it does not, and no checksum takes those for data.
+    ///
+    /// # Errors
+    /// As the operating system says, but for `EIO`.
+    fn salvage(&self, file: FileName) -> io::Result<Vec<u8>> {
+        let opened = self.open_block_file(file)?;
+        let mut bytes = vec![0; usize::try_from(opened.len()?).map_err(io::Error::other)?];
+        for (at, sector) in (0..).step_by(SECTOR).zip(bytes.chunks_mut(SECTOR)) {
+            match opened.read_at(at, sector) {
+                Err(error) if error.raw_os_error() == Some(EIO) => sector.fill(0),
+                read => read?,
+            }
+        }
+        Ok(bytes)
+    }
 
     /// Runs steps in order, durable where they say `Sync`; stops at the first failure.
     ///

@@ -11,6 +11,7 @@ use redb::{
 };
 use std::fmt::{self, Debug, Display};
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 type RowTable = ReadOnlyTable<&'static [u8], &'static [u8]>;
@@ -65,6 +66,17 @@ fn store_error(error: impl Display) -> StoreError {
     StoreError(error.to_string())
 }
 
+/// redb takes its own pages for granted: on a disk that kept some writes and not others, though it
+/// said that it had synced them all, every block verifies and redb may still panic over what they
+/// say together. To the node that is a database like any other that cannot be believed.
+fn guarded<T>(work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|payload| {
+        let text = payload.downcast_ref::<String>().map(String::as_str);
+        let text = text.or(payload.downcast_ref::<&str>().copied()).unwrap_or_default();
+        Err(StoreError(format!("the pages of the ledger contradict each other: {text}")))
+    })
+}
+
 impl LedgerDatabase {
     /// Opens the database of a directory. A missing one is created; one that does not verify is
     /// set aside (`ledger.damaged`) and replaced by an empty one, which the fold refills.
@@ -101,10 +113,12 @@ impl LedgerDatabase {
         };
         let file = directory.open_block_file(FileName::Ledger).map_err(failed)?;
         let blocks = BlockLayer::open(file).map_err(failed)?;
-        let database = Database::builder()
-            .set_cache_size(cache_bytes)
-            .create_with_backend(blocks.clone())
-            .map_err(|error| (store_error(error), blocks.fault()))?;
+        let create = || {
+            let mut builder = Database::builder();
+            builder.set_cache_size(cache_bytes).create_with_backend(blocks.clone())
+        };
+        let database =
+            guarded(|| create().map_err(store_error)).map_err(|error| (error, blocks.fault()))?;
         Ok(Self { snapshot: Mutex::new(None), database, blocks })
     }
 
@@ -125,7 +139,7 @@ impl LedgerDatabase {
     /// When the disk failed; the database must then be opened again.
     pub fn commit(&self, batch: &LedgerBatch) -> Result<(), DiskFault> {
         *self.snapshot() = None;
-        let done = self.write(batch);
+        let done = guarded(|| self.write(batch).map_err(store_error));
         // A read may have taken one of before the commit meanwhile.
         *self.snapshot() = None;
         done.map_err(|error| {
@@ -177,7 +191,8 @@ impl LedgerDatabase {
         if let Some(snapshot) = &*kept {
             return Ok(Arc::clone(snapshot));
         }
-        let snapshot = Arc::new(Snapshot::take(&self.database).map_err(store_error)?);
+        let take = || Snapshot::take(&self.database).map_err(store_error);
+        let snapshot = Arc::new(guarded(take)?);
         *kept = Some(Arc::clone(&snapshot));
         Ok(snapshot)
     }
@@ -208,8 +223,8 @@ impl LedgerStore for CommittedRows {
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         let snapshot = self.database.latest()?;
         let Some(rows) = &snapshot.tables[table as usize] else { return Ok(None) };
-        let value = rows.get(key).map_err(store_error)?;
-        Ok(value.map(|value| value.value().to_vec()))
+        let get = || rows.get(key).map(|value| value.map(|value| value.value().to_vec()));
+        guarded(|| get().map_err(store_error))
     }
 
     fn scan(
@@ -224,13 +239,15 @@ impl LedgerStore for CommittedRows {
         if from >= to {
             return Ok(());
         }
-        for row in rows.range(from..to).map_err(store_error)? {
-            let (key, value) = row.map_err(store_error)?;
-            if !visit(key.value(), value.value()) {
-                break;
+        guarded(|| {
+            for row in rows.range(from..to).map_err(store_error)? {
+                let (key, value) = row.map_err(store_error)?;
+                if !visit(key.value(), value.value()) {
+                    break;
+                }
             }
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
     fn rows(&self) -> Result<u64, StoreError> {

@@ -2,7 +2,8 @@
 //! out what comes back, in that order. Everything that differs between a real machine and the
 //! simulator lies below two traits, [`Host`] and [`Directory`].
 
-mod block_layer;
+pub mod archive;
+pub mod block_layer;
 pub mod conformance;
 pub mod host;
 pub mod ledger_database;
@@ -14,4 +15,4 @@ pub mod tokio_host;
 pub use host::{BlockFile, Directory, Host};
 pub use ledger_database::LedgerDatabase;
 pub use replica::{OpenError, Replica, read_image};
-pub use scrubber::{Scrubbed, Scrubber};
+pub use scrubber::{ScrubClock, ScrubPace, Scrubbed, Scrubber};

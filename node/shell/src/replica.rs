@@ -1,6 +1,6 @@
 //! A node on its directory: opening it, and the one dispatch that both worlds run.
 
-use crate::host::{Directory, Host};
+use crate::host::{Directory, EIO, Host};
 use crate::ledger_database::LedgerDatabase;
 use billing_core::journal::{self, RecoverError};
 use billing_core::ledger::store::{LedgerStore, StoreError};
@@ -8,9 +8,6 @@ use billing_core::{Config, FileName, Input, Node, Now, Output, Outputs, Status};
 use std::io;
 use std::sync::Arc;
 use thiserror::Error;
-
-/// The disk does not give a sector back.
-const EIO: i32 = 5;
 
 /// Why a node cannot be opened from its directory.
 ///
@@ -92,6 +89,7 @@ impl Replica {
                 Output::AnswerProbe { request, probe } => host.answer_probe(request, probe),
                 Output::AnswerSeal { request, answer } => host.answer_seal(request, answer),
                 Output::Effect(effect) => host.call_effect(effect),
+                Output::Mail(notice) => host.send_notice(notice),
                 Output::CommitLedger(batch) => host.commit_ledger(&self.database, batch),
                 Output::Halt(reason) => {
                     host.halt(reason);
@@ -122,9 +120,21 @@ impl Replica {
     }
 }
 
-/// Superblock and segments of a directory, whole: what recovery and inspection read. A file that
-/// the disk does not give back counts as empty: its content is lost. Of a ledger without superblock
-/// the name alone: it tells that the directory was a node's.
+/// A file, with zeros for the sectors that the disk does not give back.
+///
+/// # Errors
+/// As the operating system says, but for `EIO`.
+pub(crate) fn read_or_salvage(directory: &dyn Directory, file: FileName) -> io::Result<Vec<u8>> {
+    directory.read(file).or_else(|error| {
+        let is_damaged = error.raw_os_error() == Some(EIO);
+        tracing::error!(%file, %error, is_damaged, "a file cannot be read");
+        if is_damaged { directory.salvage(file) } else { Err(error) }
+    })
+}
+
+/// Superblock and segments of a directory, whole: what recovery and inspection read. What the disk
+/// does not give back of a file is zeros: its content is lost. Of a ledger without superblock the
+/// name alone: it tells that the directory was a node's.
 ///
 /// # Errors
 /// As the operating system says, but for `EIO`.
@@ -134,12 +144,7 @@ pub fn read_image(directory: &dyn Directory) -> io::Result<journal::Image> {
     for file in &files {
         match file {
             FileName::Superblock | FileName::Segment { .. } => {
-                let bytes = directory.read(*file).or_else(|error| {
-                    let is_lost = error.raw_os_error() == Some(EIO);
-                    tracing::error!(%file, %error, is_lost, "a file cannot be read");
-                    if is_lost { Ok(Vec::new()) } else { Err(error) }
-                });
-                image.push((*file, bytes?));
+                image.push((*file, read_or_salvage(directory, *file)?));
             }
             FileName::Ledger | FileName::LedgerAside if !files.contains(&FileName::Superblock) => {
                 image.push((*file, Vec::new()));

@@ -25,6 +25,8 @@ pub const FRAME_VERSION: u8 = 1;
 /// Bytes before the body.
 pub const FRAME_HEADER_BYTES: usize = 32;
 const CHECKED_FROM: usize = 8;
+/// Offset of the kind, for whoever looks at frames without decoding them.
+pub const FRAME_KIND_AT: usize = CHECKED_FROM + 1;
 const WHAT: &str = "frame";
 
 /// What a frame carries.

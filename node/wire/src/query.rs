@@ -22,7 +22,7 @@ pub enum ReadLevel {
 }
 
 /// What is looked up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Query {
     /// Balance of an account.
     Balance {
@@ -246,6 +246,13 @@ pub enum OperationState {
 pub struct TrialBalanceView {
     /// Debit-positive sums in minor units, ascending by code, zeros included.
     pub sums: Vec<(LedgerCode, i128)>,
+}
+
+impl TrialBalanceView {
+    /// Sum over all accounts; `None` when it overflows. Anything but 0 means broken books.
+    pub fn total(&self) -> Option<i128> {
+        self.sums.iter().try_fold(0_i128, |total, (_, sum)| total.checked_add(*sum))
+    }
 }
 
 /// What a query found.

@@ -6,7 +6,9 @@ mod crash_points;
 mod engines;
 mod failures;
 mod gate;
+mod mutate;
 mod prune;
+mod unmask;
 
 use billsim_engine::OpId;
 pub(crate) use bisect::Bisect;
@@ -14,8 +16,10 @@ use clap::{Args, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand
 pub(crate) use crash_points::CrashPoints;
 pub(crate) use failures::{Diff, Explain, Merge, Replay, Report, Show, Shrink};
 pub(crate) use gate::Gate;
+pub(crate) use mutate::Mutate;
 pub(crate) use prune::Prune;
 use std::path::PathBuf;
+pub(crate) use unmask::Unmask;
 
 /// Tests the billing cluster under injected faults, deterministically.
 ///
@@ -50,50 +54,32 @@ impl Arguments {
     }
 }
 
-/// What to do.
+/// What to do. What each does is said at its options: `--help` shows all of it.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Runs many seeds of one or more scenarios and says what held.
     Sweep(Sweep),
-    /// Puts the shards of a sweep together, with one set of reports.
     Merge(Merge),
-    /// Runs one seed and prints its outcome.
     Run(Run),
-    /// Runs a stored failure again: a `.simfail`, a failure's directory, or a fault plan.
     Replay(Replay),
-    /// Says in billing words why a failure is one, and which faults it needs.
     Explain(Explain),
-    /// Shows what a stored failure is, or where one of its transactions was.
     Show(Show),
-    /// Sets two stored failures beside each other, up to the first event that differs.
     Diff(Diff),
-    /// Finds the commit with which a stored failure began.
     Bisect(Bisect),
-    /// Makes a failing plan as small as it gets, and says why it fails.
     Shrink(Shrink),
-    /// Dies at every disk step of a run, and at every one of the recovery that follows.
     CrashPoints(CrashPoints),
-    /// Makes the reports of a stored run again: pages, tables, metrics.
     Report(Report),
-    /// Says whether a stored run may release something, and keeps the evidence.
     Gate(Gate),
-    /// Deletes the oldest run directories, and nothing else.
     Prune(Prune),
-    /// Files plans under `scenarios/regressions/`, which every sweep runs first.
     Corpus(Corpus),
-    /// Measures the speed of the testbed at one job.
     Bench(Bench),
-    /// Shows that every planted bug is caught by ordinary scenarios and seeds.
     Canary(Canary),
-    /// Lists scenarios, profiles, oracles, fault kinds, marks or canaries.
+    Mutate(Mutate),
+    Unmask(Unmask),
     List(List),
     /// Checks that this machine and this tree can run the testbed.
     Doctor,
-    /// Prints a published schema.
     Schema(Schema),
-    /// Prints what a shell needs to complete these commands.
     Completions(Completions),
-    /// Writes a manual page per command.
     Man(Man),
 }
 
@@ -179,7 +165,7 @@ fn kebab(text: &str) -> Result<String, String> {
     Err(format!("'{text}' is no name: words of a-z and 0-9 with hyphens expected"))
 }
 
-/// `billsim sweep`.
+/// Runs many seeds of one or more scenarios and says what held.
 ///
 /// The first Ctrl-C or SIGTERM ends it in order, with exit code 20: `--resume` goes on from there.
 /// SIGUSR1 prints on stderr how far it is.
@@ -233,7 +219,7 @@ pub(crate) struct Sweep {
     #[arg(long, value_parser = crate::shard::parse, value_name = "K/N|auto")]
     pub(crate) shard: Option<crate::shard::ShardOption>,
     /// Directory of the run; must not hold one already. By default under `target/runs/`. `{shard}`
-    /// in it stands for the number of the shard.
+    /// in it stands for the number of the shard, `{commit}` for the first 12 digits of the commit.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
     /// Goes on with the run in that directory where it was interrupted or killed; begins it where
@@ -248,7 +234,7 @@ pub(crate) struct Sweep {
     pub(crate) format: Format,
 }
 
-/// `billsim run`.
+/// Runs one seed and prints its outcome.
 #[derive(Debug, Args)]
 pub(crate) struct Run {
     /// A name under `scenarios/`, or a path.
@@ -285,7 +271,7 @@ pub(crate) struct Run {
     pub(crate) format: Format,
 }
 
-/// `billsim corpus`.
+/// Files plans under `scenarios/regressions/`, which every sweep runs first.
 #[derive(Debug, Args)]
 pub(crate) struct Corpus {
     #[command(subcommand)]
@@ -315,7 +301,7 @@ pub(crate) struct CorpusAdd {
     pub(crate) about: Option<String>,
 }
 
-/// `billsim bench`.
+/// Measures the speed of the testbed at one job.
 #[derive(Debug, Args)]
 pub(crate) struct Bench {
     /// A name under `scenarios/`, or a path.
@@ -329,7 +315,7 @@ pub(crate) struct Bench {
     pub(crate) format: Format,
 }
 
-/// `billsim canary`.
+/// Shows that every planted bug is caught by ordinary scenarios and seeds.
 #[derive(Debug, Args)]
 pub(crate) struct Canary {
     /// Canaries to show; all of them without any.
@@ -357,7 +343,7 @@ pub(crate) enum Listed {
     Canaries,
 }
 
-/// `billsim list`.
+/// Lists scenarios, profiles, oracles, fault kinds, marks or canaries.
 #[derive(Debug, Args)]
 pub(crate) struct List {
     /// What.
@@ -365,7 +351,7 @@ pub(crate) struct List {
     pub(crate) what: Listed,
 }
 
-/// `billsim schema`.
+/// Prints a published schema.
 #[derive(Debug, Args)]
 pub(crate) struct Schema {
     /// Which document.
@@ -375,14 +361,14 @@ pub(crate) struct Schema {
     pub(crate) document: String,
 }
 
-/// `billsim completions`.
+/// Prints what a shell needs to complete these commands.
 #[derive(Debug, Args)]
 pub(crate) struct Completions {
     /// For which shell.
     pub(crate) shell: clap_complete::Shell,
 }
 
-/// `billsim man`.
+/// Writes a manual page per command.
 #[derive(Debug, Args)]
 pub(crate) struct Man {
     /// Where `billsim.1` and its siblings go.
@@ -396,6 +382,28 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn help_says_what_is_written_and_how_it_ends() {
+        let mut command = Arguments::command();
+        for (name, words) in [
+            ("sweep", "SIGUSR1"),
+            ("merge", "Missing shards are named, and the exit code is 20"),
+            ("replay", "SCHEDULE is NO LONGER REACHABLE"),
+            ("explain", "Exit codes: 0 each was left out in turn"),
+            ("shrink", "Exit codes: 0 nothing more can be left out"),
+            ("report", "ui.perfetto.dev"),
+            ("gate", "Exit code"),
+        ] {
+            let help = command.find_subcommand_mut(name).expect(name).render_long_help();
+            let help = help.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(help.contains(words), "{name}: {help}");
+        }
+        for each in command.get_subcommands() {
+            let about = each.get_about().expect("each says what it does").to_string();
+            assert!(!about.ends_with('.') && !about.contains("billsim "), "{about}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //! `scenario.toml` is theirs. A plan without a scenario beside it runs in the scenario of the
 //! source tree.
 
-use crate::corpus::{Corpus, Loaded, parse, read_plan};
+use crate::corpus::{Corpus, Loaded, parse, parse_plan, read_plan};
 use crate::identity;
 use crate::stored_run;
 use crate::tool_error::ToolError;
@@ -14,11 +14,19 @@ use billsim_engine::{Job, plan};
 use billsim_record::simfail::SIMFAIL_FORMAT;
 use billsim_record::{FaultPlan, Outcome, RunEvents, SimFail};
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// How a failure is called in its directory when it is to be sent.
 pub(crate) const PACKED: &str = "failure.simfail";
+/// What every command about a failure takes.
+const WANTED: &str =
+    "a `.simfail`, a directory under `failures/` of a run, or a fault plan is expected";
+/// How every gzip begins (RFC 1952, 2.3.1).
+const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+/// Failures of a run that an error lists.
+const NAMED_MAX: usize = 6;
 
 /// A stored plan, checked.
 #[derive(Debug)]
@@ -60,17 +68,28 @@ impl Bundle {
 
     /// The same, only to be looked at: whether it can run is not asked.
     pub(crate) fn look(path: &Path) -> Result<Self, ToolError> {
-        if path.extension().is_some_and(|ending| ending == "simfail") {
-            Self::unpack(path)
-        } else {
-            Self::read(path)
+        if path.is_dir() {
+            let file = path.join("plan.json");
+            if !file.is_file() {
+                return Err(no_failure(path));
+            }
+            return Self::read(path, file.clone(), read_plan(&file)?);
         }
+        let bytes = fs::read(path).map_err(|error| {
+            let told = ToolError::read(path, &error);
+            if error.kind() == ErrorKind::NotFound { told.expecting(WANTED) } else { told }
+        })?;
+        let is_packed = path.extension().is_some_and(|ending| ending == "simfail");
+        // By another name, or through a pipe, it is known by its first bytes.
+        if is_packed || bytes.starts_with(&GZIP_MAGIC) {
+            return Self::unpack(path, &bytes);
+        }
+        Self::read(path, path.to_path_buf(), parse_plan(path, bytes)?)
     }
 
-    fn read(path: &Path) -> Result<Self, ToolError> {
+    /// What belongs to a plan, in a directory of its own or beside it.
+    fn read(path: &Path, file: PathBuf, plan: FaultPlan) -> Result<Self, ToolError> {
         let is_directory = path.is_dir();
-        let file = if is_directory { path.join("plan.json") } else { path.to_path_buf() };
-        let plan = read_plan(&file)?;
         let scenario = file.with_file_name("scenario.toml");
         let has_scenario = is_directory || scenario.is_file();
         let loaded = if has_scenario {
@@ -87,17 +106,19 @@ impl Bundle {
         if is_directory {
             events = stored_run::events(path)?;
             let packed = path.join(PACKED);
-            origin = if packed.is_file() { Self::unpack(&packed)?.origin } else { None };
+            if packed.is_file() {
+                let bytes = fs::read(&packed).map_err(|error| ToolError::read(&packed, &error))?;
+                origin = Self::unpack(&packed, &bytes)?.origin;
+            }
         }
         Ok(Self { plan, file, loaded, has_scenario, stored, origin, events })
     }
 
-    fn unpack(path: &Path) -> Result<Self, ToolError> {
+    fn unpack(path: &Path, bytes: &[u8]) -> Result<Self, ToolError> {
         let wrong = |error: &dyn std::fmt::Display| {
             ToolError::usage(format!("{}: {error}", path.display()))
         };
-        let bytes = fs::read(path).map_err(|error| ToolError::read(path, &error))?;
-        let packed = SimFail::unpack(&bytes).map_err(|error| wrong(&error))?;
+        let packed = SimFail::unpack(bytes).map_err(|error| wrong(&error))?;
         let events = match packed.events.as_str() {
             "" => None,
             lines => Some(RunEvents::from_lines(lines).map_err(|error| wrong(&error))?),
@@ -121,6 +142,23 @@ impl Bundle {
         job.canary = canary.map(str::to_owned);
         job
     }
+}
+
+/// A directory that holds no failure: perhaps the run of some.
+fn no_failure(path: &Path) -> ToolError {
+    let shown = path.display();
+    let inside = path.join("failures");
+    let entries = fs::read_dir(&inside).into_iter().flatten().flatten();
+    let mut failures: Vec<String> =
+        entries.map(|entry| entry.path().display().to_string()).collect();
+    failures.sort();
+    let words = match failures.len() {
+        0 if path.join("manifest.json").is_file() => "a run that kept no failure".to_owned(),
+        0 => format!("no failure (no plan.json): {WANTED}"),
+        few if few <= NAMED_MAX => format!("a run: name a failure of it: {}", failures.join(", ")),
+        many => format!("a run: name one of the {many} failures in {}", inside.display()),
+    };
+    ToolError::usage(format!("{shown}: {words}"))
 }
 
 /// Packs what a failure's directory holds into one file in it.

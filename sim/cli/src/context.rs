@@ -7,6 +7,9 @@ use std::borrow::Cow;
 use std::io::{IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+/// Names that an error lists.
+const NAMED_MAX: usize = 12;
+
 /// Whether verdicts on stdout are coloured.
 static IS_COLOURED: AtomicBool = AtomicBool::new(false);
 
@@ -63,7 +66,7 @@ pub(crate) fn plant(name: Option<&str>) -> Result<(), ToolError> {
     }
     use billsim_engine::canaries::{catalogue, of_testbed};
     let known: Vec<&str> = catalogue().chain(of_testbed()).map(|(name, _)| name).collect();
-    Err(ToolError::usage(format!("no canary '{name}'{}", choices(name, &known))))
+    Err(ToolError::usage(format!("no canary '{name}'{}", choices(name, &known, "list canaries"))))
 }
 
 /// This build has no planted bugs.
@@ -79,12 +82,20 @@ pub(crate) fn plant(name: Option<&str>) -> Result<(), ToolError> {
 
 /// How this binary is called in a command that people copy, with the bug that was planted.
 pub(crate) fn invocation(canary: Option<&str>) -> String {
-    let binary = if cfg!(feature = "canaries") {
-        "cargo run --release --target-dir target/canary --package billsim --features canaries --"
-    } else {
-        "cargo sim"
-    };
-    canary.map_or_else(|| binary.to_owned(), |name| format!("{binary} --canary {name}"))
+    let is_of_cargo = std::env::var_os("CARGO").is_some();
+    let binary = called(is_of_cargo, std::env::args().next().as_deref());
+    canary.map_or_else(|| binary.clone(), |name| format!("{binary} --canary {name}"))
+}
+
+/// As cargo's alias where cargo runs it; else, as in a container, by the name that was typed.
+fn called(is_of_cargo: bool, typed: Option<&str>) -> String {
+    let with_bugs =
+        "cargo run --release --target-dir target/canary --package billsim --features canaries --";
+    match typed {
+        Some(name) if !is_of_cargo => name.to_owned(),
+        _ if cfg!(feature = "canaries") => with_bugs.to_owned(),
+        _ => "cargo sim".to_owned(),
+    }
 }
 
 /// Seeds at a time: what was asked for, or one per core.
@@ -95,16 +106,21 @@ pub(crate) fn jobs(asked: usize) -> usize {
     }
 }
 
-/// What there is, after a name that is none of it; the nearest one first.
-pub(crate) fn choices(unknown: &str, known: &[&str]) -> String {
+/// What there is, after a name that is none of it: all of it where that is little, and the name
+/// that may have been meant. `listing` is the command that shows everything.
+pub(crate) fn choices(unknown: &str, known: &[&str], listing: &str) -> String {
     let perhaps = nearest(unknown, known.iter().copied());
     let perhaps = perhaps.map(|name| format!("; did you mean '{name}'?")).unwrap_or_default();
+    if known.len() > NAMED_MAX {
+        let listing = format!("{} {listing}", invocation(None));
+        return format!("; `{listing}` names all {}{perhaps}", known.len());
+    }
     format!("; known are {}{perhaps}", known.join(", "))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{choices, coloured};
+    use super::{NAMED_MAX, called, choices, coloured};
 
     #[test]
     fn verdicts_are_coloured_and_nothing_else_is() {
@@ -115,7 +131,22 @@ mod tests {
     #[test]
     fn the_nearest_name_is_proposed() {
         let known = ["smoke/crash", "smoke/steady"];
-        assert!(choices("smoke/crahs", &known).ends_with("did you mean 'smoke/crash'?"));
-        assert_eq!(choices("zebra", &known), "; known are smoke/crash, smoke/steady");
+        let told = |name: &str, known: &[&str]| choices(name, known, "list scenarios");
+        assert!(told("smoke/crahs", &known).ends_with("did you mean 'smoke/crash'?"));
+        assert_eq!(told("zebra", &known), "; known are smoke/crash, smoke/steady");
+        assert_eq!(told("x", &["pr", "smoke"]), "; known are pr, smoke", "every name is near x");
+        let many = ["smoke/crash"; NAMED_MAX + 1];
+        let told = told("smoke/crahs", &many);
+        assert!(
+            told.ends_with(" list scenarios` names all 13; did you mean 'smoke/crash'?"),
+            "{told}"
+        );
+    }
+
+    #[test]
+    fn a_command_to_copy_is_one_that_there_is() {
+        assert_eq!(called(false, Some("billsim")), "billsim");
+        assert!(called(true, Some("target/release/billsim")).starts_with("cargo "));
+        assert!(called(false, None).starts_with("cargo "));
     }
 }

@@ -47,7 +47,7 @@ impl Corpus {
             return Err(ToolError::usage(format!(
                 "no scenario '{name}': neither {} nor that path is a file{}",
                 self.root.join(format!("{name}.toml")).display(),
-                choices(name, &known)
+                choices(name, &known, "list scenarios")
             )));
         }
         let text = fs::read_to_string(&path).map_err(|error| ToolError::read(&path, &error))?;
@@ -133,8 +133,15 @@ pub(crate) fn parse(name: &str, text: String) -> Result<Loaded, ToolError> {
 
 /// Reads a fault plan.
 pub(crate) fn read_plan(path: &Path) -> Result<FaultPlan, ToolError> {
-    let text = fs::read_to_string(path).map_err(|error| ToolError::read(path, &error))?;
-    document::read(&text).map_err(|error| ToolError::usage(format!("{}: {error}", path.display())))
+    parse_plan(path, fs::read(path).map_err(|error| ToolError::read(path, &error))?)
+}
+
+/// The fault plan that a file holds.
+pub(crate) fn parse_plan(path: &Path, bytes: Vec<u8>) -> Result<FaultPlan, ToolError> {
+    let shown = path.display();
+    let text = String::from_utf8(bytes)
+        .map_err(|_| ToolError::usage(format!("{shown}: a fault plan is JSON, this is no text")))?;
+    document::read(&text).map_err(|error| ToolError::usage(format!("{shown}: {error}")))
 }
 
 fn sorted(directory: &Path) -> Result<Vec<PathBuf>, ToolError> {

@@ -100,12 +100,19 @@ impl Failures {
         let timeline = timeline.is_file().then(|| timeline.display().to_string());
         let others = tally.counted_causes().map(|(other, _)| other.as_str());
         let others: Vec<&str> = others.filter(|other| *other != name).collect();
-        let replay = format!("{} replay {shown}", invocation(canary));
+        // Where it was not told here, as in a merge, its events say it.
+        let events = || stored_run::events(&kept.path).ok().flatten();
+        let told = kept.told.clone().or_else(|| events()?.head.told);
+        let called = invocation(canary);
+        let [replay, shrink] = ["replay", "shrink"].map(|what| format!("{called} {what} {shown}"));
+        // A run that had no end, or two, has nothing to make small.
+        let can_shrink = kept.outcome.failure.is_some();
         let place = Place {
             replay: &replay,
+            shrink: can_shrink.then_some(shrink.as_str()),
             directory: Some(&shown),
             timeline: timeline.as_deref(),
-            told: kept.told.as_deref(),
+            told: told.as_deref(),
             others: &others,
         };
         Some(epilogue(cause, place))

@@ -27,8 +27,14 @@ pub(crate) fn lock_hash() -> String {
     hash(LOCK)
 }
 
-/// The commit of the source tree, with `+` when it was changed; `None` outside of one.
+/// The commit of the source tree, with `+` when it was changed. Where there is none, as in a
+/// container, the one that `BILLSIM_COMMIT` named when this binary was built.
 pub(crate) fn commit() -> Option<String> {
+    let built_from = option_env!("BILLSIM_COMMIT").filter(|commit| !commit.is_empty());
+    of_tree().or_else(|| built_from.map(str::to_owned))
+}
+
+fn of_tree() -> Option<String> {
     let said = |arguments: &[&str]| {
         let output = Command::new("git").args(arguments).output().ok()?;
         output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())

@@ -1,5 +1,4 @@
 //! `billsim`: the command line of the testbed, and the only part of it that talks.
-
 mod arguments;
 mod bundle;
 mod commands;
@@ -12,6 +11,7 @@ mod interrupt;
 mod logs;
 mod machine;
 mod merging;
+mod mutation;
 mod progress;
 mod run_directory;
 mod shard;

@@ -4,8 +4,11 @@
 use crate::corpus::Loaded;
 use crate::stored_run::{self, file_name};
 use crate::tool_error::ToolError;
+use crate::wall_clock;
 use billsim_engine::RunResult;
-use billsim_record::{Checkpoint, Conclusion, FaultPlan, LossVerdict, Manifest, Outcome, document};
+use billsim_record::{
+    Checkpoint, Conclusion, FaultPlan, LossVerdict, Manifest, Outcome, Shard, document,
+};
 use billsim_reports::outcomes;
 use billsim_reports::region_loss::region_loss;
 use hdrhistogram::Histogram;
@@ -13,7 +16,6 @@ use hdrhistogram::serialization::{Serializer, V2Serializer};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 /// A directory that a run writes to.
 #[derive(Debug)]
@@ -23,6 +25,38 @@ pub(crate) struct RunDirectory {
     written: u64,
     /// Held as long as somebody writes here; the system lets go of it when the process ends.
     _lock: File,
+}
+
+/// Digits of a commit in the name of a directory.
+const COMMIT_DIGITS: usize = 12;
+
+/// A directory as somebody named it: `{shard}` stands for the number of the shard, `{commit}` for
+/// the first digits of the commit. Runs of one commit are the same, so that one may go on where
+/// another one was interrupted; runs of two commits never share a directory.
+pub(crate) fn named(
+    path: &Path,
+    shard: Option<Shard>,
+    commit: Option<&str>,
+) -> Result<PathBuf, ToolError> {
+    let mut text = path.to_string_lossy().into_owned();
+    let wrong = |why| ToolError::usage(format!("{}: {why}", path.display()));
+    if text.contains("{shard}") {
+        let shard = shard.ok_or_else(|| wrong("which {shard}? --shard does not say"))?;
+        text = text.replace("{shard}", &shard.number.to_string());
+    }
+    if text.contains("{commit}") {
+        let commit = commit.ok_or_else(|| {
+            wrong(
+                "which {commit}? no git work tree is here, and the binary was built without \
+                   BILLSIM_COMMIT",
+            )
+        })?;
+        let changed = if commit.ends_with('+') { "+" } else { "" };
+        let digits = commit.trim_end_matches('+');
+        let digits = digits.get(..COMMIT_DIGITS).unwrap_or(digits);
+        text = text.replace("{commit}", &format!("{digits}{changed}"));
+    }
+    Ok(text.into())
 }
 
 /// Keeps a directory to one sweep at a time.
@@ -39,11 +73,9 @@ fn lock(path: &Path) -> Result<File, ToolError> {
     }
 }
 
-// A directory needs a name that no other run has.
-#[allow(clippy::disallowed_methods)]
+/// A name that no other run has.
 fn fresh_name() -> String {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    format!("{}-{}", since.as_secs(), std::process::id())
+    format!("{}-{}", wall_clock::since_epoch().as_secs(), std::process::id())
 }
 
 fn create(path: &Path, text: &[u8]) -> Result<(), ToolError> {
@@ -235,4 +267,27 @@ pub(crate) fn recognise(path: &Path) -> Option<Kind> {
     }
     let is_one = has("plan.json") && has("scenario.toml") && is_json("outcome.json", "trace_hash");
     is_one.then_some(Kind::Run)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::named;
+    use billsim_record::Shard;
+    use std::path::Path;
+
+    #[test]
+    fn a_directory_is_named_after_its_shard_and_commit() {
+        let shard = Some(Shard { number: 3, of: 8 });
+        let commit = Some("0123456789abcdef0123456789abcdef01234567");
+        let of = |path: &str, shard, commit| {
+            named(Path::new(path), shard, commit)
+                .map(|path| path.display().to_string())
+                .map_err(|error| error.to_string())
+        };
+        assert_eq!(of("runs/x", None, None).unwrap(), "runs/x");
+        assert_eq!(of("/r/{commit}/{shard}", shard, commit).unwrap(), "/r/0123456789ab/3");
+        assert_eq!(of("{commit}", None, Some("0123456789abcdef+")).unwrap(), "0123456789ab+");
+        assert!(of("{shard}", None, commit).unwrap_err().contains("--shard does not say"));
+        assert!(of("{commit}", shard, None).unwrap_err().contains("BILLSIM_COMMIT"));
+    }
 }

@@ -4,13 +4,14 @@
 use crate::context::invocation;
 use crate::tool_error::ToolError;
 use billsim_record::conclusion::CONCLUSION_FORMAT;
-use billsim_record::{Conclusion, Document, Manifest, Outcome, RunEvents, document};
+use billsim_record::event::EventsHead;
+use billsim_record::{Checkpoint, Conclusion, Document, Manifest, Outcome, RunEvents, document};
 use billsim_reports::junit::junit;
 use billsim_reports::markdown::markdown;
 use billsim_reports::percentiles::percentiles;
 use billsim_reports::prometheus::prometheus;
 use billsim_reports::report::report;
-use billsim_reports::{Baseline, Latency, Run, Tally};
+use billsim_reports::{Baseline, Latency, Run, Stored, Tally};
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::Deserializer;
 use std::collections::BTreeMap;
@@ -29,7 +30,7 @@ pub(crate) struct StoredRun {
     conclusion: Conclusion,
     tally: Tally,
     latency: Vec<(String, Histogram<u64>)>,
-    stored: BTreeMap<String, bool>,
+    stored: BTreeMap<String, Stored>,
     against: Option<Baseline>,
 }
 
@@ -48,7 +49,12 @@ impl StoredRun {
         );
         conclusion.required.iter().for_each(|kind| tally.require(kind));
         manifest.waivers.iter().for_each(|waiver| tally.waive(waiver));
-        each_outcome(&path.join("outcomes.jsonl"), |outcome| tally.add(outcome))?;
+        let mut runs = 0_u64;
+        each_outcome(&path.join("outcomes.jsonl"), |outcome| {
+            runs += 1;
+            tally.add(outcome);
+        })?;
+        check_whole(path, &conclusion, runs)?;
         let mut latency = Vec::new();
         for scenario in tally.scenarios.keys() {
             if let Some(histogram) = histogram(path, scenario)? {
@@ -57,8 +63,7 @@ impl StoredRun {
         }
         let causes = tally.causes.keys().filter_map(|cause| {
             let directory = path.join("failures").join(cause);
-            let has_timeline = directory.join("timeline.html").is_file();
-            directory.is_dir().then(|| (cause.clone(), has_timeline))
+            directory.is_dir().then(|| (cause.clone(), stored_in(&directory)))
         });
         let stored = causes.collect();
         let file = path.join(AGAINST);
@@ -151,6 +156,30 @@ impl StoredRun {
     }
 }
 
+/// Refuses a run of which outcomes are gone: reports of what is left would say too much.
+pub(crate) fn check_whole(path: &Path, said: &Conclusion, runs: u64) -> Result<(), ToolError> {
+    let file = path.join("outcomes.jsonl");
+    if said.ended_early.is_none() && runs < said.asked {
+        return Err(ToolError::usage(format!(
+            "{}: {runs} of the {} outcomes with which this run ended: something was taken from \
+             it, copy it again",
+            file.display(),
+            said.asked
+        )));
+    }
+    let noted = path.join("checkpoint.json");
+    let noted = if noted.is_file() { read::<Checkpoint>(&noted)?.outcomes_bytes } else { 0 };
+    let bytes = fs::metadata(&file).map_err(|error| ToolError::read(&file, &error))?.len();
+    if bytes < noted {
+        return Err(ToolError::usage(format!(
+            "{}: it has {bytes} bytes, and {noted} when this run last noted how far it was: \
+             something was taken from it, copy it again",
+            file.display()
+        )));
+    }
+    Ok(())
+}
+
 /// How a scenario is called in names of files.
 pub(crate) fn file_name(scenario: &str) -> String {
     scenario.replace('/', "-")
@@ -160,6 +189,21 @@ pub(crate) fn file_name(scenario: &str) -> String {
 pub(crate) fn read<D: Document>(path: &Path) -> Result<D, ToolError> {
     let text = fs::read_to_string(path).map_err(|error| ToolError::read(path, &error))?;
     document::read(&text).map_err(|error| ToolError::usage(format!("{}: {error}", path.display())))
+}
+
+/// What lies in the directory of a failure; what cannot be read is not there.
+fn stored_in(directory: &Path) -> Stored {
+    let has_timeline = directory.join("timeline.html").is_file();
+    let events = File::open(directory.join("events.jsonl")).ok();
+    let head = events.and_then(|file| BufReader::new(file).lines().next()?.ok());
+    let head: Option<EventsHead> = head.and_then(|line| serde_json::from_str(&line).ok());
+    Stored { has_timeline, told: head.and_then(|head| head.told), takes: takes(directory) }
+}
+
+/// What a failure takes: the last line that `shrink` left beside it.
+pub(crate) fn takes(directory: &Path) -> Option<String> {
+    let words = fs::read_to_string(directory.join("explanation.txt")).ok()?;
+    words.lines().last().map(str::to_owned)
 }
 
 /// The events of a failure, where it was told.

@@ -3,13 +3,13 @@
 
 use crate::bundle::pack;
 use crate::context::{invocation, warn};
-use crate::logs;
 use crate::tool_error::ToolError;
+use crate::{logs, stored_run};
 use billsim_engine::sweep::run_one;
 use billsim_engine::{Job, RunResult};
 use billsim_record::{ExitCode, Outcome, RunEvents};
 use billsim_reports::perfetto::perfetto;
-use billsim_reports::timeline::timeline;
+use billsim_reports::timeline::{Beside, timeline};
 use std::fs;
 use std::path::Path;
 
@@ -60,15 +60,26 @@ pub(crate) fn pages(
     let command = invocation(outcome.canary.as_deref());
     let replay = format!("{command} replay {shown}");
     let explain = format!("{command} explain {shown}");
-    let shrink = format!("{command} shrink {shown}");
+    let takes = stored_run::takes(directory);
+    let last = match &takes {
+        None => (
+            "Find the smallest plan that it takes, and keep it",
+            format!("{command} shrink {shown}"),
+        ),
+        Some(_) => (
+            "Keep the smallest plan: every sweep runs it first, ever after",
+            format!("{command} corpus add {shown}/shrunk.json --name NAME"),
+        ),
+    };
     let next = [
         ("See it again, with the nodes' own logs", format!("{replay} --log info")),
         ("Find the faults that it needs, each left out in turn", explain),
-        ("Find the smallest plan that it takes, and keep it", shrink),
+        last,
     ];
     let next = next.each_ref().map(|(what, line)| (*what, line.as_str()));
     let next = if outcome.failure.is_some() { &next[..] } else { &[] };
-    create(&directory.join(PAGES[0]), &timeline(outcome, events, next))?;
+    let beside = Beside { takes: takes.as_deref(), next };
+    create(&directory.join(PAGES[0]), &timeline(outcome, events, beside))?;
     create(&directory.join(PAGES[1]), &perfetto(events))
 }
 

@@ -39,6 +39,12 @@ impl ToolError {
         Self::usage(format!("{}: {error}{}", path.display(), perhaps(path, error)))
     }
 
+    /// The same, with what would have been right.
+    pub(crate) fn expecting(mut self, what: &str) -> Self {
+        self.message = format!("{}; {what}", self.message);
+        self
+    }
+
     /// A file cannot be written.
     pub(crate) fn write(path: &Path, error: &std::io::Error) -> Self {
         Self::tool(format!("{}: {error}", path.display()))

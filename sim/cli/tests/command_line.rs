@@ -1,25 +1,14 @@
 //! The command line as people and schedulers meet it: what it says, how it ends, what it leaves.
 
+mod tool;
+
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
-
-fn billsim(arguments: &[&str]) -> Output {
-    command(arguments).output().expect("the binary runs")
-}
-
-fn command(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_billsim"));
-    command.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."));
-    command.args(arguments);
-    command
-}
-
-fn code(output: &Output) -> i32 {
-    output.status.code().expect("it was not killed")
-}
+use tool::{billsim, code, command};
 
 fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
@@ -46,13 +35,24 @@ fn wrong_input_is_told_what_where_and_what_to_do() {
     fs::write(&steady, plan).unwrap();
     let typing_error = directory.path().join("typing-error.json");
     fs::write(&typing_error, plan.replace("only", "onyl")).unwrap();
+    let a_run = directory.path().join("run");
+    fs::create_dir_all(a_run.join("failures/D1-00c0ffee00c0ffee")).unwrap();
+    // A gzip that was cut off behind its header.
+    let packed = directory.path().join("sent-by-mail");
+    fs::write(&packed, [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3]).unwrap();
+    let packed = packed.display().to_string();
     let cases: Vec<(&str, Vec<&str>)> = vec![
         ("unknown scenario", vec!["run", "smoke/nothing"]),
         ("unknown key", vec!["run", &edited]),
         ("unknown profile", vec!["sweep", "--profile", "nothing"]),
         ("empty range", vec!["sweep", "--seeds", "5..5"]),
         ("no range", vec!["bench", "--seeds", "5"]),
+        ("nearly a scenario", vec!["run", "smoke/stedy"]),
         ("missing plan", vec!["replay", "no/such/plan.json"]),
+        ("no failure at all", vec!["show", "scenarios"]),
+        ("a run instead of a failure", vec!["replay", a_run.to_str().unwrap()]),
+        ("a packed failure instead of a plan", vec!["corpus", "add", &packed, "--name", "x"]),
+        ("a packed failure by another name", vec!["replay", &packed]),
         ("garbage plan", vec!["replay", garbage.to_str().unwrap()]),
         ("plan of another format", vec!["replay", other_format.to_str().unwrap()]),
         ("canary without canaries", vec!["--canary", "ack-before-sync", "run", "smoke/steady"]),
@@ -68,11 +68,12 @@ fn wrong_input_is_told_what_where_and_what_to_do() {
         assert!(output.stdout.is_empty(), "{name} prints its error on stderr only");
         text.push_str(&format!("== {name}\n{}\n", stderr(&output)));
     }
-    // The list of scenarios grows: that it is told is enough.
-    let list =
-        |line: &str| line.split_once("is a file; known are ").map(|(said, _)| said.to_owned());
-    let lines = text.split('\n').map(|line| match list(line) {
-        Some(said) => format!("{said}is a file; known are SCENARIOS"),
+    // The number of scenarios grows: that it is told is enough.
+    let lines = text.split('\n').map(|line| match line.split_once(" names all ") {
+        Some((said, count)) => {
+            let perhaps = count.trim_start_matches(|c: char| c.is_ascii_digit());
+            format!("{said} names all SCENARIOS{perhaps}")
+        }
         None => line.to_owned(),
     });
     let text = lines.collect::<Vec<_>>().join("\n");
@@ -240,6 +241,43 @@ fn a_transaction_is_followed_and_a_broken_file_is_told() {
     let read = billsim(&["show", torn.to_str().unwrap()]);
     assert_eq!(code(&read), 2);
     assert!(stderr(&read).contains("was cut off"), "{}", stderr(&read));
+    // Through a pipe, whole or cut off, it is known by what it is.
+    for (length, expected) in [(whole.len(), 11), (whole.len() / 2, 2)] {
+        let mut pipe = command(&["replay", "/dev/stdin"]);
+        let pipe = pipe.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = pipe.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(&whole[..length]).unwrap();
+        let read = child.wait_with_output().unwrap();
+        assert_eq!(code(&read), expected, "{}", stderr(&read));
+        assert_eq!(expected == 2, stderr(&read).contains("was cut off"), "{}", stderr(&read));
+    }
+}
+
+#[test]
+fn what_is_left_of_a_run_is_not_called_the_run() {
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("1");
+    let shown = out.to_str().unwrap();
+    let sweep = ["sweep", "smoke/steady", "--seeds", "0..2", "--without-regressions", "--shard"];
+    let run =
+        billsim(&[&sweep[..], &["1/1", "--check-determinism", "0%", "--out", shown]].concat());
+    assert_eq!(code(&run), 0, "{}", stderr(&run));
+    let outcomes = out.join("outcomes.jsonl");
+    let whole = fs::read(&outcomes).unwrap();
+    fs::write(&outcomes, &whole[..whole.len() - 100]).unwrap();
+    let merged = directory.path().join("merged");
+    let merge = ["merge", "--out", merged.to_str().unwrap(), shown];
+    for arguments in [&["report", shown][..], &["gate", shown], &merge] {
+        let output = billsim(arguments);
+        assert_eq!(code(&output), 2, "{arguments:?} {}", stderr(&output));
+        let told = stderr(&output);
+        assert!(told.contains("outcomes.jsonl: 1 of the 2 outcomes"), "{told}");
+    }
+    assert!(!merged.exists(), "nothing was merged");
+    fs::remove_file(out.join("conclusion.json")).unwrap();
+    let report = billsim(&["report", shown]);
+    assert_eq!(code(&report), 2, "its checkpoint knows better");
+    assert!(stderr(&report).contains("something was taken from it"), "{}", stderr(&report));
 }
 
 #[test]
@@ -265,6 +303,14 @@ fn an_explanation_names_the_faults_that_it_takes() {
     let needs = told["needs"].as_array().unwrap();
     assert!(needs.len() < told["parts"].as_u64().unwrap() as usize / 2, "{told}");
     assert!(needs.iter().all(|need| need[1] != "fails the same"), "{told}");
+    let page = || fs::read_to_string(out.join("timeline.html")).unwrap();
+    assert!(!page().contains("What it takes"), "nobody knows yet");
+    let shrunk = billsim(&["shrink", out.to_str().unwrap(), "--show-progress", "none"]);
+    assert_eq!(code(&shrunk), 0, "{}", stderr(&shrunk));
+    let words = fs::read_to_string(out.join("explanation.txt")).unwrap();
+    let takes = words.lines().last().unwrap();
+    assert!(page().contains("What it takes") && page().contains(takes), "{takes}");
+    assert!(page().contains("corpus add") && !page().contains("smallest plan that it takes"));
 }
 
 #[test]

@@ -1,19 +1,12 @@
 //! `billsim crash-points` as people and schedulers meet it.
 
+mod tool;
+
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
-
-fn billsim(arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_billsim"));
-    command.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."));
-    command.args(arguments).output().expect("the binary runs")
-}
-
-fn code(output: &Output) -> i32 {
-    output.status.code().expect("it was not killed")
-}
+use std::process::Output;
+use tool::{billsim, code};
 
 fn json(output: &Output) -> Value {
     let words = String::from_utf8_lossy(&output.stderr);

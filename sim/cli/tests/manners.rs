@@ -1,29 +1,17 @@
 //! Manners: a sweep that was killed goes on as if nothing had been, two sweeps do not share a
 //! directory, a wrong name is met with the right one, and nobody is coloured against their will.
 
+mod tool;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
+use tool::{billsim, code, command};
 
 /// Seeds of the sweep that is interrupted.
 const SEEDS: &str = "0..60";
-
-fn command(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_billsim"));
-    command.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."));
-    command.args(arguments);
-    command
-}
-
-fn billsim(arguments: &[&str]) -> Output {
-    command(arguments).output().expect("the binary runs")
-}
-
-fn code(output: &Output) -> i32 {
-    output.status.code().expect("it was not killed")
-}
 
 fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()

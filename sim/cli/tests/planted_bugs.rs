@@ -108,13 +108,23 @@ fn small_failure(
 }
 
 /// From a red seed to a small plan, which replays exactly, and alone, and is green without the
-/// bug. Returns the failure's directory.
-fn assert_shrinks(canary: &str, scenario: &str, oracle: &str, from: u64, runs: &Path) -> PathBuf {
+/// bug; filed, it is red with the bug and green without. `cause` is what must be named as that.
+/// Returns the failure's directory.
+fn assert_shrinks(
+    (canary, scenario, oracle): (&str, &str, &str),
+    from: u64,
+    cause: &str,
+    runs: &Path,
+) -> PathBuf {
     let (failure, report) = small_failure(canary, scenario, oracle, from, runs);
     assert_eq!(report["is_minimal"], true);
     let explanation = fs::read_to_string(failure.join("explanation.txt")).unwrap();
     assert_eq!(explanation.lines().count(), 3, "{explanation}");
     assert!(explanation.contains(&format!("Broken promise {oracle}:")), "{explanation}");
+    let takes = explanation.lines().last().unwrap();
+    assert!(takes.starts_with("It takes exactly this") && takes.contains(cause), "{explanation}");
+    let page = fs::read_to_string(failure.join("timeline.html")).unwrap();
+    assert!(page.contains("What it takes") && page.contains(cause), "the page says so, too");
     let small = failure.join("shrunk.json");
     let small = small.to_str().unwrap();
     let replayed = billsim(Some(canary), &root(), &["replay", small, "--format", "json"]);
@@ -126,38 +136,69 @@ fn assert_shrinks(canary: &str, scenario: &str, oracle: &str, from: u64, runs: &
     let alone = alone.to_str().unwrap();
     assert_eq!(code(&billsim(Some(canary), &root(), &["replay", alone])), code(&replayed));
     assert_eq!(code(&billsim(None, &root(), &["replay", alone])), 0, "green without the bug");
+    assert_is_filed(canary, scenario, oracle, &failure, runs);
     failure
+}
+
+/// As a regression, in a tree of its own: every sweep is red with the bug, and green without.
+fn assert_is_filed(canary: &str, scenario: &str, oracle: &str, failure: &Path, runs: &Path) {
+    let tree = runs.join("tree");
+    fs::create_dir_all(tree.join("scenarios/smoke")).unwrap();
+    fs::create_dir_all(tree.join("scenarios/regressions")).unwrap();
+    let scenario = format!("{scenario}.toml");
+    for file in ["profiles.toml", "smoke/steady.toml", &scenario] {
+        fs::copy(root().join("scenarios").join(file), tree.join("scenarios").join(file)).unwrap();
+    }
+    let canary = Some(canary);
+    let plan = failure.join("shrunk.json");
+    let add = ["corpus", "add", plan.to_str().unwrap(), "--name", "as-it-was"];
+    assert_eq!(code(&billsim(None, &tree, &add)), 2, "it holds without the bug");
+    let mended = [&add[..], &["--fixed"]].concat();
+    assert_eq!(code(&billsim(canary, &tree, &mended)), 2, "it is not mended");
+    let filed = billsim(canary, &tree, &add);
+    assert_eq!(code(&filed), 0, "{}", String::from_utf8_lossy(&filed.stderr));
+    let told = String::from_utf8_lossy(&filed.stdout).into_owned();
+    assert!(told.contains(&format!("{oracle}: ")), "{told}");
+    assert_eq!(code(&billsim(canary, &tree, &add)), 2, "it is never replaced");
+    let sweep = ["sweep", "smoke/steady", "--seeds", "0..1", "--show-progress", "none"];
+    assert_eq!(code(&billsim(None, &tree, &sweep)), 0, "green without the bug");
+    let red = code(&billsim(canary, &tree, &sweep));
+    assert!([10, 11].contains(&red), "the regression runs first, and fails: {red}");
 }
 
 #[test]
 fn an_order_that_breaks_shrinks() {
     let runs = tempfile::tempdir().unwrap();
     // Where clocks are all that is wrong: among other faults it takes many of them together.
-    assert_shrinks("hlc-not-above-log", "smoke/clock", "O1", 18, runs.path());
+    let bug = ("hlc-not-above-log", "smoke/clock", "O1");
+    assert_shrinks(bug, 18, "clock-", runs.path());
 }
 
 #[test]
 fn a_cluster_that_stands_still_shrinks() {
     let runs = tempfile::tempdir().unwrap();
-    assert_shrinks("deposed-node-never-campaigns", EVERYTHING, "L5", 6, runs.path());
+    let bug = ("deposed-node-never-campaigns", EVERYTHING, "L5");
+    // Two nodes are left, and one of them was deposed once.
+    assert_shrinks(bug, 6, "the end of every run: a node is lost", runs.path());
 }
 
 #[test]
 fn a_read_that_forgets_shrinks() {
     let runs = tempfile::tempdir().unwrap();
-    assert_shrinks("session-read-hides-its-gap", EVERYTHING, "R3", 10, runs.path());
+    let bug = ("session-read-hides-its-gap", EVERYTHING, "R3");
+    assert_shrinks(bug, 10, "operations of the load", runs.path());
 }
 
 #[test]
-fn a_loss_shrinks_step_by_step_to_the_same_and_is_filed() {
+fn a_loss_shrinks_step_by_step_to_the_same() {
     let canary = Some("acknowledged-tail-cut");
     let runs = tempfile::tempdir().unwrap();
-    let failure = assert_shrinks("acknowledged-tail-cut", EVERYTHING, "D9", 6, runs.path());
+    let bug = ("acknowledged-tail-cut", EVERYTHING, "D9");
+    let failure = assert_shrinks(bug, 6, "power-cut", runs.path());
     let shown = failure.to_str().unwrap();
     let small = fs::read_to_string(failure.join("shrunk.json")).unwrap();
     let explanation = fs::read_to_string(failure.join("explanation.txt")).unwrap();
     assert!(explanation.contains("In what was lost: client"), "{explanation}");
-    assert!(explanation.contains("power-cut"), "{explanation}");
 
     let out = runs.path().join("in-steps");
     let out = out.to_str().unwrap();
@@ -168,23 +209,4 @@ fn a_loss_shrinks_step_by_step_to_the_same_and_is_filed() {
     assert_eq!(code(&second), 0);
     assert!(String::from_utf8_lossy(&second.stderr).contains("going on after"));
     assert_eq!(fs::read_to_string(format!("{out}/shrunk.json")).unwrap(), small);
-
-    let tree = runs.path().join("tree");
-    fs::create_dir_all(tree.join("scenarios/smoke")).unwrap();
-    fs::create_dir_all(tree.join("scenarios/regressions")).unwrap();
-    for file in ["profiles.toml", "smoke/everything.toml", "smoke/steady.toml"] {
-        fs::copy(root().join("scenarios").join(file), tree.join("scenarios").join(file)).unwrap();
-    }
-    let plan = failure.join("shrunk.json");
-    let add = ["corpus", "add", plan.to_str().unwrap(), "--name", "tail-cut"];
-    assert_eq!(code(&billsim(None, &tree, &add)), 2, "it holds without the bug");
-    let mended = [&add[..], &["--fixed"]].concat();
-    assert_eq!(code(&billsim(canary, &tree, &mended)), 2, "it is not mended");
-    let filed = billsim(canary, &tree, &add);
-    assert_eq!(code(&filed), 0, "{}", String::from_utf8_lossy(&filed.stderr));
-    assert!(String::from_utf8_lossy(&filed.stdout).contains("D9: a restart cuts"));
-    assert_eq!(code(&billsim(canary, &tree, &add)), 2, "it is never replaced");
-    let sweep = ["sweep", "smoke/steady", "--seeds", "0..1", "--show-progress", "none"];
-    assert_eq!(code(&billsim(None, &tree, &sweep)), 0, "green without the bug");
-    assert_eq!(code(&billsim(canary, &tree, &sweep)), 10, "the regression runs first");
 }

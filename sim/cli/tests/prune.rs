@@ -1,19 +1,15 @@
 //! Old run directories go on request, and nothing else ever does.
 
+mod tool;
+
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 use std::time::Duration;
-
-fn billsim(arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_billsim"));
-    command.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."));
-    command.args(arguments).output().expect("the binary runs")
-}
+use tool::{billsim, code};
 
 fn prune(directory: &Path, more: &[&str]) -> String {
     let output = billsim(&[&["prune", directory.to_str().unwrap()], more].concat());
-    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(code(&output), 0, "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
@@ -22,7 +18,7 @@ fn sweep(directory: &Path, name: &str, hours: u64) -> PathBuf {
     let out = directory.join(name);
     let arguments = ["sweep", "smoke/steady", "--seeds", "0..1", "--without-regressions", "--out"];
     let output = billsim(&[&arguments[..], &[out.to_str().unwrap()]].concat());
-    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(code(&output), 0, "{}", String::from_utf8_lossy(&output.stderr));
     age(&out, hours);
     out
 }

@@ -1,21 +1,14 @@
 //! A sweep in shards is the sweep: one of them killed and resumed, one run twice, merged in two
 //! orders and in two steps.
 
+mod tool;
+
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
+use tool::{billsim, code};
 
 const SHARDS: u32 = 5;
-
-fn billsim(arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_billsim"));
-    command.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."));
-    command.args(arguments).output().expect("the binary runs")
-}
-
-fn code(output: &Output) -> i32 {
-    output.status.code().expect("it was not killed")
-}
 
 fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
@@ -97,6 +90,9 @@ fn shards_in_any_order_are_the_whole_sweep() {
     let whole = place("whole");
     let worst = code(&sweep(&scenario, &whole, &[]));
     assert_eq!(worst, 11, "some of its seeds fail");
+    let outcomes = fs::read_to_string(whole.join("outcomes.jsonl")).unwrap();
+    let judged_twice = outcomes.matches(r#""second_checker":{"#).count();
+    assert_eq!(judged_twice, 24 / 5 + 1, "the first run of every seed that runs twice is stored");
     let mut runs = Vec::new();
     for number in 1..=SHARDS {
         let (out, shard) = (place(&format!("shard-{number}")), format!("{number}/{SHARDS}"));
@@ -168,7 +164,11 @@ fn a_shard_has_its_directory_and_the_same_command_begins_it_and_goes_on() {
     };
     let nameless = sweep(&[]);
     assert_eq!(code(&nameless), 2);
-    assert!(stderr(&nameless).contains("--shard does not say which"), "{}", stderr(&nameless));
+    assert!(
+        stderr(&nameless).contains("which {shard}? --shard does not say"),
+        "{}",
+        stderr(&nameless)
+    );
     for _ in 0..2 {
         let output = sweep(&["--shard", "2/2", "--resume"]);
         assert_eq!(code(&output), 0, "{}", stderr(&output));

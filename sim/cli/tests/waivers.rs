@@ -1,18 +1,11 @@
 //! Known failures: they do not turn a sweep red, and no report keeps quiet about them.
 
+mod tool;
+
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
-
-fn billsim(arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_billsim"));
-    command.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."));
-    command.args(arguments).output().expect("the binary runs")
-}
-
-fn code(output: &Output) -> i32 {
-    output.status.code().expect("it was not killed")
-}
+use std::process::Output;
+use tool::{billsim, code};
 
 fn words(output: &Output) -> String {
     [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes)).join("\n")

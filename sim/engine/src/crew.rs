@@ -41,6 +41,15 @@ pub(crate) trait Crew {
 
 /// Feeds a node and tells the oracles. `false`: the node must be dropped.
 fn feed(world: &mut World, slot: usize, replica: &mut Replica, input: Input) -> bool {
+    let twice = world.is_fed_twice(&input);
+    let keeps = feed_once(world, slot, replica, input);
+    let Some(frame) = twice.filter(|_| keeps) else { return keeps };
+    let again = Input::Message(frame.clone());
+    !world
+        .feed_twice(slot, replica, &frame, |world, replica| !feed_once(world, slot, replica, again))
+}
+
+fn feed_once(world: &mut World, slot: usize, replica: &mut Replica, input: Input) -> bool {
     let now = world.clocks(slot);
     speaker::set(world.now, Some(slot));
     let mut port = Port { world, slot };

@@ -10,6 +10,8 @@ compile_error!(
 );
 
 #[cfg(madsim)]
+mod archive_store;
+#[cfg(madsim)]
 mod arrivals;
 #[cfg(all(madsim, feature = "canaries"))]
 pub mod canaries;
@@ -23,6 +25,7 @@ pub mod crew;
 pub mod disk;
 #[cfg(madsim)]
 mod expectations;
+mod failure;
 #[cfg(madsim)]
 mod loss;
 #[cfg(madsim)]
@@ -37,6 +40,7 @@ mod refold;
 pub mod run;
 #[cfg(madsim)]
 pub mod scenario;
+mod second_opinion;
 #[cfg(madsim)]
 pub mod seed;
 #[cfg(madsim)]

@@ -10,14 +10,19 @@
 //! with the safety phase.
 
 mod error;
+mod kinds;
+mod links;
 
 pub use error::PlanError;
+pub use kinds::kind_of;
+use kinds::purpose;
 
-use crate::scenario::{Cluster, FaultDraw, FaultKind, Scenario};
+use crate::scenario::service::{STREAMS_OF_MAIL, STREAMS_OF_PROVIDER};
+use crate::scenario::{Cluster, FaultDraw, FaultKind, Scenario, Service};
 use crate::seed::{Purpose, Stream};
 use billsim_record::plan::PLAN_FORMAT;
 use billsim_record::{
-    Fault, FaultPlan, InRecovery, Moment, NodeNumber, PlannedAction, PlannedFault, PlannedProvider,
+    Fault, FaultPlan, InRecovery, Moment, NodeNumber, PlannedAction, PlannedFault, PlannedService,
     Target,
 };
 use std::collections::BTreeSet;
@@ -35,7 +40,7 @@ const STREAM_OF_OPERATOR: u64 = 3_000;
 pub fn draw(scenario: &Scenario, seed: u64) -> FaultPlan {
     let mut faults = Vec::new();
     let mut swarm = Stream::new(seed, Purpose::Config);
-    let mut provider = PlannedProvider::default();
+    let (mut provider, mut mail) = (PlannedService::default(), PlannedService::default());
     if swarm.below(100) >= u64::from(scenario.swarm.none_percent) {
         for (kind, settings) in &scenario.faults {
             let mut stream = Stream::indexed(seed, purpose(*kind), *kind as u64);
@@ -43,12 +48,16 @@ pub fn draw(scenario: &Scenario, seed: u64) -> FaultPlan {
                 draw_kind(scenario, *kind, settings, &mut stream, &mut faults);
             }
         }
-        provider = scenario.provider.as_ref().map(|p| p.plan(seed)).unwrap_or_default();
+        let planned = |service: &Option<Service>, streams| {
+            service.as_ref().map(|service| service.plan(seed, streams)).unwrap_or_default()
+        };
+        provider = planned(&scenario.provider, STREAMS_OF_PROVIDER);
+        mail = planned(&scenario.mail, STREAMS_OF_MAIL);
     }
     // Stable: faults of the same time stay in the order of kinds.
     faults.sort_by_key(|f: &PlannedFault| f.at_ms);
     let operator = draw_operator(scenario, seed, &faults);
-    FaultPlan { operator, provider, ..FaultPlan::new(scenario.name.clone(), seed, faults) }
+    FaultPlan { operator, provider, mail, ..FaultPlan::new(scenario.name.clone(), seed, faults) }
 }
 
 /// Checks a plan against the size of the cluster.
@@ -64,10 +73,11 @@ pub fn check(plan: &FaultPlan, cluster: &Cluster) -> Result<(), PlanError> {
     if let Some((key, _)) = bounds.into_iter().find(|(_, bound)| *bound == Some(0)) {
         return Err(PlanError::EmptyLoad { key });
     }
-    let mut provider = plan.provider;
-    for (key, percent) in provider.kinds() {
-        if *percent > 100 {
-            return Err(PlanError::Provider { key, found: *percent });
+    for (service, mut planned) in [("provider", plan.provider), ("mail", plan.mail)] {
+        for (key, percent) in planned.kinds() {
+            if *percent > 100 {
+                return Err(PlanError::Service { service, key, found: *percent });
+            }
         }
     }
     let mut before = 0;
@@ -117,7 +127,9 @@ fn draw_operator(scenario: &Scenario, seed: u64, faults: &[PlannedFault]) -> Vec
     };
     for planned in faults {
         let (region, lasts_ms) = match planned.fault {
-            Fault::RegionDestroyed { region } => (region, u64::MAX),
+            Fault::RegionDestroyed { region } | Fault::RegionWiped { region, .. } => {
+                (region, u64::MAX)
+            }
             Fault::RegionDark { region } => (region, planned.for_ms),
             _ => continue,
         };
@@ -147,84 +159,6 @@ fn check_destroyed(plan: &FaultPlan, cluster: &Cluster) -> Result<(), PlanError>
         }
     }
     Ok(())
-}
-
-/// The kind of a planned fault, as scenarios name it.
-pub fn kind_of(fault: &Fault) -> FaultKind {
-    match fault {
-        Fault::PowerCut { .. } => FaultKind::PowerCut,
-        Fault::Kill { .. } => FaultKind::Kill,
-        Fault::PowerCutAtWrite { .. } => FaultKind::PowerCutAtWrite,
-        Fault::CrashPoint { .. } => FaultKind::CrashPoint,
-        Fault::PowerCutAll => FaultKind::PowerCutAll,
-        Fault::Pause { .. } => FaultKind::Pause,
-        Fault::Loss { .. } => FaultKind::Loss,
-        Fault::Delay { .. } => FaultKind::Delay,
-        Fault::Duplicate { .. } => FaultKind::Duplicate,
-        Fault::Reorder { .. } => FaultKind::Reorder,
-        Fault::BitFlip { .. } => FaultKind::BitFlip,
-        Fault::SlowLink { .. } => FaultKind::SlowLink,
-        Fault::Cut { .. } => FaultKind::Cut,
-        Fault::Isolate { .. } => FaultKind::Isolate,
-        Fault::ClientCut { .. } => FaultKind::ClientCut,
-        Fault::SlowDisk { .. } => FaultKind::SlowDisk,
-        Fault::DiskStall { .. } => FaultKind::DiskStall,
-        Fault::RegionCut { .. } => FaultKind::RegionCut,
-        Fault::RegionFlap { .. } => FaultKind::RegionFlap,
-        Fault::RegionDark { .. } => FaultKind::RegionDark,
-        Fault::RegionDestroyed { .. } => FaultKind::RegionDestroyed,
-        Fault::RegionSlow { .. } => FaultKind::RegionSlow,
-        Fault::ZoneDark { .. } => FaultKind::ZoneDark,
-        Fault::WriteFails { .. } => FaultKind::WriteFails,
-        Fault::SyncFails { .. } => FaultKind::SyncFails,
-        Fault::DiskFull { .. } => FaultKind::DiskFull,
-        Fault::SegmentRot { .. } => FaultKind::SegmentRot,
-        Fault::SuperblockRot { .. } => FaultKind::SuperblockRot,
-        Fault::LedgerRot { .. } => FaultKind::LedgerRot,
-        Fault::Helix { .. } => FaultKind::Helix,
-        Fault::Wipe { .. } => FaultKind::Wipe,
-        Fault::ClockOffset { .. } => FaultKind::ClockOffset,
-        Fault::ClockDrift { .. } => FaultKind::ClockDrift,
-        Fault::ClockFreeze { .. } => FaultKind::ClockFreeze,
-    }
-}
-
-fn purpose(kind: FaultKind) -> Purpose {
-    use FaultKind as K;
-    match kind {
-        K::PowerCut
-        | K::Kill
-        | K::PowerCutAll
-        | K::Pause
-        | K::Wipe
-        | K::RegionDark
-        | K::RegionDestroyed
-        | K::ZoneDark => Purpose::Process,
-        K::PowerCutAtWrite
-        | K::CrashPoint
-        | K::SlowDisk
-        | K::DiskStall
-        | K::WriteFails
-        | K::SyncFails
-        | K::DiskFull
-        | K::SegmentRot
-        | K::SuperblockRot
-        | K::LedgerRot
-        | K::Helix => Purpose::Disk,
-        K::ClockOffset | K::ClockDrift | K::ClockFreeze => Purpose::Clock,
-        K::Loss
-        | K::Delay
-        | K::Duplicate
-        | K::Reorder
-        | K::BitFlip
-        | K::SlowLink
-        | K::Cut
-        | K::RegionCut
-        | K::RegionFlap
-        | K::RegionSlow
-        | K::Isolate
-        | K::ClientCut => Purpose::Net,
-    }
 }
 
 fn draw_kind(
@@ -258,7 +192,11 @@ fn draw_kind(
         } else if let Some(fault) = of_region(kind, stream, &scenario.cluster, strength) {
             add(fault);
         } else if kind.is_of_a_link() {
-            for (from, to) in links(stream, nodes) {
+            let drawn = match settings.pairs {
+                true => links::around_pair(stream, &scenario.cluster),
+                false => links::drawn(stream, nodes),
+            };
+            for (from, to) in drawn {
                 add(of_link(kind, from, to, strength));
             }
         } else {
@@ -271,37 +209,6 @@ fn draw_kind(
         }
         at_ms += 1 + stream.exponential(gap_ms);
     }
-}
-
-/// Which links a fault is on: one direction, both (with three nodes: a bridge), everything from
-/// a node, everything to a node, all between two halves, or all.
-fn links(stream: &mut Stream, nodes: u8) -> Vec<(NodeNumber, NodeNumber)> {
-    let a = stream.below(nodes.into()) as u8;
-    let b = (a + 1 + stream.below(u64::from(nodes) - 1) as u8) % nodes;
-    let others = (0..nodes).filter(|n| *n != a).map(NodeNumber::at);
-    let (a, b) = (NodeNumber::at(a), NodeNumber::at(b));
-    match stream.below(10) {
-        0..3 => vec![(a, b)],
-        3..5 => vec![(a, b), (b, a)],
-        5 => others.map(|n| (a, n)).collect(),
-        6 => others.map(|n| (n, a)).collect(),
-        7..9 => between_halves(stream, nodes),
-        _ => {
-            let each = || (0..nodes).map(NodeNumber::at);
-            let all = each().flat_map(|from| each().map(move |to| (from, to)));
-            all.filter(|(from, to)| from != to).collect()
-        }
-    }
-}
-
-/// The links between two drawn halves of the nodes, neither empty, wherever their regions are.
-fn between_halves(stream: &mut Stream, nodes: u8) -> Vec<(NodeNumber, NodeNumber)> {
-    let half = 1 + stream.below((1 << nodes) - 2);
-    let is_in = |node: u8| half >> node & 1 == 1;
-    let each = || 0..nodes;
-    let all = each().flat_map(|from| each().map(move |to| (from, to)));
-    let between = all.filter(|(from, to)| is_in(*from) != is_in(*to));
-    between.map(|(from, to)| (NodeNumber::at(from), NodeNumber::at(to))).collect()
 }
 
 /// Which regions are cut off from which. Two regions: one direction, or both. More: one
@@ -341,6 +248,9 @@ fn of_region(
     let mut below = |count: u8| stream.below(count.into()) as u8;
     Some(match kind {
         FaultKind::RegionDark => Fault::RegionDark { region: below(cluster.regions) },
+        FaultKind::RegionWiped => {
+            Fault::RegionWiped { region: below(cluster.regions), disks: strength as u8 }
+        }
         FaultKind::RegionDestroyed => Fault::RegionDestroyed { region: below(cluster.regions) },
         FaultKind::RegionSlow => {
             Fault::RegionSlow { region: below(cluster.regions), factor: strength as u32 }
@@ -387,6 +297,13 @@ fn of_node(kind: FaultKind, node: NodeNumber, strength: u64, sign: i32) -> Fault
         FaultKind::WriteFails => Fault::WriteFails { node, count: value },
         FaultKind::SyncFails => Fault::SyncFails { node, count: value },
         FaultKind::Wipe => Fault::Wipe { node },
+        FaultKind::ReadError => Fault::ReadError { node, bytes: value },
+        FaultKind::MisdirectedWrite => Fault::MisdirectedWrite { node, reach: value as u8 },
+        FaultKind::PhantomWrite => Fault::PhantomWrite { node },
+        FaultKind::RepairRot => Fault::RepairRot { node },
+        FaultKind::MisdirectedRead => Fault::MisdirectedRead { node },
+        FaultKind::LyingSync => Fault::LyingSync { node },
+        FaultKind::Rollback => Fault::Rollback { node },
         FaultKind::SegmentRot => Fault::SegmentRot { node, bytes: rotten(value) },
         FaultKind::SuperblockRot => Fault::SuperblockRot { node, bytes: rotten(value) },
         FaultKind::LedgerRot => Fault::LedgerRot { node, bytes: rotten(value) },
@@ -456,6 +373,9 @@ fn check_strength(place: usize, planned: &PlannedFault) -> Result<(), PlanError>
         | Fault::SuperblockRot { bytes, .. }
         | Fault::LedgerRot { bytes, .. } => bytes.max(1).into(),
         Fault::Helix { spread, .. } => 1 + u64::from(spread),
+        Fault::ReadError { bytes, .. } => bytes.into(),
+        Fault::MisdirectedWrite { reach, .. } => reach.into(),
+        Fault::RegionWiped { disks, .. } => disks.into(),
         Fault::ClockOffset { offset_ms, .. } => offset_ms.unsigned_abs(),
         Fault::ClockDrift { ppm, .. } => ppm.unsigned_abs().into(),
         Fault::PowerCut { .. }
@@ -471,6 +391,11 @@ fn check_strength(place: usize, planned: &PlannedFault) -> Result<(), PlanError>
         | Fault::ClientCut { .. }
         | Fault::DiskStall { .. }
         | Fault::Wipe { .. }
+        | Fault::PhantomWrite { .. }
+        | Fault::RepairRot { .. }
+        | Fault::MisdirectedRead { .. }
+        | Fault::LyingSync { .. }
+        | Fault::Rollback { .. }
         | Fault::ClockFreeze { .. } => 0,
     };
     let named = kind_of(&planned.fault);

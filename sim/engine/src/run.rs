@@ -4,17 +4,19 @@ use crate::clients::Population;
 use crate::crew::{Arm, Central, Crew, Tasks};
 use crate::disk::CrashSeen;
 use crate::expectations::{EXPECTED, Measured, missed};
+use crate::failure::failure;
 use crate::scenario::Scenario;
 use crate::world::custody::Step;
 use crate::world::teller::{self, Told};
 use crate::world::{LATENCY_MAX_US, Phase, Todo, World};
-use crate::{conflicts, loss, marks, panics, plan, telling};
+use crate::{conflicts, loss, marks, panics, plan, second_opinion, telling};
 use billing_core::Status;
 use billing_shell::Replica;
 use billing_wire::OpId;
-use billsim_oracle::{LossReport, Violation};
+use billsim_checker::Report;
+use billsim_oracle::{History, Judgement, LossReport, Violation};
 use billsim_record::outcome::OUTCOME_FORMAT;
-use billsim_record::{Failure, FaultPlan, LossVerdict, Outcome, RunEvents, Verdict};
+use billsim_record::{FaultPlan, LossVerdict, Outcome, RunEvents, Verdict};
 use hdrhistogram::Histogram;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,6 +25,9 @@ use std::time::Duration;
 
 /// How often a phase asks whether it is finished, in simulated nanoseconds.
 const ASK_EVERY_NS: u64 = 100_000_000;
+/// What a cluster owes nobody whose disks were damaged beyond what is promised to survive.
+const LIVENESS: [&str; 6] = ["L1", "L2", "L3", "L4", "L5", "L8"];
+const MAY_STOP: &str = "liveness: damage beyond what is promised to survive stopped the cluster";
 /// Events between two looks at the flag that ends a run from outside.
 const LOOK_EVERY: u64 = 1_024;
 
@@ -47,6 +52,9 @@ pub struct Job {
     pub tell: bool,
     /// Whether the run is told as events, for reports; costs memory.
     pub events: bool,
+    /// Whether the second checker judges the run, too; costs memory. A run that is told is always
+    /// judged by both.
+    pub second: bool,
     /// Ends here, in simulated nanoseconds, whatever is left: to look at that moment.
     pub until: Option<u64>,
     /// A transaction that is followed from client to disk; costs time.
@@ -66,6 +74,7 @@ impl Job {
             past: Vec::new(),
             tell: false,
             events: false,
+            second: false,
             until: None,
             custody: None,
         }
@@ -138,12 +147,23 @@ pub fn run(job: &Job, abandoned: &AtomicBool) -> RunResult {
     })
 }
 
+/// What a course leaves behind, beside the world.
+struct Course {
+    end: End,
+    marks: BTreeMap<String, u64>,
+    losses: Option<LossReport>,
+    history: Option<History>,
+    second: Option<Report>,
+}
+
 /// How a course ended.
 enum End {
     Settled,
     Stuck(Vec<String>),
     Broken,
     Abandoned,
+    /// Nothing is promised any more.
+    Beyond,
     /// Where the job said.
     Cut(Vec<Option<Status>>),
 }
@@ -159,8 +179,8 @@ async fn course<C: Crew>(
     let until_ms = u64::from(job.scenario.phases.safety_s) * 1_000;
     let safety_ends = world.plan().load.until_ms.unwrap_or(until_ms).min(until_ms) * 1_000_000;
     world.alter_frame(job.altered_frame);
-    world.jury.pass_over(&job.past);
-    if job.tell {
+    world.jury.pass_over(&passed_over(job));
+    if job.tell || job.second {
         world.keep_history();
     }
     if job.events {
@@ -174,8 +194,8 @@ async fn course<C: Crew>(
     let mut events = 0_u64;
     let end = loop {
         events += 1;
-        if world.first_violation().is_some() {
-            break End::Broken;
+        if let Some(end) = ended_early(&world) {
+            break end;
         }
         if events.is_multiple_of(LOOK_EVERY) && abandoned.load(Ordering::Relaxed) {
             break End::Abandoned;
@@ -217,9 +237,19 @@ async fn course<C: Crew>(
         world = carry_out(world, &mut crew, todo).await;
     };
     let replicas = crew.leave().await;
-    let marks = judge(&mut world, &end, &replicas);
-    let losses = world.losses();
-    conclude(job, *world, end, losses.as_ref(), marks)
+    let course = over(&mut world, end, &replicas);
+    conclude(job, *world, course)
+}
+
+/// What came of a run, with the opinions of both judges.
+fn over(world: &mut World, end: End, replicas: &[Option<Replica>]) -> Course {
+    let marks = judge(world, &end, replicas);
+    let (losses, history) = (world.losses(), world.take_history());
+    // A run that is cut has not shown everything yet, and one beyond what is promised owes nothing.
+    let owes = !matches!(end, End::Cut(_) | End::Beyond);
+    let judged = history.as_ref().filter(|_| owes);
+    let second = judged.and_then(|history| second_opinion::second_opinion(history, replicas));
+    Course { end, marks, losses, history, second }
 }
 
 /// Judges the end of a run; the marks that it reached. What oracles fold once more is no deed of
@@ -257,39 +287,30 @@ async fn carry_out<C: Crew>(world: Box<World>, crew: &mut C, todo: Todo) -> Box<
     }
 }
 
-fn conclude(
-    job: &Job,
-    mut world: World,
-    end: End,
-    losses: Option<&LossReport>,
-    marks: BTreeMap<String, u64>,
-) -> RunResult {
+fn conclude(job: &Job, mut world: World, course: Course) -> RunResult {
+    let Course { end, marks, losses, history, second } = course;
     let (plan, crash) = (world.plan().clone(), world.take_crash_seen());
-    let load = load_seen(world.clients());
-    let (history, lost) = (world.take_history(), world.lost_entries());
+    let (load, lost) = (load_seen(world.clients()), world.lost_entries());
     let custody = world.custody_trail();
     let (scenario, seed) = (job.scenario.name.as_str(), job.seed);
     let told_events = world.take_events(Told { scenario, seed, custody: &custody });
     let acknowledged = world.acknowledged();
-    let (last_fault, excuses) = (world.last_fault.clone(), world.excuses());
+    let (last_fault, mut excuses) = (world.last_fault.clone(), world.excuses());
     let (now, events, trace_hash) = (world.now, world.trace.events(), world.trace.digest());
-    let (outages, fates) = loss::measure(losses, world.measured_outages());
+    let (outages, fates) = loss::measure(losses.as_ref(), world.measured_outages());
     let (broken, delivered, write_latency) = (world.broken, world.delivered, world.latency);
     let (geo_latency, faults) = (world.geo_latency, world.tallies.into_map());
     let mut judgement = world.jury.finish();
     let recovery = recovery(&judgement.waited);
-    let mut violations: Vec<Violation> = broken.into_iter().collect();
-    violations.append(&mut judgement.violations);
-    if violations.is_empty() && matches!(end, End::Settled) {
-        let measured = Measured { plan: &plan, geo_latency: &geo_latency, judged: &judgement };
-        violations.extend(missed(&job.scenario, &measured, now));
+    let figures = (&plan, &geo_latency, now);
+    let mut violations = broken_promises(job, broken, &mut judgement, &end, figures);
+    let (stuck, statuses) = sentences(end, job, &mut excuses);
+    let disagrees =
+        second.as_ref().and_then(|r| second_opinion::compare(r, &mut violations, &stuck));
+    let mut failure = failure(&violations, &stuck, now, events, last_fault);
+    for (failure, words) in failure.iter_mut().zip(disagrees) {
+        failure.detail = format!("{}; {words}", failure.detail);
     }
-    let (stuck, statuses) = sentences(end);
-    if statuses.is_some() {
-        // What a run owes at its end it does not owe on its way.
-        violations.clear();
-    }
-    let failure = failure(&violations, &stuck, now, events, last_fault);
     let verdict = verdict_of(&violations, &stuck, statuses.is_some());
     let outcome = Outcome {
         format: OUTCOME_FORMAT,
@@ -304,6 +325,7 @@ fn conclude(
         events,
         faults,
         comparisons: counted(judgement.comparisons),
+        second_checker: second.map(|report| by_name(&report)).unwrap_or_default(),
         marks,
         write_latency_us: quantiles(&write_latency),
         geo_latency_us: quantiles(&geo_latency),
@@ -314,11 +336,11 @@ fn conclude(
         stuck,
         excuses,
     };
-    let told = history.zip(outcome.failure.as_ref());
+    let told = history.filter(|_| job.tell).zip(outcome.failure.as_ref());
     let told = told.map(|(history, failure)| telling::told(&history, failure, lost));
     let told_events = told_events
         .map(|events| Box::new(teller::finish(events, &outcome, &violations, told.as_ref())));
-    let losses = loss::verdict(losses, &outcome);
+    let losses = loss::verdict(losses.as_ref(), &outcome);
     RunResult {
         outcome,
         plan,
@@ -337,14 +359,57 @@ fn conclude(
     }
 }
 
-/// What did not come to an end, and what the nodes said of themselves where it was cut.
-fn sentences(end: End) -> (Vec<String>, Option<Vec<Option<Status>>>) {
+/// What broke, first things first.
+fn broken_promises(
+    job: &Job,
+    broken: Option<Violation>,
+    judgement: &mut Judgement,
+    end: &End,
+    (plan, geo_latency, now): (&FaultPlan, &Histogram<u64>, u64),
+) -> Vec<Violation> {
+    let mut violations: Vec<Violation> = broken.into_iter().collect();
+    violations.append(&mut judgement.violations);
     match end {
+        // What a run owes at its end it does not owe on its way.
+        End::Cut(_) | End::Beyond => violations.clear(),
+        End::Settled if violations.is_empty() => {
+            let measured = Measured { plan, geo_latency, judged: judgement };
+            violations.extend(missed(&job.scenario, &measured, now));
+        }
+        End::Settled | End::Stuck(_) | End::Broken | End::Abandoned => {}
+    }
+    violations
+}
+
+/// Oracles that a run goes on past.
+fn passed_over(job: &Job) -> Vec<String> {
+    let liveness = LIVENESS.iter().filter(|_| job.scenario.unrestricted);
+    liveness.map(|id| (*id).to_owned()).chain(job.past.iter().cloned()).collect()
+}
+
+/// Something broke, or nothing is promised any more.
+fn ended_early(world: &World) -> Option<End> {
+    let broken = world.first_violation().map(|_| End::Broken);
+    broken.or_else(|| world.beyond().map(|_| End::Beyond))
+}
+
+/// What did not come to an end, and what the nodes said of themselves where it was cut.
+/// A cluster that was damaged beyond what it survives may stop: that is counted.
+fn sentences(
+    end: End,
+    job: &Job,
+    excuses: &mut BTreeMap<String, u64>,
+) -> (Vec<String>, Option<Vec<Option<Status>>>) {
+    match end {
+        End::Stuck(_) if job.scenario.unrestricted => {
+            *excuses.entry(MAY_STOP.to_owned()).or_insert(0) += 1;
+            (Vec::new(), None)
+        }
         End::Stuck(sentences) => (sentences, None),
         End::Abandoned => {
             (vec!["the run made no progress in wall time and was ended".to_owned()], None)
         }
-        End::Settled | End::Broken => (Vec::new(), None),
+        End::Settled | End::Broken | End::Beyond => (Vec::new(), None),
         End::Cut(statuses) => (Vec::new(), Some(statuses)),
     }
 }
@@ -371,6 +436,10 @@ fn counted(comparisons: impl IntoIterator<Item = (&'static str, u64)>) -> BTreeM
     comparisons.into_iter().map(|(id, n)| (id.to_owned(), n)).collect()
 }
 
+fn by_name(report: &Report) -> BTreeMap<String, u64> {
+    counted(report.comparisons.iter().map(|(rule, comparisons)| (rule.name(), *comparisons)))
+}
+
 fn quantiles(of: &Histogram<u64>) -> Option<[u64; 4]> {
     let quantile = |q| of.value_at_quantile(q);
     (!of.is_empty()).then(|| [quantile(0.5), quantile(0.99), quantile(0.999), of.max()])
@@ -378,69 +447,4 @@ fn quantiles(of: &Histogram<u64>) -> Option<[u64; 4]> {
 
 fn load_seen(clients: &Population) -> LoadSeen {
     LoadSeen { drawn: clients.drawn(), sent: clients.sent(), clients: clients.took_part() }
-}
-
-fn failure(
-    violations: &[Violation],
-    stuck: &[String],
-    now: u64,
-    events: u64,
-    last_fault: Option<String>,
-) -> Option<Failure> {
-    let (oracle, promise, shape, detail, transaction, at) = match violations.first() {
-        Some(v) => {
-            (v.oracle, v.promise, v.shape.clone(), v.detail.clone(), v.transaction.clone(), v.at)
-        }
-        None => {
-            stuck.first()?;
-            let promise = "a healed core of two nodes resolves everything that clients wait for";
-            ("L5", promise, shape_of(stuck), stuck.join("; "), None, now)
-        }
-    };
-    let fingerprint = xxhash_rust::xxh3::xxh3_64(format!("{oracle}/{shape}").as_bytes());
-    Some(Failure {
-        oracle: oracle.to_owned(),
-        promise: promise.to_owned(),
-        detail,
-        transaction,
-        last_fault,
-        at_ns: at,
-        event: events,
-        fingerprint: format!("{fingerprint:016x}"),
-        further: violations.len().saturating_sub(1) as u64,
-    })
-}
-
-/// The shape of being stuck: what groups failures that differ in numbers, operations and how far
-/// each of them got. Which sentence comes first is chance; that a node is among them is not.
-fn shape_of(stuck: &[String]) -> String {
-    let is_of_a_write =
-        |sentence: &String| sentence.split(' ').any(|word| word.parse::<OpId>().is_ok());
-    if stuck.iter().any(|sentence| sentence.starts_with("node ")) {
-        "a node does not catch up".to_owned()
-    } else if stuck.iter().any(is_of_a_write) {
-        "writes stay without a definite answer".to_owned()
-    } else {
-        stuck.iter().take(1).flat_map(|s| s.chars()).filter(|c| !c.is_ascii_digit()).collect()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::shape_of;
-
-    #[test]
-    fn being_stuck_has_a_shape_without_numbers_and_operations() {
-        let write = |op_id| format!("RecordPayment {op_id} was sent 3 times: nothing came back");
-        let (one, other) = (
-            write("082045aa-f9e7-429f-8dfa-ecbd6d76e16a"),
-            write("804b98fc-b395-5ec6-f91a-219f4244760b"),
-        );
-        let node = "node 2 has folded 57 of 60 entries".to_owned();
-        assert_eq!(shape_of(std::slice::from_ref(&one)), shape_of(&[other.clone(), one.clone()]));
-        assert_ne!(shape_of(std::slice::from_ref(&one)), shape_of(&[one, node.clone()]));
-        assert_eq!(shape_of(std::slice::from_ref(&node)), shape_of(&[other, node]));
-        let calls = |n: u32| shape_of(&[format!("{n} calls have no answer yet")]);
-        assert_eq!(calls(3), calls(40));
-    }
 }

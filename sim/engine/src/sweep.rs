@@ -19,6 +19,8 @@ use std::time::{Duration, Instant};
 
 /// How often the sweep looks at its guards.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// Two looks that lie further apart did not wait in between: the process was stopped.
+const LOOK_MAX: Duration = Duration::from_secs(1);
 /// A run that was told to end and does not is left behind after this.
 const GRACE: Duration = Duration::from_secs(5);
 /// A run whose thread waits instead of computing is ended after so many times the limit.
@@ -37,7 +39,9 @@ pub struct Settings {
 
 struct Running {
     job: Job,
-    since: Instant,
+    /// For how long it was waited, when it was looked at last.
+    waited: Duration,
+    looked: Instant,
     /// Where the system tells the CPU time of the run's thread, once that has begun.
     thread: Arc<OnceLock<PathBuf>>,
     abandoned: Arc<AtomicBool>,
@@ -114,7 +118,8 @@ fn start(number: u64, job: Job, sender: Sender<Message>) -> Running {
     let thread = Arc::new(OnceLock::new());
     let running = Running {
         job: job.clone(),
-        since: Instant::now(),
+        waited: Duration::ZERO,
+        looked: Instant::now(),
         thread: Arc::clone(&thread),
         abandoned: Arc::clone(&abandoned),
     };
@@ -135,6 +140,15 @@ fn start(number: u64, job: Job, sender: Sender<Message>) -> Running {
 }
 
 impl Running {
+    /// For how long it was waited. A process that was stopped for a while, or a machine that slept,
+    /// waited for nothing meanwhile.
+    #[expect(clippy::disallowed_methods, reason = "guards are about the machine that it runs on")]
+    fn wait(&mut self) -> Duration {
+        self.waited += self.looked.elapsed().min(LOOK_MAX);
+        self.looked = Instant::now();
+        self.waited
+    }
+
     /// CPU time of its thread so far; `None` where the system does not tell it.
     fn cpu_time(&self) -> Option<Duration> {
         cpu_time_of(self.thread.get()?)
@@ -157,7 +171,7 @@ fn schedstat_of_this_thread() -> Option<PathBuf> {
 fn overdue(running: &mut BTreeMap<u64, Running>, limit: Duration) -> Vec<Job> {
     let mut left_behind = Vec::new();
     running.retain(|_, run| {
-        let waited = run.since.elapsed();
+        let waited = run.wait();
         if waited <= limit {
             // No thread has more CPU time than wall time.
             return true;
@@ -204,6 +218,7 @@ fn ended_badly(job: &Job, verdict: Verdict, words: &str) -> RunResult {
         events: 0,
         faults: BTreeMap::new(),
         comparisons: BTreeMap::new(),
+        second_checker: BTreeMap::new(),
         marks: BTreeMap::new(),
         write_latency_us: None,
         geo_latency_us: None,

@@ -54,7 +54,7 @@ fn tell(history: &[Event], failure: &Failure, lost: Option<LostEntries>) -> Opti
         return Some(Told { words: format!("{read}{}", before.unwrap_or_default()), about });
     }
     if let Some((op_id, about)) = last {
-        let words = format!("No transaction is named; the last acknowledged one: {about}");
+        let words = format!("It is about no single transaction; acknowledged last: {about}");
         return told(words, op_id);
     }
     let (op_id, about) = history.iter().rev().find_map(sent_operation).and_then(sentence)?;
@@ -188,7 +188,9 @@ pub(crate) fn of_answer(answer: &Answer) -> (CallResult, String) {
         Answer::Write(WriteAnswer::Conflict { .. }) => {
             told(CallResult::Fail, "refused: the operation has another content")
         }
-        Answer::Write(WriteAnswer::Refused(why)) => (CallResult::Fail, format!("refused: {why:?}")),
+        Answer::Write(WriteAnswer::Refused(why)) => {
+            (CallResult::Fail, format!("refused: {}: {}", why.field, why.detail))
+        }
         Answer::Write(WriteAnswer::Unavailable { reason, retry_after_ms }) => {
             let why = of_reason(*reason);
             (CallResult::Fail, format!("not taken: {why}, try again in {retry_after_ms} ms"))
@@ -311,7 +313,7 @@ mod tests {
                         all; node 3 acknowledged it at 2.600 s.";
         assert_eq!(told(&history, Some(op_id)), sentence);
         history.pop();
-        let unnamed = format!("No transaction is named; the last acknowledged one: {sentence}");
+        let unnamed = format!("It is about no single transaction; acknowledged last: {sentence}");
         assert_eq!(told(&history, None), unnamed);
         let lost_entries = LostEntries { region: RegionId(0), kept: 0, durable: 1 };
         let lost = tell(&history, &failure(None), Some(lost_entries)).unwrap().words;

@@ -2,6 +2,7 @@
 //! demanded. A claim that fails says with which exit code.
 
 use crate::canaries::CanaryShown;
+use crate::mutants::{self, MutantShown};
 use crate::policy::Policy;
 use crate::waivers::Waivers;
 use billsim_record::manifest::SeedPlan;
@@ -62,6 +63,8 @@ pub struct Beside<'a> {
     pub canaries: Option<&'a [CanaryShown]>,
     /// Every planted bug that there is.
     pub planted: &'a [String],
+    /// What became of the mutants of the node's source, where that was shown.
+    pub mutants: Option<&'a [MutantShown]>,
 }
 
 /// Judges a run by a policy. `asked` is what its profile runs.
@@ -83,11 +86,13 @@ pub fn judge(
     claim("every seed held", tally.failures() == 0, causes, tally.exit_code());
     of_waivers(policy, tally, beside.waivers, beside.today, &mut claim);
     of_canaries(policy, manifest, beside, &mut claim);
+    of_second_checker(policy, tally, &mut claim);
+    mutants::judge(policy.mutants.as_ref(), manifest, beside.mutants, &mut claim);
     of_sight(policy, tally, &mut claim);
     Judged { claims }
 }
 
-type Note<'a> = dyn FnMut(&str, bool, String, ExitCode) + 'a;
+pub(crate) type Note<'a> = dyn FnMut(&str, bool, String, ExitCode) + 'a;
 
 fn of_code(policy: &Policy, manifest: &Manifest, claim: &mut Note<'_>) {
     let planted = manifest.canary.clone();
@@ -101,6 +106,14 @@ fn of_code(policy: &Policy, manifest: &Manifest, claim: &mut Note<'_>) {
     let (least, checked) = (policy.checked_percent_at_least, manifest.checked_percent);
     let words = format!("at least {least} % of the seeds ran twice, to one trace");
     claim(&words, checked >= least, format!("{checked} %"), ExitCode::Incomplete);
+}
+
+/// That the two judges agree is a verdict of each seed; here stands that there were two.
+fn of_second_checker(policy: &Policy, tally: &Tally, claim: &mut Note<'_>) {
+    let (seeds, compared) = (tally.judged_twice, tally.second_comparisons);
+    let holds = seeds > 0 && compared > 0 || policy.checked_percent_at_least == 0;
+    let found = format!("{seeds} seeds, {compared} comparisons");
+    claim("the second checker judged seeds, too", holds, found, ExitCode::Coverage);
 }
 
 fn of_amount(

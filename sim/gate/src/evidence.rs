@@ -4,13 +4,14 @@
 
 use crate::canaries::CanaryShown;
 use crate::claims::Claim;
+use crate::mutants::MutantShown;
 use billsim_record::{Conclusion, FaultTally, Manifest};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use thiserror::Error;
 
 /// The format that this release writes and reads.
-pub const EVIDENCE_FORMAT: u32 = 2;
+pub const EVIDENCE_FORMAT: u32 = 3;
 
 /// What one seed's run was.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -52,6 +53,8 @@ pub struct Evidence {
     pub claims: Vec<Claim>,
     /// What became of the planted bugs, where that was shown.
     pub canaries: Vec<CanaryShown>,
+    /// What became of mutants of the node's source, where that was shown.
+    pub mutants: Vec<MutantShown>,
     /// Armed, fired and observed per fault kind.
     pub faults: BTreeMap<String, FaultTally>,
     /// Comparisons per oracle.
@@ -132,6 +135,7 @@ impl Evidence {
             ("conclusion", json(&self.conclusion)),
             ("claims", json(&self.claims)),
             ("canaries", json(&self.canaries)),
+            ("mutants", json(&self.mutants)),
             ("faults", json(&self.faults)),
             ("comparisons", json(&self.comparisons)),
             ("marks", json(&self.marks)),

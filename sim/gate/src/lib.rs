@@ -5,11 +5,13 @@
 mod canaries;
 mod claims;
 mod evidence;
+mod mutants;
 mod policy;
 mod waivers;
 
 pub use canaries::{CanariesError, CanaryShown};
 pub use claims::{Asked, Beside, Claim, Judged, judge};
 pub use evidence::{EVIDENCE_FORMAT, Evidence, EvidenceError, Link, SeedTrace};
-pub use policy::{Policies, Policy, PolicyError};
+pub use mutants::{Equivalents, ModuleScore, MutantEnd, MutantShown, MutantsError, scores, table};
+pub use policy::{MutantPolicy, Policies, Policy, PolicyError};
 pub use waivers::{Waivers, WaiversError};

@@ -26,6 +26,9 @@ pub struct Policy {
     pub canaries_required: bool,
     /// Whether failures that `ci/waivers.toml` lists may pass; what ships waives nothing.
     pub waivers_allowed: bool,
+    /// What must be known of mutants of the node's source; nothing where it is absent.
+    #[serde(default)]
+    pub mutants: Option<MutantPolicy>,
     /// Oracles that compare nothing in this profile, each with its reason.
     #[serde(default)]
     pub silent_oracles: BTreeMap<String, String>,
@@ -35,6 +38,16 @@ pub struct Policy {
     /// Fault kinds that this profile plans and that no node can see, each with its reason.
     #[serde(default)]
     pub unseen_faults: BTreeMap<String, String>,
+}
+
+/// What the gate demands of mutants.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MutantPolicy {
+    /// For each module of the node: mutants that were tried, at least.
+    pub tried_at_least: BTreeMap<String, u64>,
+    /// The share of them that sweeps killed, at least, in percent.
+    pub killed_percent_at_least: u64,
 }
 
 /// Every policy, by the name of its profile.

@@ -1,8 +1,8 @@
 //! A run that may pass, and each way in which it may not.
 
 use billsim_gate::{
-    Asked, Beside, CanaryShown, EVIDENCE_FORMAT, Evidence, EvidenceError, Judged, Policies, Policy,
-    SeedTrace, Waivers, judge,
+    Asked, Beside, CanaryShown, EVIDENCE_FORMAT, Evidence, EvidenceError, Judged, MutantEnd,
+    MutantPolicy, MutantShown, Policies, Policy, SeedTrace, Waivers, judge,
 };
 use billsim_record::conclusion::CONCLUSION_FORMAT;
 use billsim_record::manifest::{MANIFEST_FORMAT, SeedPlan};
@@ -33,6 +33,7 @@ struct Stage {
     conclusion: Conclusion,
     tally: Tally,
     canaries: Option<Vec<CanaryShown>>,
+    mutants: Option<Vec<MutantShown>>,
 }
 
 impl Stage {
@@ -66,7 +67,7 @@ impl Stage {
             required: Vec::new(),
         };
         let policy = policies.of("gate.toml", "smoke").expect("it is there").clone();
-        Self { policy, manifest, conclusion, tally: tally(), canaries: None }
+        Self { policy, manifest, conclusion, tally: tally(), canaries: None, mutants: None }
     }
 
     fn judge(&self) -> Judged {
@@ -75,7 +76,8 @@ impl Stage {
         let today = jiff::civil::date(2026, 6, 1);
         let canaries = self.canaries.as_deref();
         let planted = ["ack-early".to_owned(), "vote-forgotten".to_owned()];
-        let beside = Beside { waivers: &waivers, today, canaries, planted: &planted };
+        let mutants = self.mutants.as_deref();
+        let beside = Beside { waivers: &waivers, today, canaries, planted: &planted, mutants };
         judge(&self.policy, &[asked], &self.manifest, &self.conclusion, &self.tally, beside)
     }
 
@@ -93,6 +95,7 @@ fn tally() -> Tally {
     tally.scenarios.insert("smoke/steady".to_owned(), scenario);
     tally.verdicts.insert(Verdict::Held, 100);
     tally.comparisons.insert("D1".to_owned(), 7);
+    (tally.judged_twice, tally.second_comparisons) = (2, 30);
     tally.marks.insert("common".to_owned(), 3);
     tally.faults.insert("kill".to_owned(), FaultTally { armed: 2, fired: 2, observed: 1 });
     tally.excuses.insert("slow".to_owned(), 10);
@@ -122,7 +125,7 @@ fn a_run_that_showed_everything_passes() {
 #[test]
 fn each_thing_that_is_missing_closes_the_gate_by_itself() {
     type Change = fn(&mut Stage);
-    let changes: [(Change, &str, ExitCode); 13] = [
+    let changes: [(Change, &str, ExitCode); 15] = [
         (|s| s.manifest.checked_percent = 1, "1 %", ExitCode::Incomplete),
         (|s| s.manifest.canary = Some("ack-early".into()), "ack-early", ExitCode::Incomplete),
         (|s| s.manifest.commit = Some("c0ffee+".into()), "c0ffee+", ExitCode::Incomplete),
@@ -133,6 +136,8 @@ fn each_thing_that_is_missing_closes_the_gate_by_itself() {
         (|s| s.policy.failure_rate_below_ppm = 30_000, "< 30000 ppm", ExitCode::Incomplete),
         (|s| *s.tally.comparisons.get_mut("D1").unwrap() = 0, "D1", ExitCode::Coverage),
         (|s| *s.tally.comparisons.get_mut("L2").unwrap() = 1, "L2", ExitCode::Coverage),
+        (|s| s.tally.judged_twice = 0, "0 seeds, 30 comparisons", ExitCode::Coverage),
+        (|s| s.tally.second_comparisons = 0, "2 seeds, 0 comparisons", ExitCode::Coverage),
         (|s| *s.tally.marks.get_mut("rare").unwrap() = 1, "rare", ExitCode::Coverage),
         (|s| s.tally.faults.get_mut("kill").unwrap().observed = 0, "kill", ExitCode::Coverage),
         (|s| *s.tally.excuses.get_mut("slow").unwrap() = 11, "11 in 100 seeds", ExitCode::Coverage),
@@ -177,6 +182,7 @@ fn evidence_is_read_back_and_no_part_can_be_changed() {
         conclusion: stage.conclusion.clone(),
         claims: stage.judge().claims,
         canaries: vec![caught("ack-early")],
+        mutants: vec![mutant(7, MutantEnd::Survived)],
         faults: stage.tally.faults.clone(),
         comparisons: stage.tally.comparisons.clone(),
         marks: stage.tally.marks.clone(),
@@ -193,6 +199,7 @@ fn evidence_is_read_back_and_no_part_can_be_changed() {
         ("\"wall_seconds\": 1.5", "\"wall_seconds\": 2.5", "conclusion"),
         ("600", "601", "claims"),
         ("\"after_seeds\": 3", "\"after_seeds\": 2", "canaries"),
+        ("merge/mod.rs:7", "merge/mod.rs:8", "mutants"),
         ("\"fired\": 2", "\"fired\": 3", "faults"),
         ("\"D1\": 7", "\"D1\": 8", "comparisons"),
         ("\"common\": 3", "\"common\": 4", "marks"),
@@ -205,8 +212,8 @@ fn evidence_is_read_back_and_no_part_can_be_changed() {
         let part = part.to_owned();
         assert_eq!(Evidence::read(&changed), Err(EvidenceError::Changed { part }));
     }
-    let cut = text.replace("\"format\": 2,\n  \"profile\"", "\"format\": 3,\n  \"profile\"");
-    assert_eq!(Evidence::read(&cut), Err(EvidenceError::Format { found: 3 }));
+    let cut = text.replace("\"format\": 3,\n  \"profile\"", "\"format\": 4,\n  \"profile\"");
+    assert_eq!(Evidence::read(&cut), Err(EvidenceError::Format { found: 4 }));
 }
 
 /// One seed fails, and somebody waived that.
@@ -304,6 +311,37 @@ fn a_blind_instrument_opens_no_gate_that_asks_for_its_canaries() {
         stage.canaries = Some(shown);
         assert_eq!(stage.broken(), (words("ack-early"), code));
     }
+}
+
+fn mutant(line: u32, end: MutantEnd) -> MutantShown {
+    let mutant = format!("node/core/src/merge/mod.rs:{line}:9: replace < with <= in next");
+    let (module, commit) = ("merge".to_owned(), "c0ffee".to_owned());
+    MutantShown { mutant, module, end, oracle: None, seeds: 1, commit }
+}
+
+#[test]
+fn a_gate_that_asks_for_mutants_opens_when_sweeps_kill_enough_of_them() {
+    let mut stage = Stage::new();
+    stage.mutants = Some(Vec::new());
+    assert_eq!(stage.broken(), (vec![], ExitCode::Held), "nobody asks for any");
+    stage.mutants = None;
+    let tried_at_least = BTreeMap::from([("merge".to_owned(), 4)]);
+    stage.policy.mutants = Some(MutantPolicy { tried_at_least, killed_percent_at_least: 75 });
+    let (found, code) = stage.broken();
+    assert_eq!((found[0].as_str(), code), ("not shown: give --mutants", ExitCode::Incomplete));
+    use MutantEnd::{KilledBySweep, KilledByTests};
+    let shown = |ends: [MutantEnd; 4]| {
+        Some((1..).zip(ends).map(|(line, end)| mutant(line, end)).collect::<Vec<_>>())
+    };
+    stage.mutants = shown([KilledBySweep, KilledBySweep, KilledBySweep, KilledByTests]);
+    assert_eq!(stage.broken(), (vec![], ExitCode::Held));
+    stage.mutants.as_mut().unwrap()[0].commit = "decaff".to_owned();
+    assert_eq!(stage.broken(), (vec!["1 of another".to_owned()], ExitCode::Incomplete));
+    stage.mutants = shown([KilledBySweep, KilledBySweep, KilledByTests, KilledByTests]);
+    let few = vec!["50 % (15 to 85 %)".to_owned()];
+    assert_eq!(stage.broken(), (few, ExitCode::CanarySurvived));
+    stage.mutants.as_mut().unwrap().truncate(2);
+    assert_eq!(stage.broken(), (vec!["2".to_owned()], ExitCode::Incomplete));
 }
 
 #[test]

@@ -33,6 +33,16 @@ pub(crate) struct Wanted {
 }
 
 impl Model {
+    /// Every invoice that no credit note negates, by number.
+    pub fn counted_invoices(&self) -> impl Iterator<Item = &Invoice> {
+        self.documents.values().filter_map(|filed| counted(&filed.document))
+    }
+
+    /// The invoice under a number, unless a credit note negates it.
+    pub fn counted_invoice(&self, number: DocumentNumber) -> Option<&Invoice> {
+        counted(&self.documents.get(&number)?.document)
+    }
+
     /// The next number of a series of the case's region.
     pub(crate) fn next_number(&mut self, case: &Case, kind: DocumentKind) -> DocumentNumber {
         let (region, incarnation) = (case.position.region, case.incarnation);
@@ -163,4 +173,11 @@ fn rounded(micro: i128) -> Option<i64> {
         Ordering::Greater => whole + 1,
     };
     i64::try_from(nearest).ok()
+}
+
+fn counted(document: &Document) -> Option<&Invoice> {
+    match document {
+        Document::Invoice { invoice, negated_by: None, .. } => Some(invoice),
+        Document::Invoice { .. } | Document::Void(_) => None,
+    }
 }

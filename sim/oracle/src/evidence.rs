@@ -104,6 +104,23 @@ pub struct LedgerView {
     pub watermark: Hlc,
 }
 
+/// An archive that was restored.
+#[derive(Debug, Clone, Copy)]
+pub struct Restoration {
+    /// Up to here everything was to be restored.
+    pub claimed: Hlc,
+    /// What was restored.
+    pub frontier: Frontier,
+    /// Chain over everything restored.
+    pub outcome_chain: OutcomeChain,
+    /// Order-free hash over all rows.
+    pub state_hash: u128,
+    /// Sum over the general ledger.
+    pub balance: i128,
+    /// What a node has that was opened there.
+    pub opened: LedgerView,
+}
+
 /// A node at quiescence.
 #[derive(Debug, Clone)]
 pub struct NodeView {

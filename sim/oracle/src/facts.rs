@@ -4,6 +4,7 @@
 use crate::finality::Finality;
 use crate::history::{CallId, Endpoint, Request};
 use crate::orphans::Orphans;
+use crate::promises::a10_nothing_wraps;
 use crate::region_loss::{Acknowledgement, Destruction};
 use billing_wire::limits::REGIONS_MAX;
 use billing_wire::{
@@ -110,6 +111,8 @@ pub(crate) struct Call {
     pub(crate) region: Option<RegionId>,
     /// It records a payment.
     pub(crate) pays: bool,
+    /// It asks for nothing that is out of its range.
+    pub(crate) is_legal: bool,
     pub(crate) ask: Ask,
 }
 
@@ -393,7 +396,11 @@ impl Facts {
             request,
             Request::Write(Submission { command: Command::RecordPayment { .. }, .. }, _)
         );
-        self.calls.insert(call, Call { at, session, region, pays, ask });
+        let is_legal = match request {
+            Request::Write(submission, _) => a10_nothing_wraps::is_legal(&submission.command),
+            Request::Read(_) => true,
+        };
+        self.calls.insert(call, Call { at, session, region, pays, is_legal, ask });
     }
 
     /// A call that shows nothing has the default token.

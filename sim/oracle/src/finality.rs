@@ -72,6 +72,12 @@ impl Finality {
         self.regions.get(usize::from(region.0))?.sealed.as_ref()
     }
 
+    /// Whether a region is sealed, or was let in again and has committed nothing since.
+    pub(crate) fn is_out(&self, region: RegionId) -> bool {
+        let known = self.regions.get(usize::from(region.0));
+        known.is_some_and(|r| r.sealed.is_some() || (r.floor > Hlc::ZERO && r.end <= r.floor))
+    }
+
     /// The incarnation that a region is in, or was in when it was sealed.
     pub(crate) fn incarnation(&self, region: RegionId) -> Incarnation {
         self.regions.get(usize::from(region.0)).map_or_else(Incarnation::default, |r| r.incarnation)

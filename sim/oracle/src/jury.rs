@@ -5,6 +5,8 @@ mod booking;
 mod disks;
 mod loss;
 mod outside;
+mod partitions;
+mod stress;
 
 use crate::catalogue::Promise;
 use crate::evidence::{Books, DurableLogs, Judgement, NodeView, Violation};
@@ -15,10 +17,11 @@ use crate::promises::d3_exposure_is_exact::Exposed;
 use crate::promises::*;
 use crate::verdicts::Verdicts;
 use billing_wire::{
-    Frontier, Genesis, Hash, Hlc, NodeId, OpId, OperationState, OutcomeChain, Query, QueryResult,
-    Read, ReadAnswer, Receipt, RecordView, RegionId, Submission, WriteAnswer,
+    Command, Frontier, Genesis, Hash, Hlc, NodeId, OpId, OperationState, OutcomeChain, Query,
+    QueryResult, Read, ReadAnswer, Receipt, RecordView, RegionId, Submission, WriteAnswer,
 };
 use booking::book;
+use std::collections::BTreeSet;
 
 /// Every oracle, fed with what happens, in order of time.
 #[derive(Debug)]
@@ -41,6 +44,13 @@ pub struct Jury {
     series: a8_numbers_without_gap::Series,
     reported: a3_cash_is_the_banks::Reported,
     payouts: a5_paid_out_once::Payouts,
+    /// Operations of the invoices that the mail service sent; `None`: there is none.
+    mailed: Option<BTreeSet<OpId>>,
+    undisturbed: s4_mail_slows_nothing::Undisturbed,
+    sums: a10_nothing_wraps::Sums,
+    spike: l6_spike_is_survived::Spike,
+    availability: l7_available::Availability,
+    finals_read: r4_final_reads_agree::Answered,
 }
 
 impl Jury {
@@ -65,6 +75,12 @@ impl Jury {
             series: a8_numbers_without_gap::Series::default(),
             reported: a3_cash_is_the_banks::Reported::default(),
             payouts: a5_paid_out_once::Payouts::default(),
+            mailed: None,
+            undisturbed: s4_mail_slows_nothing::Undisturbed::default(),
+            sums: a10_nothing_wraps::Sums::default(),
+            spike: l6_spike_is_survived::Spike::default(),
+            availability: l7_available::Availability::default(),
+            finals_read: r4_final_reads_agree::Answered::default(),
         }
     }
 
@@ -82,6 +98,9 @@ impl Jury {
                 self.facts.note_invoke(*at, *call, *session, *to, request);
                 if let Request::Write(submission, _) = request {
                     self.reroutes.invoked(*at, *session, *to, submission.op_id);
+                    if matches!(submission.command, Command::RecordPayment { .. }) {
+                        self.availability.invoked(*at, submission.op_id);
+                    }
                 }
             }
             Event::Return { at, call, answer } => self.returned(*at, *call, answer),
@@ -92,6 +111,7 @@ impl Jury {
         let call = self.facts.calls.remove(&id);
         l8_every_call_ends::returned(&mut self.verdicts, at, id, call.as_ref());
         let Some(call) = call else { return };
+        self.undisturbed.returned(at, &call, answer);
         match (&call.ask, answer) {
             (Ask::Write { op_id, fingerprint }, _) => {
                 self.write_returned(at, &call, (*op_id, fingerprint), answer);
@@ -112,9 +132,12 @@ impl Jury {
     ) {
         self.writes.returned(at, call, answer);
         self.partitions.returned(at, call, answer);
+        self.spike.returned(at, call, op_id, answer);
+        self.availability.returned(at, call, op_id, answer);
         self.reroutes.returned(&mut self.verdicts, at, call, answer);
         let succeeded = matches!(answer, Answer::Write(WriteAnswer::Done(_)));
         self.progress.returned(call.at, succeeded);
+        a10_nothing_wraps::answered(&mut self.verdicts, at, op_id, call.is_legal, answer);
         match answer {
             Answer::Write(WriteAnswer::Done(receipt)) => {
                 self.acknowledged(at, call.session, (op_id, fingerprint), receipt);
@@ -182,13 +205,13 @@ impl Jury {
             }
             QueryResult::Document(document) => {
                 self.issued.shown(verdicts, at, document, answer.watermark);
-                self.series.shown(verdicts, at, document);
+                self.series.shown(verdicts, at, document, answer.watermark);
             }
             QueryResult::Documents(page) => {
                 a6_one_invoice_a_month::answered(verdicts, at, page);
                 for document in &page.documents {
                     self.issued.shown(verdicts, at, document, answer.watermark);
-                    self.series.shown(verdicts, at, document);
+                    self.series.shown(verdicts, at, document, answer.watermark);
                 }
             }
             QueryResult::Operation(_)
@@ -203,6 +226,7 @@ impl Jury {
         r1_reads_are_the_model::answered(facts, verdicts, at, read, answer);
         r3_read_your_writes::answered(facts, verdicts, at, read, answer);
         self.sessions.answered(verdicts, at, session, read, answer);
+        self.finals_read.answered(verdicts, at, read, answer);
     }
 
     /// A machine's clock shows this many milliseconds since 1970.
@@ -220,8 +244,10 @@ impl Jury {
         facts.note_committed(node, &record.header);
         match facts.is_astray(&record) {
             None => self.take_record(at, node, &record),
-            Some(None) => {}
-            Some(Some(resolved)) => self.take_chain(at, node, resolved),
+            Some(resolved) => {
+                self.series.astray(&record);
+                resolved.into_iter().for_each(|chain| self.take_chain(at, node, chain));
+            }
         }
         self.advance_order(at, node);
     }
@@ -243,7 +269,8 @@ impl Jury {
         facts.append(record);
         self.series.committed(record);
         if facts.genesis.regions.len() == 1 {
-            book(&mut facts.model, &mut self.reported, verdicts, at, record);
+            let books = (&mut self.reported, &mut self.sums);
+            book(&mut facts.model, books, verdicts, at, record);
         }
     }
 
@@ -252,8 +279,13 @@ impl Jury {
         for header in &resolved.left_out {
             self.series.left_out(header);
         }
+        let contradicts = !resolved.broken.is_empty();
         for broken in resolved.broken {
             s2_sealed_is_readmitted::left_out(&mut self.verdicts, at, broken);
+        }
+        if contradicts {
+            // The reference has folded what is left out: there is no going on from here.
+            return;
         }
         for bytes in &resolved.rest {
             let record = RecordView::decode(bytes).expect("it was decoded when it came");
@@ -275,8 +307,10 @@ impl Jury {
             }
         }
         let verdicts = &mut self.verdicts;
-        let reported = &mut self.reported;
-        self.facts.take_final(|model, record| book(model, reported, verdicts, at, record));
+        let (reported, sums) = (&mut self.reported, &mut self.sums);
+        self.facts.take_final(|model, record| {
+            book(model, (reported, sums), verdicts, at, record);
+        });
     }
 
     /// A node has folded up to here. `incarnation` counts the node's starts.
@@ -329,18 +363,19 @@ impl Jury {
         d1_durable_on_quorum::acknowledgement(&self.facts, verdicts, at, node, receipt, disks);
     }
 
-    /// A granted vote leaves a node for a candidate of a region log: term and candidate must be
-    /// in the node's durable superblock (D8, D10).
+    /// A granted vote leaves a node for a candidate of a group, which is a region log and the low
+    /// half of its incarnation: term and candidate must be in the node's durable superblock (D8,
+    /// D10).
     pub fn vote_leaves(
         &mut self,
         at: u64,
         node: NodeId,
-        region: RegionId,
+        group: (RegionId, u16),
         granted: (u64, NodeId),
         durable: Option<(u64, NodeId)>,
     ) {
         self.failed_syncs.leaves(&mut self.verdicts, at, node, None);
-        self.votes.leaves(&mut self.verdicts, at, (node, region), granted, durable);
+        self.votes.leaves(&mut self.verdicts, at, (node, group), granted, durable);
     }
 
     /// All nodes of a region are gone, for good or for a while (L2).
@@ -354,31 +389,6 @@ impl Jury {
         self.reroutes.window(&mut self.verdicts, (from, to));
         let pending = self.facts.calls.values();
         self.writes.window(&mut self.verdicts, region, (from, to), pending);
-    }
-
-    /// From `from` to `to` regions were cut off from each other, all of them whole, and nothing
-    /// else was wrong (L3). Told at the end of the window; windows come in order. The caller has
-    /// left out the first `geo_timeout`.
-    pub fn partition_window(&mut self, from: u64, to: u64) {
-        self.partitions.window(from, to);
-    }
-
-    /// Regions no longer hear each other; all of them are whole.
-    pub fn parted(&mut self) {
-        self.catching_up.parted(self.facts.leaders());
-    }
-
-    /// The regions hear each other again after `apart_ns`, during which nothing else was wrong:
-    /// from now on they catch up (L4).
-    pub fn reunited(&mut self, at: u64, apart_ns: u64) {
-        if !self.facts.has_unsealed_loss() {
-            self.catching_up.begins(&self.facts, at, apart_ns);
-        }
-    }
-
-    /// Something goes wrong again: whoever was catching up need not be in time (L4).
-    pub fn disturbed(&mut self, at: u64) {
-        self.catching_up.disturbed(&mut self.verdicts, at);
     }
 
     /// A node has folded up to here for good (O8), and says this of its region (D3). After
@@ -412,6 +422,7 @@ impl Jury {
     /// The faults are over for good: writes that begin from here on must succeed (L5).
     pub fn healed(&mut self, at: u64) {
         self.progress.healed(at);
+        self.availability.load_ends(at);
     }
 
     /// Everything is healed and settled, no client waits: judges what can only be said at the end
@@ -430,6 +441,7 @@ impl Jury {
             o7_order_is_the_sort::asked(facts, verdicts, at, node, books);
         }
         c1_nodes_converge::settled(facts, verdicts, at, nodes);
+        c5_caches_are_the_fold::asked(facts, verdicts, at, nodes, books);
         for node in nodes {
             c2_arrival_is_no_order::settled(verdicts, at, node);
             d7_log_is_the_truth::settled(verdicts, at, node);
@@ -439,7 +451,13 @@ impl Jury {
         self.partitions.settled(verdicts, at);
         l4_watermark_catches_up::settled(facts, verdicts, at);
         self.payouts.settled(facts, verdicts, at);
+        if let Some(mailed) = &self.mailed {
+            l4_watermark_catches_up::mailed(facts, verdicts, at, mailed);
+        }
+        self.undisturbed.settled(verdicts, at);
         self.progress.settled(verdicts, at);
+        self.spike.settled(verdicts, at);
+        self.availability.settled(verdicts, at);
         self.reroutes.settled(verdicts, at);
         self.settled(at);
     }

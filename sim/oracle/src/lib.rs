@@ -4,7 +4,7 @@
 
 pub mod catalogue;
 pub mod evidence;
-pub mod history;
+pub use billsim_history as history;
 pub mod jury;
 pub mod region_loss;
 

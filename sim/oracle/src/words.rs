@@ -1,9 +1,14 @@
 //! Queries and what they find, as people of a billing office say them: what was told, and what the
 //! billing rules say instead. Only for the details of a violation: nothing is compared by words.
 
+mod ends;
+
+pub use ends::grade;
+pub(crate) use ends::{class, disposition, end, end_or_none, vote};
+
 use billing_wire::{
     Document, DocumentNumber, Frontier, HistoryItem, LedgerCode, OperationState, OutboxItem, Query,
-    QueryResult, SuspenseItem, TrialBalanceView,
+    QueryResult, RecordKind, SuspenseItem, TrialBalanceView,
 };
 
 /// Amounts that differ and are named.
@@ -37,7 +42,7 @@ pub(crate) fn document_number(number: &DocumentNumber) -> String {
 }
 
 /// How far books are folded.
-pub(crate) fn frontier(frontier: &Frontier) -> String {
+pub fn frontier(frontier: &Frontier) -> String {
     let ends = frontier.0.iter().enumerate().filter(|(_, index)| **index > 0);
     let ends: Vec<String> =
         ends.map(|(region, index)| format!("entry {index} of region {region}")).collect();
@@ -204,8 +209,30 @@ fn plural(number: usize, noun: &str) -> String {
     }
 }
 
+/// What an entry of a region log is for.
+pub(crate) fn entry_kind(kind: RecordKind) -> &'static str {
+    match kind {
+        RecordKind::Noop => "a new leader's mark",
+        RecordKind::Submissions => "one of submissions",
+        RecordKind::CloseTs => "one that closes a silent region's order",
+        RecordKind::ModeChanged => "a change of how the region acknowledges",
+        RecordKind::RegionSealed => "a seal",
+        RecordKind::Readmitted => "a return of what a seal left out",
+        RecordKind::EpochChanged => "a move of the coordinator",
+        RecordKind::ReleaseActivated => "a new release of the billing rules",
+        RecordKind::MembersChanged => "a change of members",
+        RecordKind::RegionRestored => "the return of a region",
+        RecordKind::ChainPart => "a piece of a log that is about to be sealed",
+    }
+}
+
+/// Simulated time.
+pub(crate) fn seconds(at_ns: u64) -> String {
+    format!("{}.{:03} s", at_ns / 1_000_000_000, at_ns / 1_000_000 % 1_000)
+}
+
 /// Minor units, with two digits behind the point.
-fn money(amount: i128) -> String {
+pub(crate) fn money(amount: i128) -> String {
     let sign = if amount < 0 { "-" } else { "" };
     let minor = amount.unsigned_abs();
     format!("{sign}{}.{:02} EUR", minor / 100, minor % 100)

@@ -2,7 +2,8 @@
 //! and were told, violations. One kind of event stands behind every report.
 //!
 //! A file of them is JSON lines: a head of the format that this release knows, then one event a
-//! line, in order of time. Frames, ticks and disk steps are left out: the trace hash covers them.
+//! line, in order of time. Ticks, disk steps and all but the last frames are left out: the trace
+//! hash covers them.
 
 use crate::document::{self, Document, ReadError};
 use crate::plan::PlannedFault;
@@ -184,6 +185,31 @@ pub enum Happening {
         /// In billing words.
         words: String,
     },
+    /// A node has a customer told of an invoice, or hears of it, or the mail service tells it.
+    Notice {
+        /// The node; absent: the mail service.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        node: Option<u16>,
+        /// The operation that issued the invoice.
+        op_id: String,
+        /// In billing words.
+        words: String,
+    },
+    /// A node sends a message to another one. Only the last ones of a run are told.
+    Message {
+        /// Who sends it.
+        node: u16,
+        /// To whom.
+        to: u16,
+        /// When it arrived, in simulated nanoseconds; absent: lost, or still on its way.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        arrives_ns: Option<u64>,
+        /// Why nobody took it; absent: somebody did, or it is still on its way.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        lost: Option<String>,
+        /// What it says.
+        words: String,
+    },
     /// Where the bytes of the transaction that is followed are now.
     Custody {
         /// In words.
@@ -203,6 +229,13 @@ pub enum Happening {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         transaction: Option<String>,
     },
+}
+
+impl Happening {
+    /// Whether it is a message between nodes.
+    pub fn is_message(&self) -> bool {
+        matches!(self, Self::Message { .. })
+    }
 }
 
 /// A run as events.

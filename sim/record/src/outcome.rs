@@ -120,6 +120,9 @@ pub struct Outcome {
     pub faults: BTreeMap<String, FaultTally>,
     /// Comparisons per oracle.
     pub comparisons: BTreeMap<String, u64>,
+    /// Comparisons per rule of the second checker, where it judged the run, too.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub second_checker: BTreeMap<String, u64>,
     /// Hits per `sometimes!` mark.
     pub marks: BTreeMap<String, u64>,
     /// Latency of acknowledged writes in simulated microseconds: p50, p99, p99.9, max.

@@ -5,7 +5,7 @@ use crate::crash_point::{InRecovery, Moment};
 use crate::document::Document;
 use crate::fault_target::Target;
 use crate::planned_load::PlannedLoad;
-use crate::planned_provider::PlannedProvider;
+use crate::planned_service::PlannedService;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt::{self, Display, Formatter};
@@ -36,8 +36,11 @@ pub struct FaultPlan {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub operator: Vec<PlannedAction>,
     /// How the payment provider misbehaves; absent: not at all.
-    #[serde(default, skip_serializing_if = "PlannedProvider::is_sound")]
-    pub provider: PlannedProvider,
+    #[serde(default, skip_serializing_if = "PlannedService::is_sound")]
+    pub provider: PlannedService,
+    /// How the mail service misbehaves; absent: not at all.
+    #[serde(default, skip_serializing_if = "PlannedService::is_sound")]
+    pub mail: PlannedService,
 }
 
 impl FaultPlan {
@@ -45,9 +48,9 @@ impl FaultPlan {
     pub fn new(scenario: String, seed: u64, faults: Vec<PlannedFault>) -> Self {
         let load = PlannedLoad::default();
         let operator = Vec::new();
-        let provider = PlannedProvider::default();
-        let about = None;
-        Self { format: PLAN_FORMAT, about, scenario, seed, load, faults, operator, provider }
+        let provider = PlannedService::default();
+        let (about, mail) = (None, PlannedService::default());
+        Self { format: PLAN_FORMAT, about, scenario, seed, load, faults, operator, provider, mail }
     }
 }
 
@@ -223,6 +226,15 @@ pub enum Fault {
         /// The region, by its id, from 0.
         region: u8,
     },
+    /// The power of a whole region goes, and so many of its disks are lost with it. Its nodes are
+    /// back after `for_ms`, those with empty directories that say so; an operator rebuilds the
+    /// region.
+    RegionWiped {
+        /// The region, by its id, from 0.
+        region: u8,
+        /// Disks that are lost.
+        disks: u8,
+    },
     /// All nodes of a region are gone for good, with their disks.
     RegionDestroyed {
         /// The region, by its id, from 0.
@@ -304,6 +316,48 @@ pub enum Fault {
         /// How much, in bytes; 0 for one bit.
         bytes: u32,
     },
+    /// A stretch of the log, of a copy of the superblock or of the ledger database cannot be read
+    /// (EIO) until it is written again.
+    ReadError {
+        /// The node.
+        node: NodeNumber,
+        /// How much, in bytes.
+        bytes: u32,
+    },
+    /// One write of the next persist lands somewhere else, where a good copy of each record stays.
+    MisdirectedWrite {
+        /// The node.
+        node: NodeNumber,
+        /// How far: 1 for the next sector, 2 for anywhere in its file, 3 for another file.
+        reach: u8,
+    },
+    /// One write of the next persist lands nowhere, where a good copy of each record stays.
+    PhantomWrite {
+        /// The node.
+        node: NodeNumber,
+    },
+    /// What a node serves to others that repair their logs is wrong by one bit meanwhile, under
+    /// checksums that fit: it went bad in memory, or another release wrote it.
+    RepairRot {
+        /// The node.
+        node: NodeNumber,
+    },
+    /// Reads of a page of the log or of the ledger database give another page meanwhile.
+    MisdirectedRead {
+        /// The node.
+        node: NodeNumber,
+    },
+    /// Syncs say that they are done and are not: a power cut meanwhile may lose anything that was
+    /// written since it began.
+    LyingSync {
+        /// The node.
+        node: NodeNumber,
+    },
+    /// When it ends, the power goes and the node's disk is as it was when it began.
+    Rollback {
+        /// The node.
+        node: NodeNumber,
+    },
     /// A node's directory is gone. It comes back after `for_ms` with an empty one, which says that
     /// the node lost its disk.
     Wipe {
@@ -358,6 +412,7 @@ impl Fault {
             Self::RegionCut { .. } => "region-cut",
             Self::RegionFlap { .. } => "region-flap",
             Self::RegionDark { .. } => "region-dark",
+            Self::RegionWiped { .. } => "region-wiped",
             Self::RegionDestroyed { .. } => "region-destroyed",
             Self::RegionSlow { .. } => "region-slow",
             Self::ZoneDark { .. } => "zone-dark",
@@ -371,6 +426,13 @@ impl Fault {
             Self::SegmentRot { .. } => "segment-rot",
             Self::SuperblockRot { .. } => "superblock-rot",
             Self::LedgerRot { .. } => "ledger-rot",
+            Self::ReadError { .. } => "read-error",
+            Self::MisdirectedWrite { .. } => "misdirected-write",
+            Self::PhantomWrite { .. } => "phantom-write",
+            Self::RepairRot { .. } => "repair-rot",
+            Self::MisdirectedRead { .. } => "misdirected-read",
+            Self::LyingSync { .. } => "lying-sync",
+            Self::Rollback { .. } => "rollback",
             Self::Wipe { .. } => "wipe",
             Self::Helix { .. } => "helix",
             Self::ClockOffset { .. } => "clock-offset",
@@ -390,6 +452,7 @@ impl Fault {
                 Target::Regions(from_region, to_region)
             }
             Self::RegionDark { region }
+            | Self::RegionWiped { region, .. }
             | Self::RegionDestroyed { region }
             | Self::RegionSlow { region, .. }
             | Self::Helix { region, .. } => Target::Region(region),
@@ -416,77 +479,18 @@ impl Fault {
             | Self::SegmentRot { node, .. }
             | Self::SuperblockRot { node, .. }
             | Self::LedgerRot { node, .. }
+            | Self::ReadError { node, .. }
+            | Self::MisdirectedWrite { node, .. }
+            | Self::PhantomWrite { node }
+            | Self::RepairRot { node }
+            | Self::MisdirectedRead { node }
+            | Self::LyingSync { node }
+            | Self::Rollback { node }
             | Self::Wipe { node }
             | Self::ClockOffset { node, .. }
             | Self::ClockDrift { node, .. }
             | Self::ClockFreeze { node } => Target::Node(node),
         }
-    }
-}
-
-impl Fault {
-    /// How strong it is, with its unit; `None` for a kind that has no strength.
-    pub fn strength(&self) -> Option<String> {
-        Some(match *self {
-            Self::Loss { ppm, .. }
-            | Self::Duplicate { ppm, .. }
-            | Self::Reorder { ppm, .. }
-            | Self::BitFlip { ppm, .. } => format!("{ppm} ppm of the frames"),
-            Self::Delay { extra_us, .. } => format!("{extra_us} us longer"),
-            Self::SlowLink { bytes_per_s, .. } => format!("{bytes_per_s} bytes per second"),
-            Self::SlowDisk { factor, .. } | Self::RegionSlow { factor, .. } => {
-                format!("{factor} times as long")
-            }
-            Self::RegionFlap { period_ms, .. } => format!("every {period_ms} ms"),
-            Self::PowerCutAtWrite { step, .. } => format!("at disk step {step}"),
-            Self::CrashPoint { step, moment, again: None, .. } => {
-                format!("{} disk step {step}", moment.name())
-            }
-            Self::CrashPoint { step, moment, again: Some(again), .. } => format!(
-                "{} disk step {step}, then {} step {} of the recovery",
-                moment.name(),
-                again.moment.name(),
-                again.step
-            ),
-            Self::WriteFails { count, .. } => format!("{count} of the writes"),
-            Self::SyncFails { count, .. } => format!("{count} of the syncs"),
-            Self::DiskFull { bytes_left, .. } => format!("{bytes_left} bytes left"),
-            Self::SegmentRot { bytes, .. }
-            | Self::SuperblockRot { bytes, .. }
-            | Self::LedgerRot { bytes, .. } => match bytes {
-                0 => "one bit".to_owned(),
-                bytes => format!("{bytes} bytes"),
-            },
-            Self::Helix { spread: true, .. } => "good copies on all nodes".to_owned(),
-            Self::Helix { spread: false, .. } => "good copies on one node".to_owned(),
-            Self::ClockOffset { offset_ms, .. } => format!("by {offset_ms} ms"),
-            Self::ClockDrift { ppm, .. } => format!("by {ppm} ppm"),
-            Self::PowerCut { .. }
-            | Self::Kill { .. }
-            | Self::PowerCutAll
-            | Self::Pause { .. }
-            | Self::Cut { .. }
-            | Self::RegionCut { .. }
-            | Self::RegionDark { .. }
-            | Self::RegionDestroyed { .. }
-            | Self::ZoneDark { .. }
-            | Self::Isolate { .. }
-            | Self::ClientCut { .. }
-            | Self::DiskStall { .. }
-            | Self::Wipe { .. }
-            | Self::ClockFreeze { .. } => return None,
-        })
-    }
-}
-
-impl Display for PlannedFault {
-    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
-        let (kind, target) = (self.fault.kind(), self.fault.target());
-        write!(out, "{kind} of {target} at {} ms", self.at_ms)?;
-        if self.for_ms > 0 {
-            write!(out, " for {} ms", self.for_ms)?;
-        }
-        Ok(())
     }
 }
 

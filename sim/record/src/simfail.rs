@@ -47,7 +47,7 @@ impl Document for SimFail {
 #[derive(Debug, Error)]
 pub enum UnpackError {
     /// It does not unpack.
-    #[error("it is no gzip, or was cut off: {0}")]
+    #[error("it is no `.simfail`, or was cut off: {0}; send it again, whole")]
     Gzip(#[from] io::Error),
     /// It unpacks to more than anybody wants.
     #[error("it unpacks to more than {UNPACKED_MAX} bytes, which no failure does")]

@@ -34,6 +34,7 @@ fn outcome() -> Outcome {
         events: 100_000,
         faults: [("kill".to_owned(), FaultTally { armed: 3, fired: 2, observed: 1 })].into(),
         comparisons: [("D2".to_owned(), 17)].into(),
+        second_checker: BTreeMap::new(),
         marks: [("leader-elected".to_owned(), 4)].into(),
         write_latency_us: Some([1, 2, 3, 4]),
         geo_latency_us: Some([1, 2, 3, 4]),

@@ -33,7 +33,7 @@ fn what_is_no_failure_is_refused() {
     let packed = failure().pack().unwrap();
     for length in [0, 1, 20, packed.len() - 1] {
         let told = SimFail::unpack(&packed[..length]).unwrap_err().to_string();
-        assert!(told.contains("no gzip, or was cut off"), "{length}: {told}");
+        assert!(told.contains("no `.simfail`, or was cut off"), "{length}: {told}");
     }
     let other = SimFail { format: 99, ..failure() }.pack().unwrap();
     let told = SimFail::unpack(&other).unwrap_err().to_string();

@@ -32,6 +32,10 @@ fn signed(value: i64) -> Vec<i64> {
 
 /// Milder versions of a fault, mildest first; none of one that has no strength. Which disk step a
 /// power cut strikes is a place and not a strength.
+#[expect(
+    clippy::too_many_lines,
+    reason = "every kind is named, so that a new one is not forgotten"
+)]
 pub(crate) fn milder(planned: &PlannedFault) -> Vec<PlannedFault> {
     let faults: Vec<Fault> = match planned.fault {
         Fault::Loss { from, to, ppm } => {
@@ -87,6 +91,13 @@ pub(crate) fn milder(planned: &PlannedFault) -> Vec<PlannedFault> {
         | Fault::SuperblockRot { .. }
         | Fault::LedgerRot { .. }
         | Fault::Helix { .. }
+        | Fault::ReadError { .. }
+        | Fault::MisdirectedWrite { .. }
+        | Fault::PhantomWrite { .. }
+        | Fault::RepairRot { .. }
+        | Fault::MisdirectedRead { .. }
+        | Fault::LyingSync { .. }
+        | Fault::Rollback { .. }
         | Fault::Wipe { .. }
         // Which write finds no space is a place, too.
         | Fault::DiskFull { .. }
@@ -97,6 +108,7 @@ pub(crate) fn milder(planned: &PlannedFault) -> Vec<PlannedFault> {
         // A slower flapping is no milder: each of its cuts is longer.
         | Fault::RegionFlap { .. }
         | Fault::RegionDark { .. }
+        | Fault::RegionWiped { .. }
         | Fault::RegionDestroyed { .. }
         | Fault::ZoneDark { .. }
         | Fault::Isolate { .. }

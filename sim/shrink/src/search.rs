@@ -7,7 +7,7 @@ use crate::ddmin::ddmin;
 use crate::lower::{lower, milder, shorter};
 use crate::memory::Memory;
 use crate::{Place, Stopped, Trial};
-use billsim_record::{FaultPlan, PlannedFault};
+use billsim_record::{FaultPlan, PlannedFault, PlannedService};
 use std::collections::BTreeSet;
 
 /// Candidates that are made at a time: enough for many cores, few enough for memory.
@@ -144,14 +144,18 @@ impl Search<'_> {
         Ok(())
     }
 
-    /// Without each kind of the provider's misbehaviour.
+    /// Without each kind of the provider's misbehaviour, and of the mail service's.
     fn provider(&mut self) -> Result<(), Stopped> {
         self.pass = "provider";
-        for kind in 0..self.best.provider.kinds().len() {
-            let mut plan = self.best.clone();
-            let (_, percent) = &mut plan.provider.kinds()[kind];
-            if std::mem::take(*percent) > 0 {
-                self.first(1, &|_| plan.clone())?;
+        let parties: [fn(&mut FaultPlan) -> &mut PlannedService; 2] =
+            [|plan| &mut plan.provider, |plan| &mut plan.mail];
+        for party in parties {
+            for kind in 0..party(&mut self.best).kinds().len() {
+                let mut plan = self.best.clone();
+                let (_, percent) = &mut party(&mut plan).kinds()[kind];
+                if std::mem::take(*percent) > 0 {
+                    self.first(1, &|_| plan.clone())?;
+                }
             }
         }
         Ok(())

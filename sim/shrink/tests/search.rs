@@ -1,7 +1,7 @@
 //! Shrinking against pretended runs: what is left, and that neither interruptions nor the number
 //! of runs at a time change it.
 
-use billsim_record::{Fault, FaultPlan, NodeNumber, PlannedFault, PlannedProvider, document};
+use billsim_record::{Fault, FaultPlan, NodeNumber, PlannedFault, PlannedService, document};
 use billsim_shrink::{Memory, Place, Shrunk, Start, Trial, shrink};
 
 const SAFETY_MS: u64 = 60_000;
@@ -21,7 +21,7 @@ fn red_plan() -> FaultPlan {
         };
         PlannedFault { at_ms, for_ms, fault }
     });
-    let provider = PlannedProvider { slow_percent: 20, lied_percent: 30, ..Default::default() };
+    let provider = PlannedService { slow_percent: 20, lied_percent: 30, ..Default::default() };
     FaultPlan { provider, ..FaultPlan::new("test".to_owned(), 7, faults.collect()) }
 }
 

@@ -165,6 +165,9 @@ impl RegionLog {
             // What lies behind may be longer than the leader's log: it is hidden in any case.
             let kept = window.last().map_or((0, [0; 32]), |last| (last.index, last.hash));
             sink.reincarnate(self.region, self.incarnation, kept);
+            if self.fenced {
+                sink.fence(self.region);
+            }
             sink.hard_state(self.region, hard_state.term, hard_state.vote);
         }
         for (_, slot) in slots {

@@ -62,8 +62,7 @@ impl RegionLog {
         sink: &mut S,
     ) -> Vec<Bytes> {
         assert!(next > self.incarnation, "{next:?} comes after {:?}", self.incarnation);
-        // A vote of the old group must not be mistaken for one of the new group.
-        let term = self.raft.raft.term + 1;
+        let term = self.raft.raft.term;
         let window = self.raft.mut_store();
         let left_out = window.split_off(kept);
         let kept_hash = window.last().map_or([0; 32], |last| last.hash);
@@ -73,6 +72,10 @@ impl RegionLog {
             window.push(slot);
         }
         let end = window.last_index();
+        // A vote of the old group must not be mistaken for one of the new group, and no entry of
+        // the new group may have a lower term than one of the chain, which this node need not have
+        // known before: a log is up to date by its last term (Raft, §5.4.1).
+        let term = term.max(window.last().map_or(0, |last| last.term)) + 1;
         sink.hard_state(self.region, term, 0);
         sink.commit(self.region, end);
         let hard_state = HardState { term, vote: 0, commit: end, ..HardState::default() };

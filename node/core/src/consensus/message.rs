@@ -157,14 +157,15 @@ fn entry(r: &mut Reader<'_>, body: &Bytes, index: u64) -> Result<Entry, DecodeEr
     Ok(Entry { index, term, data, ..Entry::default() })
 }
 
-/// The vote that a frame grants: region log, term and candidate. For whoever watches a node from
-/// outside.
-pub fn granted_vote(frame: &Frame) -> Option<(RegionId, Term, NodeId)> {
+/// The vote that a frame grants: the region log and the low half of its incarnation, term and
+/// candidate. For whoever watches a node from outside.
+pub fn granted_vote(frame: &Frame) -> Option<((RegionId, u16), Term, NodeId)> {
     if frame.header.kind != FrameKind::Raft || frame.body.first() != Some(&3) {
         return None;
     }
-    let (message, ..) = decode(frame).ok()?;
-    (!message.reject).then_some((frame.header.region, message.term, frame.header.to))
+    let (message, incarnation, ..) = decode(frame).ok()?;
+    let group = (frame.header.region, incarnation);
+    (!message.reject).then_some((group, message.term, frame.header.to))
 }
 
 #[cfg(test)]

@@ -74,7 +74,8 @@ pub struct RegionLog {
     pub(super) known_end: LogIndex,
     /// This node's generation in the group.
     pub(super) generation: u8,
-    /// Generations of nodes that lost what they had promised, as they said themselves.
+    /// Generations of nodes that lost what they had promised, as they said themselves since this
+    /// node's role changed last.
     pub(super) generations: BTreeMap<NodeId, u8>,
     /// Who may be in the group.
     pub(super) genesis: Arc<Genesis>,
@@ -192,6 +193,9 @@ impl RegionLog {
             return;
         }
         self.elections += 1;
+        // Only leaders are told, and count: whoever led before must not refuse what nodes say that
+        // were let in by somebody else since.
+        self.generations.clear();
         if role == Role::Leader {
             sometimes!("leader-elected");
             tracing::info!(region = self.region.0, term = self.term(), "leads the region log");
@@ -261,6 +265,14 @@ impl RegionLog {
     /// Entries that were committed and not yet taken by the caller's fold.
     pub fn unfolded(&self, folded: LogIndex) -> RangeInclusive<LogIndex> {
         folded + 1..=self.committed
+    }
+
+    /// Tells every node at once how far the log is committed. They hear it with the next entry or
+    /// heartbeat anyway, and a message more for each commit would be most of the traffic.
+    pub fn tell_commit(&mut self) {
+        if self.role == Role::Leader {
+            self.raft.raft.bcast_append();
+        }
     }
 
     /// Up to here the log lies synced on a majority of the nodes of one other region, as their

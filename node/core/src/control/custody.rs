@@ -5,7 +5,7 @@
 use super::Seals;
 use crate::canary;
 use crate::consensus::{Consensus, LogWindow, RegionLog};
-use billing_wire::{Hlc, Incarnation, LogIndex, RecordKind, RecordView, RegionMode};
+use billing_wire::{Hlc, Incarnation, LogIndex, RecordKind, RecordView, RegionMode, SealedChain};
 
 /// The committed prefix of one region log, in a few values.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -34,8 +34,12 @@ impl Custody {
         if !log.is_adopting() && !log.is_damaged() {
             self.incarnation = log.incarnation();
         }
-        let window = log.window();
-        for index in self.read + 1..=log.committed() {
+        self.read_window(log.window(), log.committed(), seals);
+    }
+
+    /// As [`Custody::read_to`], of a log that no group works on.
+    pub fn read_window(&mut self, window: &LogWindow, committed: LogIndex, seals: &mut Seals) {
+        for index in self.read + 1..=committed {
             let Some(slot) = window.get(index) else { break };
             let header = &slot.header;
             (self.read, self.read_hlc) = (index, header.hlc);
@@ -74,7 +78,15 @@ impl Custody {
             RecordKind::Readmitted => self.last_submissions = header.hlc,
             _ => {}
         }
-        seals.note((header.hlc, header.region), header.index, view.control());
+        let place = (header.incarnation, header.index);
+        seals.note((header.hlc, header.region), place, view.control());
+    }
+
+    /// Whether the log is in a later incarnation than a sealed chain of it, and all of the chain
+    /// was read. A node that lost its disk may hold the former before it knows the latter as
+    /// committed.
+    pub fn has_left(&self, chain: &SealedChain) -> bool {
+        self.incarnation > chain.incarnation && self.read >= chain.last_index
     }
 
     /// A sealed chain of the log is adopted: what is read next may differ from what was read.

@@ -26,6 +26,8 @@ pub enum Standing {
 #[derive(Debug)]
 struct Waiting {
     index: LogIndex,
+    /// Of its own region, when it was logged.
+    incarnation: Incarnation,
     control: Control,
 }
 
@@ -59,7 +61,12 @@ impl Seals {
     }
 
     /// Takes the control part of a committed entry.
-    pub fn note(&mut self, place: (Hlc, RegionId), index: LogIndex, control: Control) {
+    pub fn note(
+        &mut self,
+        place: (Hlc, RegionId),
+        (incarnation, index): (Incarnation, LogIndex),
+        control: Control,
+    ) {
         match control {
             Control::None => {}
             Control::Readmitted(origin) => {
@@ -67,7 +74,7 @@ impl Seals {
             }
             Control::ChainPart(part) => self.parts.note(&part),
             Control::Sealed(_) | Control::Restored { .. } => {
-                self.waiting.insert(place, Waiting { index, control });
+                self.waiting.insert(place, Waiting { index, incarnation, control });
             }
         }
     }
@@ -151,12 +158,8 @@ impl Seals {
     pub fn waits_up_to(&self) -> Option<Hlc> {
         let may_count = |((hlc, from), waiting): (&(Hlc, RegionId), &Waiting)| {
             let may_count = match &waiting.control {
-                Control::Sealed(chains) => {
-                    chains.iter().any(|chain| self.is_sealable(chain) && chain.region != *from)
-                }
-                Control::Restored { region, incarnation } => self
-                    .chain(*region)
-                    .is_some_and(|chain| chain.incarnation.0 + 1 == incarnation.0),
+                Control::Sealed(chains) => self.closed_by(*from, chains).next().is_some(),
+                Control::Restored { region, incarnation } => self.is_next(*region, *incarnation),
                 Control::None | Control::Readmitted(_) | Control::ChainPart(_) => false,
             };
             may_count.then_some(*hlc)
@@ -169,16 +172,42 @@ impl Seals {
         self.return_floor(region, &[]).is_some()
     }
 
+    /// The incarnation that takes part, or the one that was sealed.
+    fn incarnation(&self, region: RegionId) -> Incarnation {
+        match self.standing(region) {
+            Standing::Open { incarnation, .. } => incarnation,
+            Standing::Sealed(chain) => chain.incarnation,
+        }
+    }
+
+    /// The latest incarnation of a region that the logs speak of, whether that has its effect yet
+    /// or not.
+    pub fn latest(&self, region: RegionId) -> Incarnation {
+        let mut latest = self.incarnation(region);
+        for waiting in self.waiting.values() {
+            match &waiting.control {
+                Control::Sealed(chains) => {
+                    let of_region = chains.iter().filter(|chain| chain.region == region);
+                    latest = of_region.map(|chain| chain.incarnation).fold(latest, Ord::max);
+                }
+                Control::Restored { region: of, incarnation } if *of == region => {
+                    latest = latest.max(*incarnation);
+                }
+                _ => {}
+            }
+        }
+        latest
+    }
+
     /// Stamp of the first entry that lets a sealed region in again: nothing of its next
     /// incarnation comes before it. Not one that these chains leave out.
     fn return_floor(&self, region: RegionId, closed: &[SealedChain]) -> Option<Hlc> {
-        let chain = self.chain(region)?;
         let is_left_out = |from: RegionId, index: LogIndex| {
             closed.iter().any(|chain| chain.region == from && index > chain.last_index)
         };
         self.waiting.iter().find_map(|((hlc, from), waiting)| match waiting.control {
             Control::Restored { region: of, incarnation } => {
-                let is_next = of == region && incarnation.0 == chain.incarnation.0 + 1;
+                let is_next = of == region && self.is_next(region, incarnation);
                 (is_next && !is_left_out(*from, waiting.index)).then_some(*hlc)
             }
             _ => None,
@@ -210,10 +239,8 @@ impl Seals {
                     Some(custody.settled_alone(sealed_by).max(custody.geo_hlc).max(floor))
                 }
                 Standing::Open { floor, .. } => Some(custody.geo_hlc.max(floor)),
-                // Its chain is still to be adopted.
-                Standing::Sealed(chain) if custody.incarnation <= chain.incarnation => {
-                    Some(custody.geo_hlc)
-                }
+                // Its chain is still to be adopted, or to be known as committed.
+                Standing::Sealed(chain) if !custody.has_left(&chain) => Some(custody.geo_hlc),
                 Standing::Sealed(_) => self.return_floor(region, closed),
             }
         });
@@ -266,13 +293,30 @@ impl Seals {
         )
     }
 
+    /// Which of these chains a seal in the log of `from` would end.
+    fn closed_by<'a>(
+        &'a self,
+        from: RegionId,
+        chains: &'a [SealedChain],
+    ) -> impl Iterator<Item = &'a SealedChain> {
+        chains.iter().filter(move |chain| self.is_sealable(chain) && chain.region != from)
+    }
+
+    /// Whether this is the incarnation in which a sealed region comes back.
+    fn is_next(&self, region: RegionId, incarnation: Incarnation) -> bool {
+        self.chain(region).is_some_and(|chain| chain.incarnation.0 + 1 == incarnation.0)
+    }
+
     fn next_effective(&self, custodies: &[Custody]) -> Option<(Hlc, RegionId)> {
         let is_final = |((hlc, from), waiting): (&(Hlc, RegionId), &Waiting)| {
+            // A node that lost its disk may have a log whose incarnation was not let in here yet:
+            // what let it in comes first.
+            if waiting.incarnation > self.incarnation(*from) {
+                return false;
+            }
             let watermark = match &waiting.control {
                 Control::Sealed(chains) => {
-                    let ends =
-                        |chain: &&SealedChain| self.is_sealable(chain) && chain.region != *from;
-                    let closed: Vec<SealedChain> = chains.iter().filter(ends).copied().collect();
+                    let closed: Vec<SealedChain> = self.closed_by(*from, chains).copied().collect();
                     if closed.is_empty() {
                         return false;
                     }
@@ -281,11 +325,10 @@ impl Seals {
                 Control::Restored { region, incarnation } => {
                     // Not before the chain is adopted here, too; a node that was started again may
                     // have adopted a later one.
-                    let adopted = custodies[usize::from(region.0)].incarnation;
-                    let follows = |chain: SealedChain| {
-                        chain.incarnation.0 + 1 == incarnation.0 && adopted >= *incarnation
-                    };
-                    if !self.chain(*region).is_some_and(follows) {
+                    let custody = &custodies[usize::from(region.0)];
+                    let has_left =
+                        self.chain(*region).is_some_and(|chain| custody.has_left(&chain));
+                    if !self.is_next(*region, *incarnation) || !has_left {
                         return false;
                     }
                     self.watermark(custodies)

@@ -18,6 +18,8 @@ pub(super) struct Segment {
     header: Option<SegmentHeader>,
     /// Every record that is readable; without damage they follow each other.
     pub(super) records: Vec<Placed>,
+    /// How many of them follow each other from the header on: they stand where they belong.
+    in_order: usize,
     pub(super) length: u64,
 }
 
@@ -38,6 +40,7 @@ impl Segment {
                 && header.first_index > 0
         });
         let mut records = header.map(|header| scan(&header, &file)).unwrap_or_default();
+        let in_order = records.len();
         let end = records.last().map_or(SEGMENT_HEADER_BYTES, |placed| placed.end as usize);
         let last = records.last().map(|placed| placed.header.index);
         let last = last.or(header.map(|header| header.first_index - 1)).unwrap_or(0);
@@ -47,15 +50,16 @@ impl Segment {
         if !is_read || header.is_none() {
             records.extend(salvage(region, &file, end));
         }
-        Self { sequence, header, records, length: file.len() as u64 }
+        Self { sequence, header, records, in_order, length: file.len() as u64 }
     }
 
-    /// Where the record at `last` ends here, or the header of a segment that begins behind it.
+    /// Where the record at `last` ends here, or the header of a segment that begins behind it. A
+    /// record that is found behind damage may have landed there: nothing is cut behind it.
     pub(super) fn end_of(&self, last: LogIndex) -> Option<u64> {
         if self.header?.first_index == last + 1 {
             return Some(SEGMENT_HEADER_BYTES as u64);
         }
-        let mut records = self.records.iter().rev();
+        let mut records = self.records[..self.in_order].iter().rev();
         records.find(|placed| placed.header.index == last).map(|placed| placed.end)
     }
 

@@ -162,22 +162,33 @@ impl Superblock {
     }
 
     /// Reads the file: the slot with the highest sequence, and how many of the slots that were
-    /// ever written do not verify. `None` when no slot does.
+    /// ever written do not verify, or are older than the copy beside them. `None` when no slot
+    /// verifies.
     pub fn newest(file: &[u8]) -> Option<(Self, usize)> {
         let mut newest: Option<Self> = None;
-        let mut damaged = 0;
-        for i in 0..SLOTS as usize {
+        let (mut damaged, mut empty) = (0, 0);
+        let mut sequences = [None; SLOTS as usize];
+        for (i, sequence) in sequences.iter_mut().enumerate() {
             let at = i * SLOT_STRIDE as usize;
             let slot = file.get(at..at + SLOT_BYTES).unwrap_or_default();
-            match Self::decode(slot) {
+            let found = Self::decode(slot);
+            *sequence = found.as_ref().map(|found| found.sequence);
+            match found {
                 Some(found) if newest.as_ref().is_none_or(|n| n.sequence < found.sequence) => {
                     newest = Some(found);
                 }
                 Some(_) => {}
-                None => damaged += usize::from(slot.iter().any(|byte| *byte != 0)),
+                None if slot.iter().any(|byte| *byte != 0) => damaged += 1,
+                None => empty += 1,
             }
         }
-        newest.map(|superblock| (superblock, damaged))
+        // The second superblock filled the slots that the first one left.
+        newest.map(|newest| {
+            let lacks = if newest.sequence > 1 { damaged + empty } else { damaged };
+            let is_one_old =
+                |pair: &&[Option<u64>]| matches!(**pair, [Some(one), Some(other)] if one != other);
+            (newest, lacks + sequences.chunks(2).filter(is_one_old).count())
+        })
     }
 
     /// The steps that write and sync this superblock.
@@ -253,6 +264,22 @@ mod tests {
         assert_eq!(Superblock::newest(&file), Some((superblock(5), 1)));
         file[pair + SLOT_STRIDE as usize + SLOT_BYTES - 1] ^= 1;
         assert_eq!(Superblock::newest(&file), Some((superblock(4), 2)));
+    }
+
+    #[test]
+    fn a_copy_that_became_zeros_is_damaged_once_every_slot_was_written() {
+        let mut file = Vec::new();
+        write(&mut file, &superblock(1));
+        assert_eq!(Superblock::newest(&file), Some((superblock(1), 0)));
+        write(&mut file, &superblock(2));
+        file[3 * SLOT_STRIDE as usize..][..SLOT_BYTES].fill(0);
+        assert_eq!(Superblock::newest(&file), Some((superblock(2), 1)));
+        write(&mut file, &superblock(3));
+        let old = file[SLOT_STRIDE as usize..][..SLOT_BYTES].to_vec();
+        write(&mut file, &superblock(4));
+        assert_eq!(Superblock::newest(&file), Some((superblock(4), 0)));
+        file[SLOT_STRIDE as usize..][..SLOT_BYTES].copy_from_slice(&old);
+        assert_eq!(Superblock::newest(&file), Some((superblock(4), 1)), "a write went astray");
     }
 
     #[test]

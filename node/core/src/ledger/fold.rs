@@ -34,6 +34,8 @@ pub(super) struct Booking<'a> {
     pub(super) incarnation: Incarnation,
     /// Entries per region that come before this one.
     pub(super) before: Frontier,
+    /// See [`Ledger::named_elsewhere`].
+    pub(super) named: &'a mut Frontier,
     /// The date that the command gives; what it books is of that day.
     pub(super) date: Date,
 }
@@ -58,6 +60,7 @@ impl Ledger {
             op_id,
             incarnation: header.incarnation,
             before: self.frontier,
+            named: &mut self.named,
             date: Date::default(),
         };
         let disposition = booking.book(submission)?;
@@ -99,10 +102,14 @@ impl Booking<'_> {
         if let Some(first) = first {
             if first.fingerprint == submission.fingerprint {
                 sometimes!("duplicate-in-log");
-                match first.position.region.cmp(&region) {
+                let Position { region: named, index, .. } = first.position;
+                match named.cmp(&region) {
                     Ordering::Less => sometimes!("duplicate-of-a-lower-region"),
                     Ordering::Greater => sometimes!("duplicate-of-a-higher-region"),
                     Ordering::Equal => {}
+                }
+                if named != region {
+                    self.named.set(named, index.max(self.named.of(named)));
                 }
                 if canary!("retry-posted-to-the-account")
                     && let Some(payment) = first.payment

@@ -48,8 +48,8 @@ mod waiting_rows;
 
 use crate::canary;
 use billing_wire::{
-    Control, Disposition, Frontier, Hash, Hlc, JournalLine, OpId, OutboxPage, OutcomeChain,
-    Position, Query, QueryResult, RecordView,
+    AccountId, Control, Disposition, DocumentNumber, Frontier, Hash, Hlc, Incarnation, JournalLine,
+    OpId, OutboxPage, OutcomeChain, Position, Query, QueryResult, RecordView, RegionId,
 };
 use meta::Meta;
 use provisional::{Provisional, Stand};
@@ -69,6 +69,20 @@ pub struct Operation {
     pub disposition: Disposition,
 }
 
+/// What a number of an invoice series stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Numbered {
+    /// Where the number was given.
+    pub position: Position,
+    /// The operation that asked for an invoice.
+    pub op_id: OpId,
+    /// The account that it named.
+    pub account: AccountId,
+    /// What the invoice asks for, in minor units; `None` for a void, and where a credit note
+    /// negates it.
+    pub total: Option<i64>,
+}
+
 /// The fold of the merged order up to a frontier.
 pub struct Ledger {
     state: State,
@@ -80,6 +94,7 @@ pub struct Ledger {
     dirty_submissions: usize,
     batch_open: bool,
     provisional: Provisional,
+    named: Frontier,
 }
 
 impl Ledger {
@@ -104,6 +119,7 @@ impl Ledger {
                 chain: meta.chain,
                 state_hash: meta.state_hash,
             }),
+            named: Frontier::default(),
         })
     }
 
@@ -210,6 +226,29 @@ impl Ledger {
     /// When the database cannot be believed.
     pub fn is_due(&self, granted_at: Position) -> Result<bool, StoreError> {
         Ok(self.state.peek::<OutboxRow>(&granted_at)?.is_some())
+    }
+
+    /// The invoice series of a region: of each incarnation, the last number that is given.
+    ///
+    /// # Errors
+    /// When the database cannot be believed.
+    pub fn invoice_series(&self, region: RegionId) -> Result<Vec<(Incarnation, u64)>, StoreError> {
+        queries::invoice_series(&self.state, region)
+    }
+
+    /// What a number of an invoice series stands for; `None` when it is not given.
+    ///
+    /// # Errors
+    /// When the database cannot be believed.
+    pub fn numbered(&self, number: DocumentNumber) -> Result<Option<Numbered>, StoreError> {
+        queries::numbered(&self.state, number)
+    }
+
+    /// The highest entry of each region that was named as the first of a duplicate in *another*
+    /// region's log, since this node started: whoever sent the duplicate waits until that entry is
+    /// safe. A hint and no part of the fold: what is taken back stays named.
+    pub fn named_elsewhere(&self) -> Frontier {
+        self.named
     }
 
     /// Submissions folded since the last [`Self::take_batch`].

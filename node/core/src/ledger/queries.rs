@@ -1,6 +1,9 @@
 //! Answers to queries: exactly the fold of one frontier, without changing anything.
 
-use super::document_rows::{AccountDocumentRow, AccountMonth, DocumentRow, EffectiveInvoiceRow};
+use super::Numbered;
+use super::document_rows::{
+    AccountDocumentRow, AccountMonth, DocumentRow, EffectiveInvoiceRow, SeriesRow,
+};
 use super::rows::{AccountRow, HistoryRow, OperationRow, Row};
 use super::state::State;
 use super::store::StoreError;
@@ -8,8 +11,9 @@ use super::waiting_rows::{OutboxRow, SuspenseItemRow};
 use billing_wire::limits::HISTORY_PAGE_MAX;
 use billing_wire::{
     AccountId, BalanceView, Date, Document, DocumentKind, DocumentNumber, DocumentPage,
-    HistoryItem, HistoryPage, Hlc, Invoice, OpId, OperationState, OutboxItem, OutboxPage, Position,
-    Query, QueryResult, StatementPage, SuspenseItem, SuspensePage, Tariff, TrialBalanceView, Void,
+    HistoryItem, HistoryPage, Hlc, Incarnation, Invoice, OpId, OperationState, OutboxItem,
+    OutboxPage, Position, Query, QueryResult, RegionId, StatementPage, SuspenseItem, SuspensePage,
+    Tariff, TrialBalanceView, Void,
 };
 
 /// Looks up what is asked.
@@ -212,6 +216,38 @@ fn suspense(state: &State, after: Position, limit: u16) -> Result<QueryResult, S
     };
     let items = rows.into_iter().map(item).collect();
     Ok(QueryResult::Suspense(SuspensePage { items, next }))
+}
+
+/// The invoice series of a region, in order of its incarnations.
+pub(super) fn invoice_series(
+    state: &State,
+    region: RegionId,
+) -> Result<Vec<(Incarnation, u64)>, StoreError> {
+    let mut found = Vec::new();
+    let mut from = Incarnation(0);
+    let end = (region, Incarnation(u32::MAX), DocumentKind::Invoice);
+    while let Some(((_, incarnation, kind), row)) =
+        state.first::<SeriesRow>((region, from, DocumentKind::Invoice), end)?
+    {
+        if kind == DocumentKind::Invoice {
+            found.push((incarnation, row.last));
+        }
+        from = Incarnation(incarnation.0 + 1);
+    }
+    Ok(found)
+}
+
+/// What a number of an invoice series stands for.
+pub(super) fn numbered(
+    state: &State,
+    number: DocumentNumber,
+) -> Result<Option<Numbered>, StoreError> {
+    let numbered = |row: DocumentRow| {
+        let DocumentRow { account, op_id, position, content, .. } = row;
+        let counts = content.filter(|content| content.negated_by.is_none());
+        Numbered { position, op_id, account, total: counts.map(|content| content.total) }
+    };
+    Ok(state.peek::<DocumentRow>(&number)?.map(numbered))
 }
 
 /// Refunds that were granted behind a position and are not paid out.

@@ -1,6 +1,10 @@
 //! The merged order: all region logs sorted by (hlc, region, index) (billing.md §2). Stamps rise
 //! within a log, so the lowest head of the logs comes next among what is known.
 
+mod replay;
+
+pub use replay::{CommittedLog, Replay};
+
 use crate::canary;
 use crate::ledger::Ledger;
 use crate::ledger::store::StoreError;

@@ -3,20 +3,19 @@
 //! waits behind the chain's end for the region to be let in again.
 
 use super::Node;
+use super::chain_records::{
+    STEP_BACK, decode_question, encode_answer, encode_question, follows, holds, next_slot,
+};
+use crate::canary;
 use crate::consensus::{Consensus, Slot};
 use crate::io::Outputs;
 use crate::sometimes;
 use crate::time::{Monotonic, Now};
-use billing_wire::codec::Reader;
-use billing_wire::{FrameKind, LogIndex, NodeId, RecordView, RegionId, SealedChain};
+use billing_wire::{FrameKind, LogIndex, NodeId, RegionId, SealedChain};
 use bytes::Bytes;
 
 /// A node is asked for records again after so many milliseconds; each time another one.
 const ASK_AGAIN_MS: u64 = 200;
-/// Bytes of records in one answer, at least one record.
-const ANSWER_BYTES: usize = 512 << 10;
-/// When the first record does not follow the own log, so many earlier ones are asked for.
-const STEP_BACK: LogIndex = 64;
 
 /// What is fetched of a chain that is sealed, or about to be.
 #[derive(Debug)]
@@ -151,9 +150,7 @@ impl Node {
         next: LogIndex,
         out: &mut Outputs,
     ) {
-        let mut body = Vec::with_capacity(8 + SealedChain::BYTES);
-        body.extend_from_slice(&next.to_le_bytes());
-        chain.encode(&mut body);
+        let body = encode_question(next, chain);
         self.send(now, FrameKind::ChainRequest, to, chain.region, &body, out);
     }
 
@@ -165,22 +162,12 @@ impl Node {
         body: &[u8],
         out: &mut Outputs,
     ) -> Option<()> {
-        let mut r = Reader::new("question for a chain", body);
-        let next = r.u64().ok()?;
-        let chain = SealedChain::decode(&mut r).ok()?;
-        r.finish().ok()?;
+        let (next, chain) = decode_question("question for a chain", body).ok()?;
         if !holds(self.slot_of(&chain, chain.last_index), &chain) {
             return Some(());
         }
-        let mut answer = Vec::new();
-        answer.extend_from_slice(&next.to_le_bytes());
-        for index in next.max(1)..=chain.last_index {
-            let record = &self.slot_of(&chain, index)?.bytes;
-            if answer.len() > 8 && answer.len() + record.len() > ANSWER_BYTES {
-                break;
-            }
-            answer.extend_from_slice(record);
-        }
+        let slots = (next.max(1)..=chain.last_index).map_while(|at| self.slot_of(&chain, at));
+        let answer = encode_answer(next, slots);
         self.send(now, FrameKind::Chain, from, chain.region, &answer, out);
         Some(())
     }
@@ -256,7 +243,8 @@ impl Node {
         // What is provisional may be of what is left out.
         self.ledger.rewind();
         let final_to = self.ledger.frontier().of(region);
-        assert!(final_to <= kept, "entry {final_to} of region {region} is final, not in the seal");
+        let is_kept = final_to <= kept || canary!("tail-by-length");
+        assert!(is_kept, "entry {final_to} of region {region} is final, not in the seal");
         let next = billing_wire::Incarnation(chain.incarnation.0 + 1);
         let (logs, mut desk) = self.logs_and_desk(now, out);
         let log = &mut logs[usize::from(region.0)];
@@ -274,34 +262,4 @@ impl Node {
             self.forget_writes(now, out);
         }
     }
-}
-
-/// The record of a chain at `index`, which stands in `bytes` at `at`; moves `at` behind it. `None`:
-/// damaged, or another record.
-pub(super) fn next_slot(
-    bytes: &Bytes,
-    at: &mut usize,
-    chain: &SealedChain,
-    index: LogIndex,
-) -> Option<Slot> {
-    let length = RecordView::length(bytes.get(*at..)?).ok()?;
-    let record = bytes.get(*at..*at + length).map(|_| bytes.slice(*at..*at + length))?;
-    let view = RecordView::decode(&record).ok()?;
-    let header = view.header;
-    let is_it = header.index == index
-        && index <= chain.last_index
-        && header.region == chain.region
-        && view.verify_hash();
-    *at += length;
-    is_it.then_some(Slot { header, bytes: record })
-}
-
-/// Whether a record is the one behind `before`; `None` stands before the first.
-pub(super) fn follows(slot: &Slot, before: Option<&Slot>) -> bool {
-    slot.header.prev_hash == before.map_or([0; 32], |before| before.header.hash)
-}
-
-/// Whether a record is the last of a chain.
-pub(super) fn holds(slot: Option<&Slot>, chain: &SealedChain) -> bool {
-    slot.is_some_and(|slot| slot.header.hash == chain.last_hash)
 }

@@ -8,7 +8,7 @@
 //! equal and the longest copy in Raft's sense begins with them (Raft, §5.4.3).
 
 use super::Node;
-use super::adoption::{follows, holds, next_slot};
+use super::chain_records::{follows, holds, next_slot};
 use crate::consensus::Slot;
 use crate::sometimes;
 use billing_wire::limits::CHAIN_PART_BYTES_MAX;

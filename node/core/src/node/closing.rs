@@ -3,6 +3,7 @@
 //! regions are out of reach or back.
 
 use super::Node;
+use crate::canary;
 use crate::consensus::Consensus;
 use crate::sometimes;
 use crate::time::{Monotonic, Now};
@@ -19,6 +20,11 @@ pub(super) struct Outlook {
     stalled_since: Option<Monotonic>,
     /// Since when two of three learners of another region are caught up.
     well_since: Option<Monotonic>,
+    /// When it was so last.
+    well_at: Option<Monotonic>,
+    /// The entry that tells other regions how far the log is geo-durable because one of them
+    /// asked; 0 when none is under way.
+    answer_to_duplicate: LogIndex,
     /// When this leader last appended.
     pub(super) appended_at: Monotonic,
 }
@@ -45,7 +51,24 @@ impl Node {
             return Some((RecordKind::ModeChanged, mode));
         }
         let silent = now.monotonic.ms_since(self.outlook.appended_at) >= self.config.close_ts_ms;
+        if self.is_asked_how_far() {
+            sometimes!("told-how-far-for-a-duplicate");
+            self.outlook.answer_to_duplicate = self.own_log().window().last_index() + 1;
+            return Some((RecordKind::CloseTs, mode));
+        }
         (silent && self.has_to_close()).then_some((RecordKind::CloseTs, mode))
+    }
+
+    /// Whether a client of another region waits to hear that an entry of this log is geo-durable:
+    /// its write is a duplicate of that entry. This log would say so with its next entry, which may
+    /// be `close_ts_ms` away.
+    fn is_asked_how_far(&self) -> bool {
+        let named = self.ledger.named_elsewhere().of(self.region);
+        let told = self.own_log().window().last().map_or(0, |last| last.geo_index);
+        named > told
+            && named <= self.geo_live()
+            && named > self.custodies[usize::from(self.region.0)].geo_index
+            && self.logged_mode() == RegionMode::Geo
     }
 
     /// Whether something waits for this log, and an entry more would help it: one with a higher
@@ -59,6 +82,16 @@ impl Node {
         let helps =
             |last: &RecordHeader| last.hlc < waits_up_to || last.geo_index < self.geo_live();
         own.geo_hlc < waits_up_to && last.is_none_or(helps)
+    }
+
+    /// Tells the other regions that the entry is committed which says how far the log is
+    /// geo-durable, if one of them waits for it.
+    pub(super) fn tell_answer_to_duplicate(&mut self) {
+        let answer = self.outlook.answer_to_duplicate;
+        if answer > 0 && self.own_log().committed() >= answer {
+            self.outlook.answer_to_duplicate = 0;
+            self.logs[usize::from(self.region.0)].tell_commit();
+        }
     }
 
     /// The mode of the last entry of the own log, committed or not.
@@ -77,13 +110,21 @@ impl Node {
         let outlook = &mut self.outlook;
         if geo >= committed {
             outlook.stalled_since = None;
-        } else if geo > outlook.geo || outlook.stalled_since.is_none() {
+        } else if geo > outlook.geo
+            || outlook.stalled_since.is_none()
+            || canary!("stall-counted-anew")
+        {
             outlook.stalled_since = Some(now.monotonic);
         }
         outlook.geo = geo;
+        // The library counts afresh who answers, once in an election timeout: until the next
+        // answers arrive nobody does.
+        let election_ms = self.config.election_ms();
+        let was_well = |at: &Monotonic| now.monotonic.ms_since(*at) <= election_ms;
         if is_well {
             outlook.well_since.get_or_insert(now.monotonic);
-        } else {
+            outlook.well_at = Some(now.monotonic);
+        } else if !outlook.well_at.as_ref().is_some_and(was_well) || canary!("return-waits-anew") {
             outlook.well_since = None;
         }
         let lasted = |since: Option<Monotonic>, limit_ms: u64| {

@@ -142,12 +142,16 @@ impl Node {
         }
         let from_leader =
             matches!(message.msg_type, MessageType::MsgAppend | MessageType::MsgHeartbeat);
+        let regions = self.logs.len() as u8;
         let log = &mut self.logs[usize::from(region.0)];
         if !log.is_of_this_life(frame.header.from, generation) {
             sometimes!("message-of-an-earlier-life");
             return None;
         }
         if let Err(refused) = log.step(message) {
+            if log.is_dormant() {
+                self.sealed_ends.hear_of_return(region, regions);
+            }
             if refused != Refused::Damaged {
                 let from = frame.header.from.0;
                 tracing::warn!(from, %refused, "refused a consensus message");

@@ -17,6 +17,9 @@ use billing_wire::{
 pub(super) struct Reach {
     /// Geo-durable up to this index.
     geo: LogIndex,
+    /// Sum over the region logs of the newest geo index that each has logged: a duplicate of
+    /// another region's entry waits for what that region says.
+    logged: u64,
     /// Final up to this stamp.
     watermark: Hlc,
     /// Other regions are out of reach and nobody waits for them.
@@ -116,6 +119,7 @@ impl Node {
         let custody = &self.custodies[usize::from(self.region.0)];
         Reach {
             geo: custody.geo_index.max(self.geo_live()),
+            logged: self.custodies.iter().map(|custody| custody.geo_index).sum(),
             watermark: self.ledger.watermark(),
             is_degraded: custody.mode == RegionMode::Degraded || !self.has_company(),
         }

@@ -147,12 +147,25 @@ impl Node {
         if forgotten.is_empty() || !is_due {
             return;
         }
+        if self.asked_for_ends.is_none() && forgotten.len() == self.logs.len() {
+            self.outdo_earlier_lives(now);
+        }
         self.asked_for_ends = Some(now.monotonic);
         for region in forgotten {
-            if self.seals.chain(region).is_none() {
-                self.ask_for_log_end(now, region, out);
-            } else if !self.begin_again_at_seal(region) {
+            let latest = self.seals.latest(region);
+            let sealed = self.seals.chain(region).filter(|chain| chain.incarnation == latest);
+            if !self.knows_all_beside(region) {
                 self.ask_for_open_ends(now, out);
+            } else if let Some(chain) = sealed {
+                self.begin_again_at_seal(&chain);
+                continue;
+            }
+            if sealed.is_none() {
+                self.ask_for_log_end(now, region, out);
+                // It may be sealed where this node cannot read it yet.
+                if self.logs.len() > 1 {
+                    self.ask_for_sealed_end(now, region, latest, out);
+                }
             }
         }
     }
@@ -169,20 +182,30 @@ impl Node {
         }
     }
 
-    /// The log of a sealed region needs no leader: its chain is known, and nobody votes in it. But
-    /// only a node that knows all that was logged elsewhere when it came back knows that the region
-    /// was not let in before: it may have voted since.
-    fn begin_again_at_seal(&mut self, region: RegionId) -> bool {
-        let Some(chain) = self.seals.chain(region) else { return false };
-        let knows_all = |log: &RegionLog| {
-            !self.seals.is_open(log.region())
-                || !log.is_damaged() && log.known_end() > 0 && log.committed() >= log.known_end()
-        };
-        if self.seals.returns(region) || !self.logs.iter().all(knows_all) {
-            return false;
-        }
+    /// Whether this node knows all that was logged in the other open regions when it came back.
+    /// Only then does it know that a region was not let in before: it may have voted since.
+    fn knows_all_beside(&self, region: RegionId) -> bool {
+        let others = self.logs.iter().filter(|log| log.region() != region);
+        let mut open = others.filter(|log| self.seals.is_open(log.region()));
+        open.all(|log| {
+            !log.is_damaged() && log.known_end() > 0 && log.committed() >= log.known_end()
+        })
+    }
+
+    /// The log of a sealed region needs no leader: its chain is known, and nobody votes in it.
+    fn begin_again_at_seal(&mut self, chain: &SealedChain) {
         sometimes!("lost-node-takes-a-sealed-log");
-        let log = &mut self.logs[usize::from(region.0)];
-        log.begin_again(chain.incarnation, (0, 0), (chain.last_index, chain.last_hash))
+        self.logs[usize::from(chain.region.0)].begin_again_at(chain);
+    }
+
+    /// A node that lost its disk is told how a region ended whose seal has no effect here yet, or
+    /// was not read: that may wait for the log that was lost.
+    pub(super) fn begin_again_at_told_end(&mut self, chain: &SealedChain) {
+        let is_asked_for = self.seals.latest(chain.region) == chain.incarnation
+            && self.logs[usize::from(chain.region.0)].is_forgotten()
+            && self.knows_all_beside(chain.region);
+        if is_asked_for {
+            self.begin_again_at_seal(chain);
+        }
     }
 }

@@ -3,12 +3,14 @@
 
 mod adoption;
 mod chain_end;
+mod chain_records;
 mod closing;
 mod desk;
 mod frames;
 mod full_disk;
 mod grades;
 mod log_end;
+mod mailing;
 mod order;
 mod payouts;
 mod presence;
@@ -31,11 +33,12 @@ use crate::journal::{Recovered, Writer};
 use crate::ledger::Ledger;
 use crate::ledger::store::{LedgerStore, StoreError};
 use crate::outbox::Outbox;
+use crate::outbox::mail::Mail;
 use crate::session::Sessions;
 use crate::sometimes;
 use crate::time::{Monotonic, Now};
 use adoption::{Fetching, Staged};
-use billing_wire::{Control, Hash, Hlc, NodeId, Query, QueryResult, RegionId, Token};
+use billing_wire::{Control, Hash, Hlc, LogIndex, NodeId, Query, QueryResult, RegionId};
 use bytes::Bytes;
 use closing::Outlook;
 use desk::Desk;
@@ -110,6 +113,7 @@ pub struct Node {
     reached: Reach,
     /// What this leader pays.
     outbox: Outbox,
+    mail: Mail,
     outlook: Outlook,
     progress: Progress,
     /// When the disk was found full, by this life's opening.
@@ -136,7 +140,7 @@ impl Node {
         assert!(config.check().is_ok(), "the configuration is checked before a node opens");
         let region = config.genesis.region_of(config.node).expect("the node is in genesis");
         let ledger = Ledger::open(config.ledger_cache_rows, store)?;
-        let superblock = recovered.superblock;
+        let (superblock, cluster) = (recovered.superblock, config.genesis.cluster);
         let mut logs = Vec::with_capacity(recovered.logs.len());
         let mut tails = Vec::with_capacity(recovered.logs.len());
         let mut orphans = Vec::new();
@@ -158,7 +162,6 @@ impl Node {
             };
             logs.push(RegionLog::new(&config.genesis, group, promise, log));
         }
-        let cluster = config.genesis.cluster;
         let mut node = Self {
             region,
             cluster_mark: billing_wire::frame::cluster_mark(cluster),
@@ -194,6 +197,7 @@ impl Node {
             orphans_to_log: VecDeque::new(),
             reached: Reach::default(),
             outbox: Outbox::new(payouts::pace(&config)),
+            mail: Mail::new(payouts::pace(&config)),
             outlook: Outlook::default(),
             progress: Progress::default(),
             found_full_at: full_disk::found_full_at(config.disk_was_full, now),
@@ -231,6 +235,7 @@ impl Node {
                 self.seal(now, request, regions, force, out);
             }
             Input::EffectDone { id, result } => self.effect_done(now, id, result, out),
+            Input::MailDone { key, is_taken } => self.mail_done(now, key, is_taken),
             Input::Damaged { file } => self.found_damaged(file, out),
             Input::Stop => self.stopping = true,
         }
@@ -267,6 +272,7 @@ impl Node {
         }
         self.expire_writes(now, out);
         self.work_at_payouts(now, out);
+        self.work_at_mail(now, out);
     }
 
     /// Whether the disk has owed an answer for longer than a leader may keep its region waiting.
@@ -352,6 +358,7 @@ impl Node {
             self.to_log.clear();
             self.orphans_to_log.clear();
             self.outbox.clear();
+            self.mail.clear();
         }
         if leads && !self.was_leader {
             self.outlook = Outlook::of_new_leader(now.monotonic);
@@ -440,6 +447,12 @@ impl Node {
         self.logs.get(usize::from(region.0)).map_or(0, |log| log.window().last_index())
     }
 
+    /// Submissions and entries of the system that wait for a place in the own region log; for
+    /// inspection.
+    pub fn waiting_to_be_logged(&self) -> usize {
+        self.sessions.queued() + self.to_log.len() + self.orphans_to_log.len()
+    }
+
     /// The encoded record of a region log, durable or not; for inspection.
     pub fn record(&self, region: RegionId, index: u64) -> Option<&Bytes> {
         self.logs.get(usize::from(region.0))?.window().get(index).map(|slot| &slot.bytes)
@@ -448,6 +461,12 @@ impl Node {
     /// Whether a region log is damaged, and not whole and durable again yet.
     pub fn is_repairing(&self, region: RegionId) -> bool {
         self.logs.get(usize::from(region.0)).is_some_and(RegionLog::is_damaged)
+    }
+
+    /// As the leader of a region log: up to here it counts a node's copy of that; `None`: it does
+    /// not lead.
+    pub fn counted(&self, region: RegionId, node: NodeId) -> Option<LogIndex> {
+        self.logs.get(usize::from(region.0))?.counted(node)
     }
 
     /// Which node this is.
@@ -472,25 +491,6 @@ impl Node {
             return last(self.own_log());
         }
         self.logs.iter().map(last).fold(self.clock.told(), Hlc::max)
-    }
-
-    /// Highest stamp among the entries that reads show: the fold goes in order of stamps.
-    fn shown_stamp(&self) -> Hlc {
-        let shown = self.ledger.shown();
-        let stamp = |log: &RegionLog| {
-            let shown = shown.of(log.region());
-            // Of a record that is missing the next one's stamp is an upper bound.
-            let next = || log.is_damaged().then(|| log.last_stamp());
-            let stamp = log.slot(shown).map(|last| last.header.hlc);
-            stamp.or_else(next).unwrap_or(Hlc::ZERO)
-        };
-        self.logs.iter().map(stamp).max().unwrap_or(Hlc::ZERO)
-    }
-
-    /// What a session has seen that is shown what this node shows now.
-    fn token(&self) -> Token {
-        let secret = &self.config.genesis.secret;
-        Token::sign(secret, self.ledger.shown(), self.ledger.watermark(), self.shown_stamp())
     }
 }
 

@@ -50,6 +50,7 @@ impl Node {
         let mut folded = false;
         while let Some((head, bytes)) = self.next_committed() {
             let view = verified(&bytes, head);
+            let named = self.ledger.named_elsewhere();
             match merge::place(&mut self.ledger, &view, watermark) {
                 Ok(true) => {}
                 Ok(false) => {
@@ -61,10 +62,15 @@ impl Node {
                     return false;
                 }
             }
+            if head.region == self.region && named != self.ledger.named_elsewhere() {
+                // The other region tells how safe its entry is as soon as it hears of this one.
+                self.logs[usize::from(self.region.0)].tell_commit();
+            }
             self.place_folded(&view);
             self.note_folded_term(now, &view, out);
             folded = true;
         }
+        self.tell_answer_to_duplicate();
         folded |= merge::settle(&mut self.ledger, watermark);
         self.answer_reached(now, out);
         folded && !self.halted

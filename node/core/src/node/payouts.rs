@@ -100,8 +100,8 @@ impl Node {
         }
     }
 
-    /// Whether this region pays what that region's log granted.
-    fn pays_for(&self, region: RegionId) -> bool {
+    /// Whether this region pays, and mails, what that region's log granted.
+    pub(super) fn pays_for(&self, region: RegionId) -> bool {
         let is_sealed = !self.seals.is_open(region);
         region == self.region || (is_sealed && self.seals.open().next() == Some(self.region))
     }

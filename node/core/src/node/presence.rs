@@ -16,6 +16,8 @@ use billing_wire::NodeId;
 
 /// So far a superblock jumps ahead of everything that anybody can have seen.
 const JUMP: u64 = 1 << 32;
+/// A node that lost its disk begins no higher than this, in jumps: the seconds until 2072.
+const BEGIN_MAX: u64 = 3 << 30;
 
 /// The way to a superblock that says that the node forgot what it promised.
 #[derive(Debug, Clone, Copy)]
@@ -97,6 +99,15 @@ impl Node {
         self.presented.forgetting = Some(Forgetting { seen, is_persisting: false });
         self.forget(now, out);
         false
+    }
+
+    /// A node that lost its disk begins again above what others can have seen of its earlier lives:
+    /// one jump for each second of its clock, and no life goes so far in a second. It may have a
+    /// place in a sealed region's log before it hears any other node of that region; one that then
+    /// tells it of an earlier life would make it forget what it has promised in this one.
+    pub(super) fn outdo_earlier_lives(&mut self, now: Now) {
+        let seconds = now.wall.ms() / 1_000;
+        self.writer.jump_to(seconds.min(BEGIN_MAX) * JUMP);
     }
 
     /// Writes the superblock that says so, as soon as no persist runs.

@@ -38,6 +38,13 @@ impl Node {
         if !self.sessions.has_queued() {
             return false;
         }
+        let age_ms = now.monotonic.ms_since(self.outlook.appended_at);
+        if canary!("batch-waits-for-a-timer") && age_ms < 60 {
+            return false;
+        }
+        if canary!("log-waits-for-mail") && self.mail.open_calls() > 0 {
+            return false;
+        }
         let term = self.own_log().term();
         let batch = self.sessions.take_queued(self.config.batch_submissions_max, term);
         if batch.len() > 1 {

@@ -3,16 +3,17 @@
 
 use super::Node;
 use crate::canary;
-use crate::consensus::Consensus;
+use crate::consensus::{Consensus, RegionLog};
 use crate::io::{HaltReason, Output, Outputs, RequestId, Role};
 use crate::sometimes;
 use crate::time::Now;
-use billing_wire::{QueryResult, Read, ReadAnswer, ReadLevel, Token};
+use billing_wire::{Hlc, QueryResult, Read, ReadAnswer, ReadLevel, Token};
 
 impl Node {
     pub(super) fn read(&mut self, now: Now, request: RequestId, read: &Read, out: &mut Outputs) {
         let secret = &self.config.genesis.secret;
-        if read.level == ReadLevel::Final && self.ledger.is_provisional() {
+        let is_final = read.level == ReadLevel::Final && !canary!("final-read-shows-provisional");
+        if is_final && self.ledger.is_provisional() {
             // What is shown may change yet: it is folded again once this is answered.
             sometimes!("final-read-below-the-provisional");
             self.ledger.rewind();
@@ -56,5 +57,24 @@ impl Node {
         let answer =
             ReadAnswer { result, frontier, watermark, provisional, stale_ms, session_gap, token };
         out.push(Output::AnswerRead { request, answer: Box::new(answer) });
+    }
+
+    /// Highest stamp among the entries that reads show: the fold goes in order of stamps.
+    pub(super) fn shown_stamp(&self) -> Hlc {
+        let shown = self.ledger.shown();
+        let stamp = |log: &RegionLog| {
+            let shown = shown.of(log.region());
+            // Of a record that is missing the next one's stamp is an upper bound.
+            let next = || log.is_damaged().then(|| log.last_stamp());
+            let stamp = log.slot(shown).map(|last| last.header.hlc);
+            stamp.or_else(next).unwrap_or(Hlc::ZERO)
+        };
+        self.logs.iter().map(stamp).max().unwrap_or(Hlc::ZERO)
+    }
+
+    /// What a session has seen that is shown what this node shows now.
+    pub(super) fn token(&self) -> Token {
+        let secret = &self.config.genesis.secret;
+        Token::sign(secret, self.ledger.shown(), self.ledger.watermark(), self.shown_stamp())
     }
 }

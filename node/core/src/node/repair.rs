@@ -4,13 +4,14 @@
 //! become durable in the usual order, in a new segment, before the group works again.
 
 use super::Node;
-use super::adoption::{follows, holds, next_slot};
+use super::chain_records::{
+    STEP_BACK, decode_question, encode_answer, encode_question, follows, holds, next_slot,
+};
 use crate::consensus::{RegionLog, Slot};
 use crate::io::{FileName, HaltReason, Outputs};
 use crate::journal::Hole;
 use crate::sometimes;
 use crate::time::{Monotonic, Now};
-use billing_wire::codec::Reader;
 use billing_wire::{FrameKind, Incarnation, LogIndex, NodeId, RegionId, SealedChain};
 use bytes::Bytes;
 use std::collections::BTreeSet;
@@ -21,10 +22,6 @@ const ASK_AGAIN_MS: u64 = 200;
 const SEEK_AGAIN_MS: u64 = 1_000;
 /// So often all nodes are asked before the leader of the log is asked where that ends.
 const ROUNDS: usize = 3;
-/// Bytes of records in one answer, at least one record.
-const ANSWER_BYTES: usize = 512 << 10;
-/// When what was fetched does not follow the own log, so many earlier records are fetched, too.
-const STEP_BACK: LogIndex = 64;
 
 /// The hole that is being filled.
 #[derive(Debug)]
@@ -90,7 +87,14 @@ impl Node {
                 self.writer.renew_superblock();
             }
             FileName::Ledger => self.halt(HaltReason::Ledger, out),
-            FileName::Segment { .. } => {
+            FileName::Segment { region, .. } => {
+                // What its log misses is fetched: to open again would only begin that anew, and
+                // nodes that all do so, each before it is done, never are.
+                let log = self.logs.get(usize::from(region.0));
+                if log.is_some_and(RegionLog::is_damaged) {
+                    sometimes!("damage-known-when-found");
+                    return;
+                }
                 sometimes!("damage-found-while-running");
                 self.halt(HaltReason::Damage, out);
             }
@@ -155,9 +159,7 @@ impl Node {
     fn ask_to_repair(&mut self, now: Now, to: NodeId, region: RegionId, out: &mut Outputs) {
         let Some(repair) = self.repairs.get_mut(&region) else { return };
         repair.asked = Some(now.monotonic);
-        let mut body = Vec::with_capacity(8 + SealedChain::BYTES);
-        body.extend_from_slice(&repair.next().to_le_bytes());
-        repair.chain(region).encode(&mut body);
+        let body = encode_question(repair.next(), &repair.chain(region));
         self.send(now, FrameKind::RepairRequest, to, region, &body, out);
     }
 
@@ -170,25 +172,16 @@ impl Node {
         body: &[u8],
         out: &mut Outputs,
     ) -> Option<()> {
-        let mut r = Reader::new("question for lost records", body);
-        let next = r.u64().ok()?;
-        let chain = SealedChain::decode(&mut r).ok()?;
-        r.finish().ok()?;
+        let (next, chain) = decode_question("question for lost records", body).ok()?;
         let log = self.logs.get(usize::from(chain.region.0))?;
         if log.is_damaged() {
             sometimes!("hole-asked-of-a-damaged-node");
         }
-        let mut answer = next.to_le_bytes().to_vec();
         let last = log.slot(chain.last_index);
         let is_other = last.is_some() && !holds(last, &chain);
-        if !is_other {
-            for slot in (next.max(1)..=chain.last_index).map_while(|index| log.slot(index)) {
-                if answer.len() > 8 && answer.len() + slot.bytes.len() > ANSWER_BYTES {
-                    break;
-                }
-                answer.extend_from_slice(&slot.bytes);
-            }
-        }
+        let end = if is_other { 0 } else { chain.last_index };
+        let slots = (next.max(1)..=end).map_while(|index| log.slot(index));
+        let answer = encode_answer(next, slots);
         self.send(now, FrameKind::Repair, from, chain.region, &answer, out);
         Some(())
     }
@@ -254,7 +247,13 @@ impl Node {
         }
         sometimes!("hole-filled");
         self.repaired_records += repair.slots.len() as u64;
-        self.logs[usize::from(region.0)].fill(repair.slots);
+        let log = &mut self.logs[usize::from(region.0)];
+        log.fill(repair.slots);
+        if let Some(hole) = log.hole() {
+            // Whoever had this is asked first for the next: another may be down, and of hundreds of
+            // holes each would wait for it.
+            self.repairs.insert(region, Repair::of(hole, repair.turn.saturating_sub(1)));
+        }
         self.repair_log(now, region, out);
     }
 }

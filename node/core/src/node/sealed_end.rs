@@ -35,6 +35,13 @@ impl SealedEnds {
     pub(super) fn hear_of(&mut self, region: RegionId) {
         self.heard.insert(region);
     }
+
+    /// Consensus of a region was heard that waits here to be let in. Whoever let it in may be
+    /// sealed by what follows in that region's log, and this node's copy may end before the
+    /// return.
+    pub(super) fn hear_of_return(&mut self, region: RegionId, regions: u8) {
+        self.heard.extend((0..regions).map(RegionId).filter(|other| *other != region));
+    }
 }
 
 impl Node {
@@ -55,20 +62,23 @@ impl Node {
             })
             .collect();
         for (region, incarnation) in wondered {
-            let me = self.config.node;
-            let others: Vec<NodeId> =
-                self.config.genesis.nodes().filter(|node| *node != me).collect();
-            self.sealed_ends.turn += 1;
-            let to = others[self.sealed_ends.turn % others.len()];
-            self.send(
-                now,
-                FrameKind::SealedEndRequest,
-                to,
-                region,
-                &incarnation.0.to_le_bytes(),
-                out,
-            );
+            self.ask_for_sealed_end(now, region, incarnation, out);
         }
+    }
+
+    /// Asks the next of the other nodes how an incarnation ended.
+    pub(super) fn ask_for_sealed_end(
+        &mut self,
+        now: Now,
+        region: RegionId,
+        incarnation: Incarnation,
+        out: &mut Outputs,
+    ) {
+        let me = self.config.node;
+        let others: Vec<NodeId> = self.config.genesis.nodes().filter(|node| *node != me).collect();
+        self.sealed_ends.turn += 1;
+        let to = others[self.sealed_ends.turn % others.len()];
+        self.send(now, FrameKind::SealedEndRequest, to, region, &incarnation.0.to_le_bytes(), out);
     }
 
     /// A node asks how an incarnation ended. `None`: not understood.
@@ -96,9 +106,10 @@ impl Node {
         let mut r = Reader::new("end of a log", body);
         let chain = SealedChain::decode(&mut r).ok()?;
         r.finish().ok()?;
-        if chain.region != region {
+        if chain.region != region || usize::from(region.0) >= self.logs.len() {
             return None;
         }
+        self.begin_again_at_told_end(&chain);
         self.sealed_ends.told.insert(region, chain);
         Some(())
     }

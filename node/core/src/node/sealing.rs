@@ -44,7 +44,8 @@ struct Tail {
 impl Tail {
     /// The tail rule: which copy of a lost log is the longest in Raft's sense.
     fn rank(&self) -> (Term, LogIndex) {
-        (self.last_term, self.chain.last_index)
+        let term = if canary!("tail-by-length") { 0 } else { self.last_term };
+        (term, self.chain.last_index)
     }
 
     /// So many records of the chain that was chosen lie on this node for sure.

@@ -202,6 +202,9 @@ impl Node {
         let waiter = Waiter::Follower { node: from, sequence, options };
         let fingerprint = submission.command.fingerprint();
         let again = self.sessions.is_heard_again(from, sequence);
+        if again && canary!("forward-heard-again-is-queued") {
+            self.sessions.put_back(vec![submission.clone()]);
+        }
         if self.settle_at_once(now, submission.op_id, &fingerprint, waiter, out) {
             return;
         }

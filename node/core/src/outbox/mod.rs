@@ -5,6 +5,7 @@
 //! It decides neither what is due nor what may be paid: its node shows it dues that are final and
 //! its region's to pay. It gives up none of them.
 
+pub mod mail;
 #[cfg(test)]
 mod tests;
 
@@ -228,14 +229,20 @@ impl Outbox {
         }
     }
 
+    fn pause_ms(&mut self, refund: OpId, failures: u32) -> u64 {
+        self.draws += 1;
+        self.pace.pause_ms(refund, failures, self.draws)
+    }
+}
+
+impl Pace {
     /// Milliseconds until the next try: doubled with each failure, and anywhere in the upper half
     /// of that, so that what failed together does not come back together (M. Brooker,
     /// "Exponential Backoff and Jitter", 2015).
-    fn pause_ms(&mut self, refund: OpId, failures: u32) -> u64 {
-        self.draws += 1;
-        let longest = self.pace.retry_ms << failures.min(20);
-        let longest = longest.clamp(1, self.pace.retry_max_ms);
-        let draw = crate::consensus::mix(self.pace.seed ^ refund.0 as u64 ^ self.draws << 40);
+    fn pause_ms(&self, key: OpId, failures: u32, draws: u64) -> u64 {
+        let longest = self.retry_ms << failures.min(20);
+        let longest = longest.clamp(1, self.retry_max_ms);
+        let draw = crate::consensus::mix(self.seed ^ key.0 as u64 ^ draws << 40);
         longest.div_ceil(2) + draw % (longest / 2 + 1)
     }
 }

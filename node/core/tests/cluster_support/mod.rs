@@ -156,11 +156,14 @@ impl World {
                     Output::CommitLedger(_) => {
                         inputs.push_back((place, Input::LedgerDone { result: Ok(()) }));
                     }
+                    Output::AnswerSeal { answer, .. } => {
+                        assert!(answer.is_ok(), "the seal is refused: {answer:?}");
+                    }
                     Output::AnswerWrite { .. }
                     | Output::AnswerRead { .. }
                     | Output::AnswerProbe { .. }
-                    | Output::AnswerSeal { .. }
                     | Output::Effect(_)
+                    | Output::Mail(_)
                     | Output::Halt(HaltReason::Disk(_) | HaltReason::Ledger | HaltReason::Damage) =>
                     {
                         panic!("nobody asked for {output:?}")

@@ -29,12 +29,17 @@ pub(super) async fn readyz(State(api): State<Api>) -> Result<Json<StatusJson>, P
     if api.node.is_stopping() {
         return not_ready("the node is stopping");
     }
-    let Some(status) = api.node.status() else { return not_ready("the node is opening") };
+    let opening = || not_ready("the node is opening");
+    if api.node.status().is_none() {
+        return opening();
+    }
     let probe = match timeout(PROBE_TIMEOUT, api.node.probe()).await {
         Ok(Ok(probe)) => probe,
         Ok(Err(_)) => return not_ready("the node takes no request now"),
         Err(_) => return not_ready("the node does not come round to it"),
     };
+    // Not older than the probe: every write that was answered before this request is in it.
+    let Some(status) = api.node.status() else { return opening() };
     match probe.unfit {
         Some(unfit) => not_ready(explain(unfit)),
         None => {

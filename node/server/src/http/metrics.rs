@@ -45,7 +45,7 @@ fn traffic(api: &Api, out: &mut String) {
 fn host(counters: &Counters, out: &mut String) {
     let open = counters.requests_open.load(Relaxed);
     gauge(out, "billing_requests_open", "Requests that wait for an answer.", open);
-    let totals: [(&str, &str, &AtomicU64); 12] = [
+    let totals: [(&str, &str, &AtomicU64); 18] = [
         ("billing_frames_sent_total", "Frames sent to peers.", &counters.frames_sent),
         ("billing_frames_received_total", "Frames from peers.", &counters.frames_received),
         ("billing_frames_dropped_total", "Frames without room or link.", &counters.frames_dropped),
@@ -54,14 +54,34 @@ fn host(counters: &Counters, out: &mut String) {
         ("billing_payouts_paid_total", "Payouts said to be paid.", &counters.payouts_paid),
         ("billing_payouts_refused_total", "Payouts refused for now.", &counters.payouts_refused),
         ("billing_payouts_unknown_total", "Payouts without an answer.", &counters.payouts_unknown),
+        ("billing_notices_called_total", "Notices to be mailed.", &counters.notices_called),
+        ("billing_notices_taken_total", "Notices that were taken.", &counters.notices_taken),
+        ("billing_notices_failed_total", "Notices that were not.", &counters.notices_failed),
         ("billing_scrubbed_bytes_total", "Read to find damage.", &counters.scrubbed_bytes),
         ("billing_scrub_passes_total", "Times everything was read.", &counters.scrub_passes),
         ("billing_scrub_findings_total", "Damaged files found so.", &counters.scrub_findings),
+        ("billing_archive_runs_total", "Archives begun.", &counters.archive_runs),
+        ("billing_archive_failures_total", "Archives not complete.", &counters.archive_failures),
+        ("billing_archived_bytes_total", "Put into the archive.", &counters.archived_bytes),
         ("billing_halts_total", "Times the node was opened again.", &counters.halts),
     ];
     for (name, help, value) in totals {
         describe(out, name, "counter", help);
         writeln!(out, "{name} {}", value.load(Relaxed)).expect(INFALLIBLE);
+    }
+    for (name, help, ms) in [
+        (
+            "billing_archive_complete_timestamp_seconds",
+            "When the archive last had everything; 0: unknown.",
+            &counters.archive_complete_ms,
+        ),
+        (
+            "billing_archive_watermark_timestamp_seconds",
+            "Up to here the archive can be restored; 0: unknown.",
+            &counters.archive_watermark_ms,
+        ),
+    ] {
+        gauge(out, name, help, ms.load(Relaxed) / 1_000);
     }
     let name = "billing_persist_seconds";
     describe(out, name, "histogram", "Time of a persist: write and sync log and superblock.");

@@ -13,7 +13,7 @@ mod reads;
 mod seal;
 mod session;
 mod traffic;
-mod writes;
+pub(crate) mod writes;
 
 use axum::Router;
 use axum::http::{StatusCode, Uri};
@@ -42,15 +42,15 @@ pub(crate) async fn serve(listener: TcpListener, node: Handle, genesis: Arc<Gene
 
 fn router(api: Api) -> Router {
     Router::new()
-        .route("/v1/accounts", post(writes::open_account))
-        .route("/v1/payments", post(writes::record_payment))
-        .route("/v1/reads", post(writes::record_read))
-        .route("/v1/adjustments", post(writes::post_adjustment))
-        .route("/v1/reversals", post(writes::reverse_payment))
-        .route("/v1/closures", post(writes::close_account))
-        .route("/v1/refunds", post(writes::request_refund))
-        .route("/v1/invoices", post(writes::issue_invoice))
-        .route("/v1/payouts", post(writes::confirm_payout))
+        .route("/v1/accounts", post(writes::write::<writes::OpenAccount>))
+        .route("/v1/payments", post(writes::write::<writes::RecordPayment>))
+        .route("/v1/reads", post(writes::write::<writes::RecordRead>))
+        .route("/v1/adjustments", post(writes::write::<writes::PostAdjustment>))
+        .route("/v1/reversals", post(writes::write::<writes::ReversePayment>))
+        .route("/v1/closures", post(writes::write::<writes::CloseAccount>))
+        .route("/v1/refunds", post(writes::write::<writes::RequestRefund>))
+        .route("/v1/invoices", post(writes::write::<writes::IssueInvoice>))
+        .route("/v1/payouts", post(writes::write::<writes::ConfirmPayout>))
         .route("/v1/accounts/{account}/balance", get(reads::balance))
         .route("/v1/accounts/{account}/history", get(reads::history))
         .route("/v1/accounts/{account}/statement", get(documents::statement))

@@ -17,6 +17,7 @@ use billing_wire::{
     OpId, ReadQuality, Receipt, ReversalReason, ServicePointId, Submission, WriteAnswer,
     WriteOptions,
 };
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 /// A client that was told to come back does so after this, in milliseconds.
@@ -111,84 +112,111 @@ pub(super) struct ConfirmPayout {
 /// What stands beside the body of every write.
 type Beside = (State<Api>, IdempotencyKey, Parameters<WriteParameters>, SessionToken);
 
-pub(super) async fn open_account(
+/// A write: its body becomes a command.
+pub(super) async fn write<B: IntoCommand>(
     beside: Beside,
-    JsonBody(b): JsonBody<OpenAccount>,
+    JsonBody(body): JsonBody<B>,
 ) -> Result<Response, Problem> {
-    let (account, service_point, date) = (b.account, b.service_point, b.date.0);
-    submit(beside, Command::OpenAccount { account, service_point, date }).await
+    submit(beside, body.command()?).await
 }
 
-pub(super) async fn record_payment(
-    beside: Beside,
-    JsonBody(b): JsonBody<RecordPayment>,
-) -> Result<Response, Problem> {
-    let (account, amount, date) = (b.account, b.amount, b.date.0);
-    let (provider, external_ref) = (b.provider, b.external_ref);
-    let command = Command::RecordPayment { account, amount, date, provider, external_ref };
-    submit(beside, command).await
+/// The body of a write.
+pub(super) trait IntoCommand: DeserializeOwned {
+    /// The command that it asks for.
+    fn command(self) -> Result<Command, Problem>;
 }
 
-pub(super) async fn record_read(
-    beside: Beside,
-    JsonBody(b): JsonBody<RecordRead>,
-) -> Result<Response, Problem> {
-    let read = |r: &Reading| MeterRead {
-        meter: r.meter,
-        date: r.date.0,
-        register: r.register,
-        quality: r.quality,
-    };
-    submit(beside, Command::RecordRead { reads: b.reads.iter().map(read).collect() }).await
+/// The command of a body as it was posted; `which` is the place of its write in the table of the
+/// API. For fuzzers.
+pub(crate) fn command_of_body(which: u8, body: &[u8]) -> Option<Command> {
+    fn of<B: IntoCommand>(body: &[u8]) -> Option<Command> {
+        serde_json::from_slice::<B>(body).ok()?.command().ok()
+    }
+    match which {
+        0 => of::<OpenAccount>(body),
+        1 => of::<CloseAccount>(body),
+        2 => of::<RecordPayment>(body),
+        3 => of::<ReversePayment>(body),
+        4 => of::<RequestRefund>(body),
+        5 => of::<ConfirmPayout>(body),
+        6 => of::<IssueInvoice>(body),
+        7 => of::<PostAdjustment>(body),
+        _ => of::<RecordRead>(body),
+    }
 }
 
-pub(super) async fn post_adjustment(
-    beside: Beside,
-    JsonBody(b): JsonBody<PostAdjustment>,
-) -> Result<Response, Problem> {
-    let (account, amount, reason, date) = (b.account, b.amount, b.reason, b.date.0);
-    submit(beside, Command::PostAdjustment { account, amount, reason, date }).await
+impl IntoCommand for OpenAccount {
+    fn command(self) -> Result<Command, Problem> {
+        let (account, service_point, date) = (self.account, self.service_point, self.date.0);
+        Ok(Command::OpenAccount { account, service_point, date })
+    }
 }
 
-pub(super) async fn reverse_payment(
-    beside: Beside,
-    JsonBody(b): JsonBody<ReversePayment>,
-) -> Result<Response, Problem> {
-    let payment: OpId = b.payment.parse().map_err(|e: String| Problem::invalid("payment", e))?;
-    let (amount, reason, date) = (b.amount, b.reason, b.date.0);
-    submit(beside, Command::ReversePayment { payment, amount, reason, date }).await
+impl IntoCommand for RecordPayment {
+    fn command(self) -> Result<Command, Problem> {
+        let (account, amount, date) = (self.account, self.amount, self.date.0);
+        let (provider, external_ref) = (self.provider, self.external_ref);
+        Ok(Command::RecordPayment { account, amount, date, provider, external_ref })
+    }
 }
 
-pub(super) async fn close_account(
-    beside: Beside,
-    JsonBody(b): JsonBody<CloseAccount>,
-) -> Result<Response, Problem> {
-    submit(beside, Command::CloseAccount { account: b.account, date: b.date.0 }).await
+impl IntoCommand for RecordRead {
+    fn command(self) -> Result<Command, Problem> {
+        let read = |r: &Reading| MeterRead {
+            meter: r.meter,
+            date: r.date.0,
+            register: r.register,
+            quality: r.quality,
+        };
+        Ok(Command::RecordRead { reads: self.reads.iter().map(read).collect() })
+    }
 }
 
-pub(super) async fn request_refund(
-    beside: Beside,
-    JsonBody(b): JsonBody<RequestRefund>,
-) -> Result<Response, Problem> {
-    let payment: OpId = b.payment.parse().map_err(|e: String| Problem::invalid("payment", e))?;
-    submit(beside, Command::RequestRefund { payment, amount: b.amount, date: b.date.0 }).await
+impl IntoCommand for PostAdjustment {
+    fn command(self) -> Result<Command, Problem> {
+        let (account, amount, reason) = (self.account, self.amount, self.reason);
+        Ok(Command::PostAdjustment { account, amount, reason, date: self.date.0 })
+    }
 }
 
-pub(super) async fn issue_invoice(
-    beside: Beside,
-    JsonBody(b): JsonBody<IssueInvoice>,
-) -> Result<Response, Problem> {
-    let period: BillingPeriod =
-        b.period.parse().map_err(|e: String| Problem::invalid("period", e))?;
-    submit(beside, Command::IssueInvoice { account: b.account, period, date: b.date.0 }).await
+impl IntoCommand for ReversePayment {
+    fn command(self) -> Result<Command, Problem> {
+        let payment = key("payment", &self.payment)?;
+        let (amount, reason, date) = (self.amount, self.reason, self.date.0);
+        Ok(Command::ReversePayment { payment, amount, reason, date })
+    }
 }
 
-pub(super) async fn confirm_payout(
-    beside: Beside,
-    JsonBody(b): JsonBody<ConfirmPayout>,
-) -> Result<Response, Problem> {
-    let refund: OpId = b.refund.parse().map_err(|e: String| Problem::invalid("refund", e))?;
-    submit(beside, Command::ConfirmPayout { refund, amount: b.amount, date: b.date.0 }).await
+impl IntoCommand for CloseAccount {
+    fn command(self) -> Result<Command, Problem> {
+        Ok(Command::CloseAccount { account: self.account, date: self.date.0 })
+    }
+}
+
+impl IntoCommand for RequestRefund {
+    fn command(self) -> Result<Command, Problem> {
+        let payment = key("payment", &self.payment)?;
+        Ok(Command::RequestRefund { payment, amount: self.amount, date: self.date.0 })
+    }
+}
+
+impl IntoCommand for IssueInvoice {
+    fn command(self) -> Result<Command, Problem> {
+        let period: BillingPeriod =
+            self.period.parse().map_err(|e: String| Problem::invalid("period", e))?;
+        Ok(Command::IssueInvoice { account: self.account, period, date: self.date.0 })
+    }
+}
+
+impl IntoCommand for ConfirmPayout {
+    fn command(self) -> Result<Command, Problem> {
+        let refund = key("refund", &self.refund)?;
+        Ok(Command::ConfirmPayout { refund, amount: self.amount, date: self.date.0 })
+    }
+}
+
+fn key(field: &'static str, text: &str) -> Result<OpId, Problem> {
+    text.parse().map_err(|e: String| Problem::invalid(field, e))
 }
 
 async fn submit(beside: Beside, command: Command) -> Result<Response, Problem> {

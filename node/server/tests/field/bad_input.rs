@@ -186,6 +186,7 @@ fn settings_that_are_wrong() {
             "[tuning]",
             "[outbox]\nprovider = \"https://127.0.0.1/payouts\"\n[tuning]",
         ),
+        ("a mail service without a host", "[tuning]", "[outbox]\nmail = \"/notices\"\n[tuning]"),
         ("tuning that contradicts itself", "[tuning]", "[tuning]\nheartbeat_ticks = 50"),
         ("no directory of a node", "dir = \".\"", "dir = \"elsewhere\""),
     ] {

@@ -30,8 +30,7 @@ fn nothing_is_lost_when_nodes_are_killed() {
     cluster.start_all();
     let recorder = Recorder::new();
     let stop = AtomicBool::new(false);
-    let addresses: Vec<_> =
-        cluster.nodes().into_iter().map(|node| (node, cluster.http(node))).collect();
+    let addresses = cluster.addresses();
     let longest = scope(|threads| {
         // Also when a round fails: the clients must end before the panic can leave the scope.
         let _stopping = StopOnDrop(&stop);

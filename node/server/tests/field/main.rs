@@ -2,6 +2,7 @@
 //! clients saw and what their disks hold is judged by the oracles that judge simulated runs.
 
 mod api;
+mod archive;
 mod bad_input;
 mod books;
 mod cluster;
@@ -11,9 +12,11 @@ mod edge;
 mod failover;
 mod full_disk;
 mod http_client;
+mod import;
 mod judge;
 mod kill_nine;
 mod load;
+mod mail;
 mod payouts;
 mod ports;
 mod readiness;

@@ -81,7 +81,7 @@ impl Provider {
 
     fn serve(&self, stream: TcpStream) -> io::Result<()> {
         let mut stream = BufReader::new(stream);
-        while let Some((key, body)) = request(&mut stream)? {
+        while let Some((key, body)) = request(&mut stream, "/v1/payouts")? {
             let body: serde_json::Value = serde_json::from_slice(&body)?;
             let refund = body["refund"].as_str().expect("a refund").to_owned();
             let amount = body["amount"].as_i64().expect("an amount");
@@ -130,12 +130,15 @@ impl Provider {
 }
 
 /// Key and body of the next request on a connection.
-fn request(stream: &mut BufReader<TcpStream>) -> io::Result<Option<(String, Vec<u8>)>> {
+pub(crate) fn request(
+    stream: &mut BufReader<TcpStream>,
+    path: &str,
+) -> io::Result<Option<(String, Vec<u8>)>> {
     let mut first = String::new();
     if stream.read_line(&mut first)? == 0 {
         return Ok(None);
     }
-    assert_eq!(first, "POST /v1/payouts HTTP/1.1\r\n");
+    assert_eq!(first, format!("POST {path} HTTP/1.1\r\n"));
     let (mut key, mut length) = (String::new(), 0);
     loop {
         let mut line = String::new();
@@ -152,7 +155,11 @@ fn request(stream: &mut BufReader<TcpStream>) -> io::Result<Option<(String, Vec<
     Ok(Some((key, body)))
 }
 
-fn answer(stream: &mut BufReader<TcpStream>, status: &str, body: &str) -> io::Result<()> {
+pub(crate) fn answer(
+    stream: &mut BufReader<TcpStream>,
+    status: &str,
+    body: &str,
+) -> io::Result<()> {
     let head = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n", body.len());
     stream.get_mut().write_all(format!("{head}{body}").as_bytes())
 }
@@ -184,8 +191,7 @@ fn pay_all(provider: &Provider, address: SocketAddr) {
     let mut cluster = Cluster::found(3, &tuning);
     cluster.start_all();
     let recorder = Recorder::new();
-    let addresses: Vec<_> =
-        cluster.nodes().into_iter().map(|node| (node, cluster.http(node))).collect();
+    let addresses = cluster.addresses();
     let mut session = Session::new(0, &recorder, addresses.clone(), TIMEOUT);
     let (service_point, date) = (ServicePointId(1), NEW_YEAR);
     let open = Command::OpenAccount { account: ACCOUNT, service_point, date };

@@ -26,8 +26,7 @@ fn a_node_that_is_ready_has_the_books_whole() {
     cluster.set_environment("LD_PRELOAD", library);
     cluster.start_all();
     let recorder = Recorder::new();
-    let addresses: Vec<_> =
-        cluster.nodes().into_iter().map(|node| (node, cluster.http(node))).collect();
+    let addresses = cluster.addresses();
     let mut session = Session::new(0, &recorder, addresses, TIMEOUT);
     let (service_point, date) = (ServicePointId(1), NEW_YEAR);
     let command = Command::OpenAccount { account: ACCOUNT, service_point, date };
@@ -52,6 +51,26 @@ fn a_node_that_is_ready_has_the_books_whole() {
             let file = cluster.dir(node).join("slow-sync");
             fs::remove_file(file).expect("the file can be removed");
         }
+    }
+    cluster.stop_all();
+}
+
+#[test]
+fn what_was_answered_is_in_the_next_status() {
+    let mut cluster = Cluster::found(1, "");
+    cluster.start_all();
+    cluster.await_ready();
+    let (recorder, node) = (Recorder::new(), cluster.nodes()[0]);
+    let mut session = Session::new(0, &recorder, [(node, cluster.http(node))], TIMEOUT);
+    let folded = || {
+        let status = cluster.status(node).expect("it is ready");
+        status["folded"][0].as_u64().expect("an index")
+    };
+    let before = folded();
+    for number in 1..=50 {
+        let command = payment(ACCOUNT, 1, &number.to_string());
+        session.insist(node, &Submission { op_id: OpId(number.into()), command });
+        assert_eq!(folded(), before + number, "a record for each");
     }
     cluster.stop_all();
 }

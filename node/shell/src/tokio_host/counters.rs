@@ -57,6 +57,16 @@ pub struct Counters {
     pub scrub_passes: AtomicU64,
     /// Damaged files that were found so.
     pub scrub_findings: AtomicU64,
+    /// Archives that were begun.
+    pub archive_runs: AtomicU64,
+    /// Those that failed, or did not get everything.
+    pub archive_failures: AtomicU64,
+    /// Bytes of objects that were put into the archive.
+    pub archived_bytes: AtomicU64,
+    /// When the archive last had everything, by its newest manifest, in ms since 1970; 0: unknown.
+    pub archive_complete_ms: AtomicU64,
+    /// Up to here it can be restored, in ms since 1970.
+    pub archive_watermark_ms: AtomicU64,
     /// Payouts that the payment provider was asked for.
     pub payouts_called: AtomicU64,
     /// Those that it said it paid, now or before.
@@ -65,6 +75,12 @@ pub struct Counters {
     pub payouts_refused: AtomicU64,
     /// Those of which nobody knows.
     pub payouts_unknown: AtomicU64,
+    /// Notices that the mail service was asked to send.
+    pub notices_called: AtomicU64,
+    /// Those that it took.
+    pub notices_taken: AtomicU64,
+    /// Those that it refused, or did not answer.
+    pub notices_failed: AtomicU64,
     /// Requests that wait for an answer now.
     pub requests_open: AtomicU64,
 }

@@ -105,7 +105,8 @@ impl Handle {
         answered.await.map_err(|_| Unanswered::Lost)
     }
 
-    /// What the node said of itself at its last tick; `None` while it opens.
+    /// What the node said of itself at its last tick or when it was last probed, whichever came
+    /// later; `None` while it opens.
     pub fn status(&self) -> Option<Status> {
         *self.status.borrow()
     }

@@ -3,12 +3,13 @@
 use super::counters::Counters;
 use super::disk_threads::DiskThreads;
 use super::handle::Request;
+use super::mail::{self, MailService};
 use super::peers::Peers;
 use super::provider::{self, PaymentProvider};
 use crate::host::Host;
 use crate::ledger_database::LedgerDatabase;
 use billing_core::ledger::store::LedgerBatch;
-use billing_core::{DiskStep, Effect, HaltReason, Input, PersistToken, Probe, RequestId};
+use billing_core::{DiskStep, Effect, HaltReason, Input, Notice, PersistToken, Probe, RequestId};
 use billing_wire::{NodeId, ReadAnswer, SealAnswer, WriteAnswer};
 use bytes::Bytes;
 use std::collections::BTreeMap;
@@ -24,10 +25,11 @@ enum Caller {
     Seal(oneshot::Sender<SealAnswer>),
 }
 
-/// Who pays refunds, and where its answers go.
+/// Who pays refunds and who sends mail, and where their answers go.
 #[derive(Debug)]
 pub(super) struct Outside {
     pub(super) provider: Option<Arc<dyn PaymentProvider>>,
+    pub(super) mail: Option<Arc<dyn MailService>>,
     pub(super) results: mpsc::UnboundedSender<Input>,
     pub(super) counters: Arc<Counters>,
 }
@@ -114,9 +116,15 @@ impl Host for Machine<'_> {
     }
 
     fn call_effect(&mut self, effect: Effect) {
-        let Outside { provider, results, counters } = &self.outside;
+        let Outside { provider, results, counters, .. } = &self.outside;
         let provider = provider.as_ref().expect("a node without a provider asks for no payout");
         provider::call(provider, effect, results.clone(), Arc::clone(counters));
+    }
+
+    fn send_notice(&mut self, notice: Notice) {
+        let Outside { mail, results, counters, .. } = &self.outside;
+        let mail = mail.as_ref().expect("a node without a mail service sends no notice");
+        mail::call(mail, notice, results.clone(), Arc::clone(counters));
     }
 
     fn commit_ledger(&mut self, database: &Arc<LedgerDatabase>, batch: LedgerBatch) {

@@ -234,7 +234,7 @@ mod tests {
     use tokio::net::TcpListener;
     use tokio::sync::mpsc;
 
-    const DELAY: Duration = Duration::from_millis(300);
+    const DELAY: Duration = Duration::from_secs(2);
     const NEAR: NodeId = NodeId(2);
     const FAR: NodeId = NodeId(3);
 

@@ -1,6 +1,7 @@
 //! The run loop: one task owns the node and feeds it one input at a time, in a fixed order of
 //! preference. When the node halts it is dropped and opened again from its directory.
 
+use super::archive_thread::{ArchivePlan, Archiving};
 use super::clock::Clock;
 use super::counters::Counters;
 use super::directory::DiskDirectory;
@@ -8,12 +9,14 @@ use super::disk_threads::DiskThreads;
 use super::handle::{Handle, Request};
 use super::listener::accept_peers;
 use super::machine::{Machine, Outside};
+use super::mail::MailService;
 use super::peers::Peers;
 use super::provider::PaymentProvider;
-use super::scrub_thread::{ScrubPace, ScrubThread, Scrubbing};
+use super::scrub_thread::Scrubbing;
+use super::side_thread::SideThread;
 use crate::ledger_database::LedgerDatabase;
 use crate::replica::{OpenError, Replica};
-use crate::scrubber::Scrubber;
+use crate::scrubber::{ScrubPace, Scrubber};
 use billing_core::{Config, DiskFault, HaltReason, Input, Status};
 use billing_wire::NodeId;
 use bytes::Bytes;
@@ -56,8 +59,12 @@ pub struct Setup {
     pub inter_region_delay: Duration,
     /// Who pays refunds out; without one they wait.
     pub provider: Option<Arc<dyn PaymentProvider>>,
+    /// Who tells customers of their invoices; without one nobody does.
+    pub mail: Option<Arc<dyn MailService>>,
     /// How it looks for damage.
     pub scrub: ScrubPace,
+    /// Where it archives to; without one it does not.
+    pub archive: Option<ArchivePlan>,
     /// How long a stopping node may take to finish what is in flight.
     pub drain: Duration,
 }
@@ -116,11 +123,17 @@ pub fn run(setup: Setup) -> (Handle, impl Future<Output = Result<(), RunError>>)
         tokio::spawn(accepting);
         let directory = setup.directory;
         let life = Life {
-            config: Config { pays_refunds: setup.provider.is_some(), ..setup.config },
+            config: Config {
+                pays_refunds: setup.provider.is_some(),
+                sends_notices: setup.mail.is_some(),
+                ..setup.config
+            },
             provider: setup.provider,
+            mail: setup.mail,
             directory,
             cache_bytes: setup.cache_bytes,
             scrub: setup.scrub,
+            archive: setup.archive,
             drain: setup.drain,
             counters,
             clock: Clock::new(),
@@ -134,9 +147,11 @@ pub fn run(setup: Setup) -> (Handle, impl Future<Output = Result<(), RunError>>)
 struct Life {
     config: Config,
     provider: Option<Arc<dyn PaymentProvider>>,
+    mail: Option<Arc<dyn MailService>>,
     directory: Arc<DiskDirectory>,
     cache_bytes: usize,
     scrub: ScrubPace,
+    archive: Option<ArchivePlan>,
     drain: Duration,
     counters: Arc<Counters>,
     clock: Clock,
@@ -185,16 +200,19 @@ impl Life {
         let mut replica = self.open().await?;
         let (done, results) = mpsc::unbounded_channel();
         let disk = DiskThreads::start(&self.directory, &self.counters, &done)?;
-        let scrub = ScrubThread::start(Scrubbing {
+        let scrub = Scrubbing {
             scrubber: Scrubber::new(Arc::clone(&self.config.genesis), self.config.node),
             directory: Arc::clone(&self.directory),
             database: replica.ledger(),
             pace: self.scrub,
             counters: Arc::clone(&self.counters),
             done: done.clone(),
-        })?;
-        let (provider, counters) = (self.provider.clone(), Arc::clone(&self.counters));
-        let outside = Outside { provider, results: done, counters };
+        };
+        let scrub = scrub.start()?;
+        let archive = self.start_archive(inlets)?;
+        let (provider, mail) = (self.provider.clone(), self.mail.clone());
+        let outside =
+            Outside { provider, mail, results: done, counters: Arc::clone(&self.counters) };
         let mut machine = Machine::new(peers, disk, outside);
         let ending = self.feed(inlets, results, &mut replica, &mut machine).await;
         // Whoever waits learns now that the outcome is unknown, not after the disk is done.
@@ -203,11 +221,26 @@ impl Life {
         // The directory must be at rest before anybody opens it again.
         let joined = tokio::task::spawn_blocking(move || {
             scrub.join();
+            archive.into_iter().for_each(SideThread::join);
             disk.join();
         })
         .await;
         joined.expect("joining threads does not panic");
         Ok(ending)
+    }
+
+    fn start_archive(&self, inlets: &Inlets) -> io::Result<Option<SideThread>> {
+        let Some(plan) = self.archive.clone() else { return Ok(None) };
+        let archiving = Archiving {
+            plan,
+            genesis: Arc::clone(&self.config.genesis),
+            node: self.config.node,
+            directory: Arc::clone(&self.directory),
+            status: inlets.status.subscribe(),
+            counters: Arc::clone(&self.counters),
+            clock: self.clock,
+        };
+        archiving.start().map(Some)
     }
 
     async fn open(&self) -> Result<Replica, OpenError> {
@@ -242,6 +275,10 @@ impl Life {
                 Some(request) = inlets.requests.recv() => machine.input_of(request),
             };
             let is_tick = matches!(input, Input::Tick);
+            if matches!(input, Input::Probe { .. }) {
+                // Whoever asks how the node is reads this after the answer to the probe.
+                inlets.status.send_replace(Some(replica.status()));
+            }
             replica.dispatch(self.clock.now(), input, machine);
             if let Some(reason) = machine.halted {
                 return Ending::Halted(reason);

@@ -5,13 +5,13 @@ use clap::Args;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// `billsim bisect`.
+/// Finds the commit with which a stored failure began
 ///
-/// Finds the commit with which a stored failure began. Each revision is built in a work tree and a
-/// build directory of its own (the tree you work in is not touched) and replays the plan: it is bad
-/// if the same promise breaks in the same way, good if every fault took place and all held. It is
-/// skipped if it does not build, cannot read the plan, fails otherwise, or does not reach the
-/// schedule. Both ends are judged first; `git bisect run` does the rest.
+/// Each revision is built in a work tree and a build directory of its own (the tree you work in is
+/// not touched) and replays the plan: it is bad if the same promise breaks in the same way, good if
+/// every fault took place and all held. It is skipped if it does not build, cannot read the plan,
+/// fails otherwise, or does not reach the schedule. Both ends are judged first; `git bisect run`
+/// does the rest.
 ///
 ///     billsim bisect FAILURE --good v1.2 --bad HEAD
 ///     git bisect run billsim bisect FAILURE --judge     # the same predicate, by hand

@@ -4,7 +4,7 @@ use super::{Format, ShowProgress, duration};
 use clap::Args;
 use std::path::PathBuf;
 
-/// `billsim crash-points`.
+/// Dies at every disk step of a run, and at every one of the recovery that follows
 ///
 /// Runs a seed once and numbers every disk step that each node takes in the safety phase: writes,
 /// syncs, changes of length, removals, renames, of the log, the superblock and the ledger database,

@@ -101,6 +101,11 @@ fn every_template_is_short_and_calls_what_there_is() {
         assert_eq!(is_auto, name != "github.yml", "{name}: GitHub alone sets no variable");
         let out = sweep.out.as_ref().unwrap().display().to_string();
         assert!(!is_auto || out.contains("{shard}"), "{name}: shards write to one directory");
+        // Where directories outlive a try, the next one goes on; and so does the next night, but
+        // for another commit.
+        let is_kept = Path::new(&out).is_absolute() || text.contains("--out \"$HOME");
+        let goes_on = sweep.resume && out.contains("{commit}");
+        assert_eq!(is_kept, goes_on, "{name}: tried again it must find its own run, and no other");
     }
 }
 
@@ -158,6 +163,7 @@ fn the_entry_point_of_the_container_is_billsim() {
     let text = read(&root().join("ci/Containerfile"));
     assert_eq!(text.lines().last(), Some("ENTRYPOINT [\"billsim\"]"));
     assert!(text.lines().count() <= LINES_MAX);
+    assert!(text.contains("ARG COMMIT=\nENV BILLSIM_COMMIT=$COMMIT\n"), "its gates stay closed");
 }
 
 #[test]

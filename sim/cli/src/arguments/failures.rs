@@ -5,14 +5,13 @@ use billsim_engine::OpId;
 use clap::Args;
 use std::path::PathBuf;
 
-/// `billsim replay`.
+/// Runs a stored failure again: a `.simfail`, a failure's directory, or a fault plan.
 ///
 /// With the binary that stored the failure the replay is exact, or ends with exit code 12. With
 /// another one it is by plan: stderr says whether it STILL FAILS, FAILS OTHERWISE, is FIXED, or the
 /// SCHEDULE is NO LONGER REACHABLE (a fault that took place then does not now), and where the runs
 /// part.
 #[derive(Debug, Args)]
-#[command(verbatim_doc_comment)]
 pub(crate) struct Replay {
     /// A `.simfail`, a directory under `failures/` of a run, or a fault plan.
     pub(crate) path: PathBuf,
@@ -36,14 +35,13 @@ pub(crate) struct Replay {
     pub(crate) format: Format,
 }
 
-/// `billsim explain`.
+/// Says in billing words why a failure is one, and which faults it needs.
 ///
 /// Three lines: who asked for what and was told what; which event took it away; which promise
 /// forbids that. Then the faults that it needs: with any one of them left out it does not fail so.
 ///
 /// Exit codes: 0 each was left out in turn, 2 it does not fail, 20 the budget was over.
 #[derive(Debug, Args)]
-#[command(verbatim_doc_comment)]
 pub(crate) struct Explain {
     /// A `.simfail`, a directory under `failures/` of a run, or a fault plan.
     pub(crate) path: PathBuf,
@@ -55,7 +53,7 @@ pub(crate) struct Explain {
     pub(crate) format: Format,
 }
 
-/// `billsim show`.
+/// Shows what a stored failure is, or where one of its transactions was.
 #[derive(Debug, Args)]
 pub(crate) struct Show {
     /// A `.simfail`, a directory under `failures/` of a run, or a fault plan.
@@ -66,7 +64,7 @@ pub(crate) struct Show {
     pub(crate) transaction: Option<OpId>,
 }
 
-/// `billsim diff`.
+/// Sets two stored failures beside each other, up to the first event that differs.
 #[derive(Debug, Args)]
 pub(crate) struct Diff {
     /// A `.simfail`, or a directory under `failures/` of a run.
@@ -75,7 +73,7 @@ pub(crate) struct Diff {
     pub(crate) other: PathBuf,
 }
 
-/// `billsim report`.
+/// Makes the reports of a stored run again: pages, tables, metrics.
 ///
 /// Writes `report.html`, `summary.md`, `junit.xml`, `metrics.prom` and `latency/*.txt` into the
 /// directory of a run, and `timeline.html` and `trace.json` (for ui.perfetto.dev) into that of each
@@ -83,7 +81,6 @@ pub(crate) struct Diff {
 /// reports say what differs from an earlier run, such as that of the last release, and keep
 /// (`against.json`) what they need to say it again.
 #[derive(Debug, Args)]
-#[command(verbatim_doc_comment)]
 pub(crate) struct Report {
     /// The directory of a run, or one under its `failures/`.
     pub(crate) path: PathBuf,
@@ -92,19 +89,18 @@ pub(crate) struct Report {
     pub(crate) against: Option<PathBuf>,
 }
 
-/// `billsim shrink`.
+/// Makes a failing plan as small as it gets, and says why it fails.
 ///
 /// Leaves out faults, operations, clients and time, shortens and weakens what is left, and keeps
 /// whatever still fails the same way (the same fingerprint). Writes `shrunk.json`,
 /// `shrunk-outcome.json`, `explanation.txt` and, to go on after an interruption,
-/// `shrink-state.json` into the directory of the failure.
+/// `shrink-state.json` into the directory of the failure, whose `timeline.html` then says what it
+/// takes.
 ///
 /// Exit codes: 0 nothing more can be left out, 2 it does not fail, 20 the budget was over.
 #[derive(Debug, Args)]
-#[command(verbatim_doc_comment)]
 pub(crate) struct Shrink {
-    /// A directory under `failures/` of a run, or a fault plan.
-    #[arg(value_name = "FAILURE_DIR_OR_PLAN")]
+    /// A `.simfail`, a directory under `failures/` of a run, or a fault plan.
     pub(crate) path: PathBuf,
     /// Ends after this wall time; the same command goes on from there.
     #[arg(long, value_parser = duration, default_value = "2m", value_name = "DURATION")]
@@ -115,8 +111,8 @@ pub(crate) struct Shrink {
     /// Runs at a time; 0 for one per core. The result does not depend on it.
     #[arg(long, default_value_t = 0)]
     pub(crate) jobs: usize,
-    /// Directory for the results, instead of that of the failure or, for a plan by itself,
-    /// `PLAN.shrunk`.
+    /// Directory for the results, instead of that of the failure or, for a `.simfail` or a plan by
+    /// itself, `NAME.shrunk`.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
     /// How progress is shown.
@@ -127,14 +123,14 @@ pub(crate) struct Shrink {
     pub(crate) format: Format,
 }
 
-/// `billsim merge`.
+/// Puts the shards of a sweep together, with one set of reports.
 ///
 /// Order does not matter, nor does a shard that is given twice. Shards of different code, scenarios
 /// or seeds are refused. Missing shards are named, and the exit code is 20.
 #[derive(Debug, Args)]
-#[command(verbatim_doc_comment)]
 pub(crate) struct Merge {
-    /// Directories of shards, or of runs that were merged before.
+    /// Directories of shards, or of runs that were merged before. `{commit}` in them stands for the
+    /// first 12 digits of the commit, as in `sweep --out`.
     #[arg(required = true, value_name = "RUN")]
     pub(crate) runs: Vec<PathBuf>,
     /// Directory of the merged run; must not hold one already.

@@ -4,7 +4,7 @@ use super::percent;
 use clap::Args;
 use std::path::PathBuf;
 
-/// `billsim gate`.
+/// Says whether a stored run may release something, and keeps the evidence
 ///
 /// Holds a stored run against the policy of its profile: how much was tested, that every seed
 /// held, that every oracle compared something and every fault and mark was reached, and that no
@@ -19,7 +19,7 @@ use std::path::PathBuf;
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Gate {
-    /// The directory of a run.
+    /// The directory of a run; `{commit}` in it as in `sweep --out`.
     #[arg(required_unless_present = "recheck")]
     pub(crate) run: Option<PathBuf>,
 
@@ -38,6 +38,10 @@ pub(crate) struct Gate {
     /// What `cargo canary --format json` printed: whether the instrument can see what it must.
     #[arg(long, value_name = "FILE")]
     pub(crate) canaries: Option<PathBuf>,
+
+    /// The results of `billsim mutate`: how much of what may go wrong in the code is seen.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) mutants: Option<PathBuf>,
 
     /// Evidence of an earlier gate, which this one follows in the chain of digests.
     #[arg(long, value_name = "EVIDENCE")]

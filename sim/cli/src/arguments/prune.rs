@@ -3,13 +3,12 @@
 use clap::Args;
 use std::path::PathBuf;
 
-/// `billsim prune`.
+/// Deletes the oldest run directories, and nothing else.
 ///
-/// Deletes the oldest run directories. What it does not recognise as one by what lies in it is left
-/// alone, and so are symbolic links, a run that somebody writes to just now, and a run that a gate
-/// has judged (`evidence.json`), unless it is told otherwise.
+/// What it does not recognise as a run directory by what lies in it is left alone, and so are
+/// symbolic links, a run that somebody writes to just now, and a run that a gate has judged
+/// (`evidence.json`), unless it is told otherwise.
 #[derive(Debug, Args)]
-#[command(verbatim_doc_comment)]
 pub(crate) struct Prune {
     /// The directory that holds run directories.
     #[arg(default_value = "target/runs", value_name = "DIR")]

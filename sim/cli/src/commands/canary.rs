@@ -56,7 +56,7 @@ mod planted {
         let mut code = ExitCode::Held;
         for name in names {
             if !all.contains(&name) {
-                let choices = choices(name, &all);
+                let choices = choices(name, &all, "list canaries");
                 return Err(ToolError::usage(format!("no canary '{name}'{choices}")));
             }
             if !expectations.contains_key(name) {
@@ -129,6 +129,7 @@ mod planted {
         let job = |seed| Job {
             canary: Some(name.to_owned()),
             past: expectation.past.clone(),
+            second: true,
             ..Job::new(Arc::clone(scenario), seed)
         };
         let settings = Settings { jobs, time_limit: WALL_LIMIT };

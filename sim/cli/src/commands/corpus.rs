@@ -1,7 +1,7 @@
 //! `billsim corpus add`: files a plan among those that run before every sweep.
 
 use crate::arguments::{Corpus as Arguments, CorpusAdd, CorpusCommand};
-use crate::commands::shrink::story;
+use crate::commands::shrink::in_a_line;
 use crate::context::{say, warn};
 use crate::corpus::{Corpus, read_plan};
 use crate::tool_error::ToolError;
@@ -35,7 +35,7 @@ fn add(arguments: &CorpusAdd, canary: Option<&str>) -> Result<ExitCode, ToolErro
     job.canary = canary.map(str::to_owned);
     let failure = run_one(job).map_err(ToolError::tool)?.outcome.failure;
     check(arguments, failure.as_ref())?;
-    let about = arguments.about.clone().or(filed.about).or(failure.as_ref().map(story));
+    let about = arguments.about.clone().or(filed.about).or(failure.as_ref().map(in_a_line));
     let Some(about) = about else {
         return Err(ToolError::usage(format!(
             "{shown} does not say what it once showed: tell it with --about"

@@ -3,6 +3,7 @@
 
 use crate::arguments::{Explain, Format};
 use crate::bundle::Bundle;
+use crate::commands::shrink::fails_bare;
 use crate::context::{say, warn};
 use crate::tool_error::ToolError;
 use crate::{interrupt, story, wall_clock};
@@ -10,6 +11,7 @@ use billsim_engine::sweep::{Settings, sweep};
 use billsim_engine::{Job, RunResult};
 use billsim_record::{ExitCode, Failure, FaultPlan, Outcome, PlannedAction, PlannedFault};
 use billsim_reports::explain::{Need, by_the_end, explain as in_words, instead, needs};
+use billsim_reports::shrunk::BARE;
 use billsim_shrink::ddmin;
 use serde::Serialize;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,6 +34,7 @@ struct Report<'a> {
     lines: Vec<&'a str>,
     is_proved: bool,
     parts: usize,
+    fails_bare: bool,
     needs: Vec<[&'a str; 2]>,
 }
 
@@ -54,6 +57,7 @@ pub(crate) fn explain(arguments: &Explain, canary: Option<&str>) -> Result<ExitC
     let started = wall_clock::now();
     let is_over = || stop.load(Ordering::Relaxed) || started.elapsed() >= arguments.budget;
     let (found, is_proved) = needed(&bundle, canary, &failure, is_over)?;
+    let is_bare = fails_bare(&bundle, &bundle.plan, canary, &failure.fingerprint)?;
     let all = bundle.plan.faults.len() + bundle.plan.operator.len();
     if arguments.format == Format::Json {
         let report = Report {
@@ -61,6 +65,7 @@ pub(crate) fn explain(arguments: &Explain, canary: Option<&str>) -> Result<ExitC
             lines: lines.lines().collect(),
             is_proved,
             parts: all,
+            fails_bare: is_bare,
             needs: found.iter().map(|need| [need.part.as_str(), need.without.as_str()]).collect(),
         };
         say(&format!("{}\n", serde_json::to_string(&report).map_err(ToolError::tool)?));
@@ -68,6 +73,8 @@ pub(crate) fn explain(arguments: &Explain, canary: Option<&str>) -> Result<ExitC
         say(&needs(all, &found, is_proved));
         if is_proved && found.is_empty() {
             say(&without_any(&bundle, canary, &failure)?);
+        } else if is_bare {
+            say(&format!("{BARE}\n"));
         }
     }
     if is_proved {
@@ -88,7 +95,9 @@ fn without_any(
     let told = story::told(&bundle.job(plan, canary), &bare)?;
     let failure = bare.failure.as_ref().unwrap_or(failure);
     let end = told.events.as_deref().and_then(|events| by_the_end(failure, events));
-    Ok(end.unwrap_or_else(|| "The node does this by itself, without any fault.\n".to_owned()))
+    let end = end.unwrap_or_else(|| "The node does this by itself, without any fault.".to_owned());
+    let at = failure.at_ns as f64 / 1e9;
+    Ok(format!("Without any of them it breaks in the same way, at {at:.3} s. {}\n", end.trim_end()))
 }
 
 /// The faults that a failure needs, with what happens without each. `false`: not all was tried.

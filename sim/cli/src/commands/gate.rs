@@ -4,12 +4,13 @@ use super::gate_recheck::recheck;
 use crate::arguments::Gate;
 use crate::context::{choices, say};
 use crate::corpus::Corpus;
+use crate::run_directory::named;
 use crate::stored_run::StoredRun;
 use crate::tool_error::ToolError;
 use crate::{identity, wall_clock};
 use billsim_gate::{
-    Asked, Beside, CanaryShown, EVIDENCE_FORMAT, Evidence, Judged, Policies, SeedTrace, Waivers,
-    judge,
+    Asked, Beside, CanaryShown, EVIDENCE_FORMAT, Evidence, Judged, MutantShown, Policies,
+    SeedTrace, Waivers, judge,
 };
 use billsim_record::{ExitCode, Manifest};
 use std::collections::BTreeMap;
@@ -21,6 +22,8 @@ pub(crate) fn gate(arguments: &Gate) -> Result<ExitCode, ToolError> {
         return recheck(evidence, arguments.sample);
     }
     let path = arguments.run.as_deref().unwrap_or(Path::new(""));
+    let path = named(path, None, identity::commit().as_deref())?;
+    let path = path.as_path();
     if !path.join("manifest.json").is_file() {
         let shown = path.display();
         return Err(ToolError::usage(format!("{shown}: no run of a sweep (no manifest.json)")));
@@ -38,19 +41,21 @@ pub(crate) fn gate(arguments: &Gate) -> Result<ExitCode, ToolError> {
     let asked = asked(&arguments.profile)?;
     let waivers = Waivers::of_run(&run.manifest().waivers).map_err(ToolError::usage)?;
     let canaries = arguments.canaries.as_ref().map(canaries).transpose()?;
+    let mutants = arguments.mutants.as_ref().map(mutants).transpose()?;
     let planted = Corpus::find()?.planted()?;
     let beside = Beside {
         waivers: &waivers,
         today: wall_clock::today(),
         canaries: canaries.as_deref(),
         planted: &planted,
+        mutants: mutants.as_deref(),
     };
     let judged = judge(policy, &asked, run.manifest(), run.conclusion(), run.tally(), beside);
     let code = judged.exit_code();
     show(&judged, &arguments.profile, path);
-    let canaries = canaries.unwrap_or_default();
+    let shown = (canaries.unwrap_or_default(), mutants.unwrap_or_default());
     let policy_hash = identity::hash(text.as_bytes());
-    let evidence = evidence(arguments, &run, judged, canaries, policy_hash)?;
+    let evidence = evidence(arguments, &run, judged, shown, policy_hash)?;
     let out = arguments.out.clone().unwrap_or_else(|| path.join("evidence.json"));
     fs::write(&out, evidence.pretty()).map_err(|error| ToolError::write(&out, &error))?;
     say(&format!("evidence: {} ({})\n", out.display(), evidence.digest()));
@@ -62,7 +67,10 @@ fn asked(profile: &str) -> Result<Vec<Asked>, ToolError> {
     let profiles = Corpus::find()?.profiles()?;
     let runs = profiles.0.get(profile).map(|profile| &profile.runs).ok_or_else(|| {
         let known: Vec<&str> = profiles.0.keys().map(String::as_str).collect();
-        ToolError::usage(format!("no profile '{profile}'{}", choices(profile, &known)))
+        ToolError::usage(format!(
+            "no profile '{profile}'{}",
+            choices(profile, &known, "list profiles")
+        ))
     })?;
     let asked = runs.iter().map(|run| Asked {
         scenario: run.scenario.clone(),
@@ -89,7 +97,7 @@ fn evidence(
     arguments: &Gate,
     run: &StoredRun,
     judged: Judged,
-    canaries: Vec<CanaryShown>,
+    (canaries, mutants): (Vec<CanaryShown>, Vec<MutantShown>),
     policy_hash: String,
 ) -> Result<Evidence, ToolError> {
     let before = arguments.after.as_ref().map(read).transpose()?;
@@ -103,6 +111,7 @@ fn evidence(
         conclusion: run.conclusion().clone(),
         claims: judged.claims,
         canaries,
+        mutants,
         faults: tally.faults.clone(),
         comparisons: tally.comparisons.clone(),
         marks: tally.marks.clone(),
@@ -118,6 +127,13 @@ fn canaries(path: &PathBuf) -> Result<Vec<CanaryShown>, ToolError> {
     let text = fs::read_to_string(path).map_err(|error| ToolError::read(path, &error))?;
     let wrong = |error| ToolError::usage(format!("{}: {error}", path.display()));
     CanaryShown::read_all(&text).map_err(wrong)
+}
+
+/// What became of the mutants.
+fn mutants(path: &PathBuf) -> Result<Vec<MutantShown>, ToolError> {
+    let text = fs::read_to_string(path).map_err(|error| ToolError::read(path, &error))?;
+    let wrong = |error| ToolError::usage(format!("{}: {error}", path.display()));
+    MutantShown::read_all(&text).map_err(wrong)
 }
 
 /// Evidence of an earlier gate.

@@ -3,9 +3,10 @@
 
 use crate::arguments::Merge;
 use crate::context::{say, warn};
+use crate::failures::Failures;
 use crate::identity;
 use crate::merging::{Candidate, Shards, merged};
-use crate::run_directory::RunDirectory;
+use crate::run_directory::{RunDirectory, named};
 use crate::stored_run::{self, StoredRun, each_outcome};
 use crate::story;
 use crate::tool_error::ToolError;
@@ -23,7 +24,11 @@ const NAMED_MAX: usize = 20;
 pub(crate) fn merge(arguments: &Merge) -> Result<ExitCode, ToolError> {
     let mut shards = Shards::new();
     let mut first: Option<(PathBuf, Manifest)> = None;
-    for path in arguments.runs.iter().flat_map(|path| parts_of(path)) {
+    let commit = identity::commit();
+    let place = |path: &PathBuf| named(path, None, commit.as_deref());
+    let out = place(&arguments.out)?;
+    let runs: Vec<PathBuf> = arguments.runs.iter().map(place).collect::<Result<_, _>>()?;
+    for path in runs.iter().flat_map(|path| parts_of(path)) {
         let (manifest, candidate) = read(&path)?;
         let Some(shard) = manifest.shard else {
             let shown = path.display();
@@ -47,7 +52,7 @@ pub(crate) fn merge(arguments: &Merge) -> Result<ExitCode, ToolError> {
     }
     let (_, manifest) = first.ok_or_else(|| ToolError::usage("name the shards to merge"))?;
     let of = manifest.shard.map_or(1, |shard| shard.of);
-    write(&arguments.out, &shards, of)
+    write(&out, &shards, of)
 }
 
 /// The shards of a merged run, or the one that a directory is.
@@ -63,8 +68,11 @@ fn read(path: &Path) -> Result<(Manifest, Candidate), ToolError> {
     let file = path.join("conclusion.json");
     let conclusion: Option<Conclusion> =
         if file.is_file() { Some(stored_run::read(&file)?) } else { None };
-    let is_complete = conclusion.is_some_and(|known| known.ended_early.is_none());
+    let is_complete = conclusion.as_ref().is_some_and(|known| known.ended_early.is_none());
     let lines = lines(path)?;
+    if let Some(said) = &conclusion {
+        stored_run::check_whole(path, said, lines.len() as u64)?;
+    }
     let candidate = Candidate {
         is_complete,
         runs: lines.len(),
@@ -142,6 +150,11 @@ fn write(out: &Path, shards: &Shards, of: u32) -> Result<ExitCode, ToolError> {
     directory.write_summary(&text)?;
     say(&text);
     say(&format!("report: {}\n", out.join("report.html").display()));
+    let mut failures = Failures::default();
+    failures.restore(out, run.tally())?;
+    if let Some(last) = failures.epilogue(run.tally(), manifest.canary.as_deref()) {
+        say(&format!("\n{last}"));
+    }
     Ok(run.with(|run| run.exit_code()))
 }
 

@@ -15,6 +15,7 @@ mod gate_recheck;
 mod list;
 mod manual;
 mod merge;
+mod mutate;
 mod prune;
 mod replay;
 mod report;
@@ -29,6 +30,7 @@ mod sweep_diverged;
 mod sweep_end;
 mod sweep_plan;
 mod sweep_resume;
+mod unmask;
 mod vary;
 
 use crate::arguments::{Arguments, Command};
@@ -57,6 +59,8 @@ pub(crate) fn dispatch(arguments: Arguments) -> ExitCode {
         Command::Corpus(corpus) => corpus::corpus(&corpus, canary),
         Command::Bench(bench) => bench::bench(&bench),
         Command::Canary(canary) => canary::canary(&canary),
+        Command::Mutate(mutate) => mutate::mutate(&mutate),
+        Command::Unmask(unmask) => unmask::unmask(&unmask, canary),
         Command::List(list) => list::list(&list),
         Command::Doctor => doctor::doctor(),
         Command::Schema(schema) => schema::schema(&schema),

@@ -35,6 +35,7 @@ pub(crate) fn replay(arguments: &Replay, canary: Option<&str>) -> Result<ExitCod
         return look_at(&Job { until: Some(at), ..job });
     }
     job.until = arguments.until;
+    job.second = true;
     let result = run_one(job.clone()).map_err(ToolError::tool)?;
     let again = Again::planned(path, canary);
     let code = show(&result, arguments.format, &again);
@@ -103,6 +104,7 @@ fn look_at(job: &Job) -> Result<ExitCode, ToolError> {
     let at = job.until.unwrap_or_default();
     let result = run_one(job).map_err(ToolError::tool)?;
     let events = result.events.as_deref().map_or(&[][..], |told| &told.events);
+    let events: Vec<_> = events.iter().filter(|event| !event.what.is_message()).collect();
     let first = events.len().saturating_sub(EVENTS_AT);
     events[first..].iter().for_each(|event| say(&format!("{}\n", line(event))));
     if result.statuses.is_empty() {

@@ -39,6 +39,7 @@ pub(crate) fn run(arguments: &Run, canary: Option<&str>) -> Result<ExitCode, Too
     job.altered_frame = arguments.alter_frame;
     job.canary = canary.map(str::to_owned);
     job.custody = arguments.custody;
+    job.second = true;
     let result = run_one(job.clone()).map_err(ToolError::tool)?;
     if let Some(path) = &arguments.write_plan {
         fs::write(path, document::pretty(&result.plan))
@@ -71,6 +72,7 @@ pub(crate) fn run(arguments: &Run, canary: Option<&str>) -> Result<ExitCode, Too
 #[derive(Debug, Default)]
 pub(crate) struct Again {
     command: String,
+    shrink: Option<String>,
     directory: Option<PathBuf>,
     told: Option<String>,
 }
@@ -78,14 +80,15 @@ pub(crate) struct Again {
 impl Again {
     /// A failure that is stored here.
     pub(crate) fn stored(directory: PathBuf, canary: Option<&str>) -> Self {
-        let command = format!("{} replay {}", invocation(canary), directory.display());
-        Self { command, directory: Some(directory), told: None }
+        let Self { command, shrink, told, .. } = Self::planned(&directory, canary);
+        Self { command, shrink, directory: Some(directory), told }
     }
 
     /// A failure of a plan by itself.
     pub(crate) fn planned(plan: &Path, canary: Option<&str>) -> Self {
-        let command = format!("{} replay {}", invocation(canary), plan.display());
-        Self { command, directory: None, told: None }
+        let (called, shown) = (invocation(canary), plan.display());
+        let [command, shrink] = ["replay", "shrink"].map(|what| format!("{called} {what} {shown}"));
+        Self { command, shrink: Some(shrink), directory: None, told: None }
     }
 }
 
@@ -151,6 +154,7 @@ pub(crate) fn show(result: &RunResult, format: Format, again: &Again) -> ExitCod
         let directory = again.directory.as_ref().map(|path| path.display().to_string());
         let place = Place {
             replay: &again.command,
+            shrink: again.shrink.as_deref(),
             directory: directory.as_deref(),
             timeline: timeline.as_deref(),
             told: again.told.as_deref(),

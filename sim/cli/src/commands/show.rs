@@ -53,8 +53,12 @@ fn overview(bundle: &Bundle) -> Result<ExitCode, ToolError> {
     }
     if let Some(told) = &bundle.events {
         let is_violation = |event: &RunEvent| matches!(event.what, Happening::Violation { .. });
-        let end = told.events.iter().position(is_violation).map_or(told.events.len(), |at| at + 1);
-        let shown = &told.events[end.saturating_sub(EVENTS_SHOWN)..end];
+        // Thousands of messages would hide what they are about; the timeline draws them.
+        let events: Vec<&RunEvent> =
+            told.events.iter().filter(|event| !event.what.is_message()).collect();
+        let end = events.iter().position(|event| is_violation(event));
+        let end = end.map_or(events.len(), |at| at + 1);
+        let shown = &events[end.saturating_sub(EVENTS_SHOWN)..end];
         shown.iter().for_each(|event| say(&format!("{}\n", line(event))));
     }
     Ok(ExitCode::Held)

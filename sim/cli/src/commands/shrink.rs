@@ -5,10 +5,10 @@ use crate::bundle::{Bundle, outcome_beside};
 use crate::commands::shrink_trials::{Trials, fingerprint, is_late, place_of};
 use crate::context::{invocation, say, warn};
 use crate::tool_error::ToolError;
-use crate::{identity, interrupt};
+use crate::{identity, interrupt, stored_run, story};
 use billsim_engine::RunResult;
 use billsim_engine::sweep::run_one;
-use billsim_record::{ExitCode, Failure, FaultPlan, Outcome, document};
+use billsim_record::{ExitCode, Failure, FaultPlan, Outcome, PlannedLoad, document};
 use billsim_reports::shrunk::{Cause, Size, comparison, explanation};
 use billsim_shrink::{Memory, Shrunk, Start};
 use serde::Serialize;
@@ -148,14 +148,19 @@ fn conclude(
             "the shrunk plan does not fail again as it did: run `doctor`, this is nondeterminism",
         ));
     };
-    plan.about.get_or_insert_with(|| story(failure));
+    plan.about.get_or_insert_with(|| in_a_line(failure));
     let file = directory.join("shrunk.json");
     write(&file, &document::pretty(&plan))?;
     write(&outcome_beside(&file), &document::pretty(&after.outcome))?;
     let told = after.told.as_deref().unwrap_or_default();
     let is_late = is_late(bundle, &after);
-    let words = explanation(&Cause { failure, told, plan: &plan, is_minimal, is_late });
+    let is_bare = fails_bare(bundle, &plan, canary, &failure.fingerprint)?;
+    let words = explanation(&Cause { failure, told, plan: &plan, is_minimal, is_late, is_bare });
     write(&directory.join("explanation.txt"), &words)?;
+    // The page of the failure says from now on what it takes.
+    if let (Some(events), Some(stored)) = (stored_run::events(directory)?, &bundle.stored) {
+        story::pages(directory, stored, &events)?;
+    }
     let (before, after) = (size(&bundle.plan, before), size(&plan, &after));
     let replay = format!("{} replay {}", invocation(canary), file.display());
     if arguments.format == Format::Json {
@@ -186,7 +191,27 @@ fn conclude(
     Ok(ExitCode::Incomplete)
 }
 
+/// Whether a plan that names faults, and leaves out operations, fails the same way with none of
+/// the faults and all of the operations: its faults only stand for what the end of a run does.
+pub(crate) fn fails_bare(
+    bundle: &Bundle,
+    plan: &FaultPlan,
+    canary: Option<&str>,
+    fingerprint: &str,
+) -> Result<bool, ToolError> {
+    let is_whole = plan.load == PlannedLoad::default();
+    if is_whole || (plan.faults.is_empty() && plan.operator.is_empty()) {
+        return Ok(false);
+    }
+    let mut bare = plan.clone();
+    bare.faults.clear();
+    bare.operator.clear();
+    bare.load = PlannedLoad::default();
+    let outcome = run(bundle, &bare, canary)?.outcome;
+    Ok(outcome.failure.is_some_and(|failure| failure.fingerprint == fingerprint))
+}
+
 /// What a plan showed, in a line.
-pub(crate) fn story(failure: &Failure) -> String {
+pub(crate) fn in_a_line(failure: &Failure) -> String {
     format!("{}: {}; seen: {}", failure.oracle, failure.promise, failure.detail)
 }

@@ -8,7 +8,7 @@ use crate::context::{jobs, say};
 use crate::corpus::{Corpus, Loaded};
 use crate::failures::Failures;
 use crate::progress::Progress;
-use crate::run_directory::RunDirectory;
+use crate::run_directory::{RunDirectory, named};
 use crate::shard::ShardOption;
 use crate::tool_error::ToolError;
 use crate::{identity, interrupt, waivers, wall_clock};
@@ -19,7 +19,6 @@ use billsim_record::{ExitCode, FaultPlan, Manifest, Shard, Verdict, Waiver, docu
 use billsim_reports::Tally;
 use hdrhistogram::Histogram;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -77,6 +76,9 @@ pub(super) struct Results<'a> {
     pub(super) recovery: Option<Histogram<u64>>,
     /// Hashes of seeds whose second run is still to come.
     pub(super) first_hash: BTreeMap<(String, u64), String>,
+    /// Second runs that ended before the first one: which one ends first is chance, and only the
+    /// first was judged by both checkers.
+    early: BTreeMap<(String, u64), RunResult>,
     /// What ran before.
     pub(super) done: Done,
     /// Seeds that run twice.
@@ -94,26 +96,15 @@ pub(crate) fn sweep(arguments: &Sweep, canary: Option<&str>) -> Result<ExitCode,
     let work = plan_work(arguments, &corpus, canary)?;
     let stop = interrupt::watch()?;
     let manifest = manifest(&work, arguments.check_determinism, canary)?;
-    let out = arguments.out.as_deref().map(|out| of_shard(out, work.shard)).transpose()?;
+    let out = arguments.out.as_deref();
+    let out = out.map(|out| named(out, work.shard, manifest.commit.as_deref())).transpose()?;
     let (directory, checkpoint) = match &out {
         Some(out) if arguments.resume && out.join("manifest.json").is_file() => {
             RunDirectory::resume(out, &manifest)?
         }
         out => (RunDirectory::create(out.as_deref(), &manifest)?, None),
     };
-    let mut results = Results {
-        tally: known_tally(&work),
-        work: &work,
-        failures: Failures::default(),
-        latency: BTreeMap::new(),
-        recovery: None,
-        first_hash: BTreeMap::new(),
-        done: Done::default(),
-        checked: work.checked(arguments.check_determinism),
-        directory,
-        format: arguments.format,
-        broken: None,
-    };
+    let mut results = Results::new(&work, arguments, directory);
     let before = match checkpoint {
         Some(checkpoint) => results.restore(&checkpoint)?,
         None => Duration::ZERO,
@@ -130,16 +121,6 @@ pub(crate) fn sweep(arguments: &Sweep, canary: Option<&str>) -> Result<ExitCode,
     }
     let wall_seconds = started.elapsed().as_secs_f64();
     conclude(arguments, canary, &mut results, Ended { asked, wall_seconds, early: ended_early })
-}
-
-/// The directory of a shard: its number stands for `{shard}`.
-fn of_shard(out: &Path, shard: Option<Shard>) -> Result<PathBuf, ToolError> {
-    let text = out.to_string_lossy();
-    match shard {
-        _ if !text.contains("{shard}") => Ok(out.to_path_buf()),
-        Some(shard) => Ok(text.replace("{shard}", &shard.number.to_string()).into()),
-        None => Err(ToolError::usage("--out names {shard}, and --shard does not say which")),
-    }
 }
 
 /// When it began, and how long it had run before it was interrupted.
@@ -222,8 +203,8 @@ fn known_tally(work: &Work) -> Tally {
     tally
 }
 
-/// Every job of a sweep: regressions first, then seeds; some of them a second time, with each
-/// node as a task of its own.
+/// Every job of a sweep: regressions first, then seeds. Some seeds are checked: both judges look
+/// at the run, and it takes place a second time, with each node as a task of its own.
 fn all_jobs<'a>(
     work: &'a Work,
     checked: &'a BTreeSet<(String, u64)>,
@@ -241,6 +222,7 @@ fn all_jobs<'a>(
     let regressions = regressions.map(move |(_, plan)| {
         let mut job = job(&plan.scenario, plan.seed);
         job.plan = Some(plan.clone());
+        job.second = true;
         job
     });
     let plans = work.regressions.len() as u64;
@@ -248,10 +230,11 @@ fn all_jobs<'a>(
     let seeds = mine.flat_map(move |(_, (name, seed))| {
         let key = (name.to_owned(), seed);
         let is_done = done.seeds.contains(&key);
-        let first = (!is_done).then(|| job(name, seed));
-        let is_wanted = checked.contains(&key) && (!is_done || done.unpaired.contains(&key));
-        let second = is_wanted.then(|| Job { arm: Arm::Tasks, ..job(name, seed) });
-        first.into_iter().chain(second)
+        let is_checked = checked.contains(&key);
+        let first = (!is_done).then(|| Job { second: is_checked, ..job(name, seed) });
+        let is_wanted = is_checked && (!is_done || done.unpaired.contains(&key));
+        let again = is_wanted.then(|| Job { arm: Arm::Tasks, ..job(name, seed) });
+        first.into_iter().chain(again)
     });
     regressions.chain(seeds)
 }
@@ -315,7 +298,24 @@ fn run(
     Ok(why)
 }
 
-impl Results<'_> {
+impl<'a> Results<'a> {
+    fn new(work: &'a Work, arguments: &Sweep, directory: RunDirectory) -> Self {
+        Self {
+            tally: known_tally(work),
+            work,
+            failures: Failures::default(),
+            latency: BTreeMap::new(),
+            recovery: None,
+            first_hash: BTreeMap::new(),
+            early: BTreeMap::new(),
+            done: Done::default(),
+            checked: work.checked(arguments.check_determinism),
+            directory,
+            format: arguments.format,
+            broken: None,
+        }
+    }
+
     fn take(&mut self, result: &RunResult) {
         if let Err(error) = self.try_take(result) {
             self.broken.get_or_insert(error);
@@ -338,7 +338,12 @@ impl Results<'_> {
             self.done.plans.extend(place);
             return self.record(&result);
         }
-        // The pair of a seed that was run twice, whichever came first.
+        let is_second = result.arm == Arm::Tasks && self.checked.contains(&key);
+        if is_second && !self.first_hash.contains_key(&key) {
+            self.early.insert(key, result);
+            return Ok(());
+        }
+        // The pair of a seed that was run twice.
         if let Some(other) = self.first_hash.remove(&key) {
             if other == result.outcome.trace_hash {
                 return Ok(());
@@ -347,10 +352,14 @@ impl Results<'_> {
             result.outcome.stuck =
                 vec![format!("the same seed gave trace {other} and {}", result.outcome.trace_hash)];
         }
-        if self.checked.contains(&key) {
-            self.first_hash.insert(key, result.outcome.trace_hash.clone());
+        if self.checked.contains(&key) && !is_second {
+            self.first_hash.insert(key.clone(), result.outcome.trace_hash.clone());
         }
-        self.record(&result)
+        self.record(&result)?;
+        match self.early.remove(&key) {
+            Some(second) => self.try_take(&second),
+            None => Ok(()),
+        }
     }
 
     fn record(&mut self, result: &RunResult) -> Result<(), ToolError> {
@@ -368,5 +377,39 @@ impl Results<'_> {
             None => self.recovery = Some(result.recovery.clone()),
         }
         self.failures.keep(&self.directory, result, &self.work.scenarios[&outcome.scenario])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Arm, Corpus, Job, Results, RunDirectory, manifest, plan_work};
+    use crate::arguments::{Arguments, Command};
+    use billsim_engine::sweep::run_one;
+    use clap::Parser;
+    use std::fs;
+    use std::sync::Arc;
+
+    #[test]
+    fn what_is_stored_of_a_pair_does_not_depend_on_which_ends_first() {
+        let words = "billsim sweep smoke/steady --seeds 1..2 --check-determinism 100% \
+                     --without-regressions";
+        let arguments = Arguments::try_parse_from(words.split_whitespace()).unwrap();
+        let Command::Sweep(arguments) = arguments.command else { panic!("it is a sweep") };
+        let work = plan_work(&arguments, &Corpus::find().unwrap(), None).unwrap();
+        let manifest = manifest(&work, 100, None).unwrap();
+        let job = Job::new(Arc::clone(&work.scenarios["smoke/steady"].scenario), 1);
+        let first = run_one(Job { second: true, ..job.clone() }).unwrap();
+        let second = run_one(Job { arm: Arm::Tasks, ..job }).unwrap();
+        let stored = [[&first, &second], [&second, &first]].map(|pair| {
+            let directory = tempfile::tempdir().unwrap();
+            let run = RunDirectory::create(Some(directory.path()), &manifest).unwrap();
+            let mut results = Results::new(&work, &arguments, run);
+            pair.iter().for_each(|result| results.take(result));
+            assert!(results.first_hash.is_empty() && results.early.is_empty(), "it is a pair");
+            fs::read_to_string(directory.path().join("outcomes.jsonl")).unwrap()
+        });
+        assert!(stored[0].contains("second_checker"), "{}", stored[0]);
+        assert_eq!(stored[0].lines().count(), 1);
+        assert_eq!(stored[0], stored[1]);
     }
 }

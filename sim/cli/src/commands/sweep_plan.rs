@@ -63,7 +63,8 @@ fn of_profile(name: &str, corpus: &Corpus) -> Result<Vec<Chosen>, ToolError> {
     let profiles = corpus.profiles()?;
     let profile = profiles.0.get(name).ok_or_else(|| {
         let known: Vec<&str> = profiles.0.keys().map(String::as_str).collect();
-        ToolError::usage(format!("no profile '{name}'{}", choices(name, &known)))
+        let choices = choices(name, &known, "list profiles");
+        ToolError::usage(format!("no profile '{name}'{choices}"))
     })?;
     let lines = corpus.profile_lines(name)?;
     let runs = profile.runs.iter().enumerate().map(|(place, run)| {

@@ -23,7 +23,7 @@ const ORDINALS: u64 = 60;
 pub(super) struct Billing {
     stream: Stream,
     /// First the weight of everything else; then in the order of [`Generator::billing_of`].
-    mix: [u32; 13],
+    mix: [u32; 14],
     regions: u64,
 }
 
@@ -44,6 +44,7 @@ impl Billing {
             mix.refund_race,
             mix.close_race,
             mix.invoice_race,
+            mix.read_race,
         ];
         for weight in &mut mix[1..] {
             if *weight > 0 && stream.below(8) == 0 && !load.whole_mix {
@@ -78,6 +79,7 @@ impl Generator {
             10 => self.refund_race(),
             11 => self.close_race(),
             12 => Some(self.invoice_race()),
+            13 => Some(self.read_race()),
             _ => None,
         }
     }
@@ -268,5 +270,19 @@ impl Generator {
         let (account, period) = (self.any_account(), self.month());
         let rival = self.invoice(account, period);
         self.invoice(account, period).against(rival)
+    }
+
+    /// The same look at what is final, in two regions.
+    fn read_race(&mut self) -> Draft {
+        let (account, limit) = (self.any_account(), HISTORY_PAGE_MAX);
+        let query = match self.billing.stream.below(4) {
+            0 => Query::Balance { account },
+            1 => Query::History { account, after: 0, limit },
+            2 => Query::Suspense { after: Position::default(), limit },
+            _ => Query::TrialBalance,
+        };
+        let look =
+            || Draft::of(Request::Read(Read { query, level: ReadLevel::Final, token: None }));
+        look().against(look())
     }
 }

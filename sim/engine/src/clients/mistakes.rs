@@ -3,7 +3,7 @@
 use super::generator::{Draft, Generator};
 use super::memory::Payment;
 use billing_core::limits::{AMOUNT_MAX, DATE_MAX, DATE_MIN, REGISTER_MAX};
-use billing_wire::{Command, Date, MeterId, MeterRead, ReadQuality, Submission};
+use billing_wire::{AdjustmentReason, Command, Date, MeterId, MeterRead, ReadQuality, Submission};
 use billsim_oracle::history::Request;
 
 impl Generator {
@@ -27,9 +27,10 @@ impl Generator {
     pub(super) fn out_of_range(&mut self) -> Draft {
         let account = self.memory.account(&mut self.stream);
         let fine = self.amount();
-        let amount = *self.stream.pick(&[0, -fine, AMOUNT_MAX + 1, i64::MAX, i64::MIN]);
+        let out = [0, -fine, AMOUNT_MAX + 1, i64::MAX, i64::MIN, -AMOUNT_MAX, i64::MIN + 1];
+        let amount = *self.stream.pick(&out);
         let day = Date(*self.stream.pick(&[0, DATE_MIN - 1, DATE_MAX + 1, u32::MAX]));
-        let command = match self.stream.below(6) {
+        let command = match self.stream.below(8) {
             0 => self.payment_of(account, amount),
             1 => {
                 let mut command = self.payment_of(account, fine);
@@ -40,7 +41,7 @@ impl Generator {
             }
             2 => Command::RecordRead { reads: Vec::new() },
             3 => {
-                let register = REGISTER_MAX + 1;
+                let register = *self.stream.pick(&[REGISTER_MAX + 1, u64::MAX, 1 << 63]);
                 let quality = ReadQuality::Actual;
                 let read = MeterRead { meter: MeterId(1), date: self.date, register, quality };
                 Command::RecordRead { reads: vec![read] }
@@ -49,6 +50,19 @@ impl Generator {
                 let mut command = self.new_account();
                 if let Command::OpenAccount { date, .. } = &mut command {
                     *date = day;
+                }
+                command
+            }
+            5 => {
+                let reason =
+                    *self.stream.pick(&[AdjustmentReason::Goodwill, AdjustmentReason::LateFee]);
+                Command::PostAdjustment { account, amount, reason, date: self.date }
+            }
+            // Just legal, all of it.
+            6 => {
+                let mut command = self.payment_of(account, AMOUNT_MAX);
+                if let Command::RecordPayment { date, .. } = &mut command {
+                    *date = Date(*self.stream.pick(&[DATE_MIN, DATE_MAX]));
                 }
                 command
             }

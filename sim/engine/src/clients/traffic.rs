@@ -1,11 +1,16 @@
 //! When operations arrive: an open loop with independent arrivals (Poisson), so that an outage
 //! is not answered by less demand, with times of another rate.
 
+use super::Population;
 use crate::scenario::{Bursts, Load, Spike};
 use crate::seed::Stream;
 
 const SECOND_NS: u64 = 1_000_000_000;
 const MINUTE_NS: u64 = 60 * SECOND_NS;
+
+/// Something is promised of spikes up to ten times the usual load; what is drawn as ten times lies
+/// between eight and twelve.
+const SPIKE_MAX: u64 = 12;
 
 /// The arrivals of a run.
 #[derive(Debug)]
@@ -42,6 +47,16 @@ impl Surge {
         let until = from + spike.duration_ms.log_uniform(stream) * 1_000_000;
         let gap = (unit / spike.transactions_per_s.log_uniform(stream)).max(1);
         Self { from, until, gap }
+    }
+}
+
+impl Population {
+    /// From when until when more arrives than usual, in nanoseconds, if that is drawn, and if it
+    /// is no more than a cluster is made for.
+    pub fn spike(&self) -> Option<(u64, u64)> {
+        let usual_gap = self.traffic.usual_gap;
+        let spike = self.traffic.spike.filter(|spike| spike.gap * SPIKE_MAX >= usual_gap);
+        spike.map(|spike| (spike.from, spike.until))
     }
 }
 

@@ -38,7 +38,7 @@ impl Directory for DiskHandle {
     }
 
     fn read(&self, file: FileName) -> io::Result<Vec<u8>> {
-        Ok(self.disk()?.file(file)?.current().to_vec())
+        self.disk()?.file(file)?.read_all()
     }
 
     fn run(&self, steps: &[DiskStep]) -> io::Result<()> {
@@ -67,11 +67,7 @@ impl BlockFile for BlockHandle {
     }
 
     fn read_at(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        let disk = self.handle.disk()?;
-        let from = offset as usize;
-        let bytes = disk.file(self.file)?.current().get(from..from + out.len());
-        out.copy_from_slice(bytes.ok_or(io::ErrorKind::UnexpectedEof)?);
-        Ok(())
+        self.handle.disk()?.file(self.file)?.read_into(offset as usize, out)
     }
 
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {

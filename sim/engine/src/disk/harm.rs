@@ -2,11 +2,17 @@
 //! what stands elsewhere on the disk.
 
 use super::Disk;
-use super::inspector::is_slot_valid;
+use super::astray::Astray;
+use super::inspector::{Placed, is_header_valid, is_slot_valid, slot_sequence};
 use crate::seed::Stream;
 use billing_core::FileName;
-use billing_wire::{Hash, LogIndex, RegionId};
+use billing_wire::RecordView;
 use std::ops::Range;
+
+/// Copies of the superblock.
+const SLOTS: usize = 4;
+/// Blocks of the ledger database's file that its opening checks: its own, and redb's.
+const LEDGER_HEADERS: [usize; 2] = [0, 2];
 
 /// A kind of damage.
 #[derive(Debug, Clone)]
@@ -17,6 +23,8 @@ pub enum Harm {
     Zeros,
     /// All of it is this noise, over and over.
     Noise([u8; 8]),
+    /// It begins with these bytes.
+    Bytes(Vec<u8>),
 }
 
 impl Harm {
@@ -35,6 +43,10 @@ impl Harm {
         match self {
             Self::Bit(bit) => bytes.iter_mut().take(1).for_each(|byte| *byte ^= bit),
             Self::Zeros => bytes.fill(0),
+            Self::Bytes(other) => {
+                let length = other.len().min(bytes.len());
+                bytes[..length].copy_from_slice(&other[..length]);
+            }
             Self::Noise(noise) => {
                 bytes.iter_mut().zip(noise.iter().cycle()).for_each(|(byte, n)| *byte = *n);
             }
@@ -46,7 +58,7 @@ impl Harm {
 impl Disk {
     /// Length of a file as it would survive a power cut; 0 for none.
     pub fn durable_length(&self, file: FileName) -> u64 {
-        self.files.get(&file).map_or(0, |file| file.durable().len() as u64)
+        self.files.get(&file).map_or(0, |file| file.durable_length() as u64)
     }
 
     /// Every segment.
@@ -55,22 +67,80 @@ impl Disk {
         self.files.keys().filter(is_segment).copied().collect()
     }
 
-    /// Whether a slot of the superblock holds one that verifies.
+    /// Whether a slot of the superblock holds one that verifies and is no older than the copy
+    /// beside it.
     pub fn is_slot_good(&self, slot: usize) -> bool {
-        let Some(file) = self.files.get(&FileName::Superblock) else { return false };
-        file.durable().chunks(4_096).nth(slot).is_some_and(is_slot_valid)
+        let own = self.slot_sequence(slot);
+        own.is_some() && own >= self.slot_sequence(slot ^ 1)
     }
 
-    /// The disk is gone. What it had held is remembered for [`Self::has_held`].
+    fn slot_sequence(&self, slot: usize) -> Option<u64> {
+        let file = self.files.get(&FileName::Superblock)?;
+        let at = slot * 4_096;
+        let durable = file.durable();
+        let bytes = durable.get(at..)?;
+        let is_read = !file.is_refused(&(at..at + 512));
+        (is_read && is_slot_valid(bytes)).then(|| slot_sequence(bytes))
+    }
+
+    /// Something damaged that the disk holds and that counts: a record that was promised, a copy of
+    /// the superblock, a block of the ledger database. What stands in that one's first two blocks
+    /// is checked by whoever opens it.
+    pub fn damage_left(&self) -> Option<String> {
+        let mut rotten = self.inspector.rotten_records().into_iter();
+        let record = rotten.find(|placed| !self.is_whole(placed) && !self.is_elsewhere(placed));
+        let record = record.map(|p| format!("record {} of region {}", p.index, p.region));
+        let copy = || (0..SLOTS).find(|slot| !self.is_slot_good(*slot));
+        let copy = || copy().map(|slot| format!("copy {} of the superblock", slot + 1));
+        let block = || {
+            let ledger = self.files.get(&FileName::Ledger)?;
+            let rotten = ledger.rotten_blocks().into_iter().chain(ledger.refused_blocks());
+            rotten.into_iter().find(|block| !LEDGER_HEADERS.contains(block))
+        };
+        let block = || block().map(|block| format!("block {block} of the ledger database"));
+        record.or_else(copy).or_else(block)
+    }
+
+    /// Whether a record that was struck is there after all, in a segment that says what it is: a
+    /// bit that flips twice does no harm.
+    pub(super) fn is_whole(&self, placed: &Placed) -> bool {
+        let Some(file) = self.files.get(&placed.file) else { return false };
+        let range = placed.range.start as usize..placed.range.end as usize;
+        let durable = file.durable();
+        let Some(bytes) = durable.get(range.clone()) else { return false };
+        !file.is_refused(&range)
+            && is_header_valid(&durable)
+            && RecordView::decode(bytes).is_ok_and(|view| {
+                let promised = self.inspector.record_hash(placed.region, placed.index);
+                view.verify_hash() && promised == Some(view.header.hash)
+            })
+    }
+
+    /// Whether a segment of its log holds that record anywhere: a write that landed in the wrong
+    /// place is as good as one in the right place, and recovery finds it.
+    fn is_elsewhere(&self, placed: &Placed) -> bool {
+        let promised = self.inspector.record_hash(placed.region, placed.index);
+        let is_it = |bytes: &[u8]| {
+            RecordView::decode(bytes).is_ok_and(|view| Some(view.header.hash) == promised)
+        };
+        self.files.iter().any(|(name, file)| {
+            let is_of_log =
+                matches!(name, FileName::Segment { region, .. } if *region == placed.region);
+            let durable = file.durable();
+            is_of_log
+                && (0..durable.len()).any(|at| {
+                    let length = RecordView::length(&durable[at..]).unwrap_or(usize::MAX);
+                    durable.get(at..at.saturating_add(length)).is_some_and(is_it)
+                })
+        })
+    }
+
+    /// The disk is gone. What it had held is remembered.
     pub fn lose(&mut self) {
-        self.lost = Some(std::mem::take(&mut self.inspector));
+        let lost = std::mem::take(&mut self.inspector);
+        self.lost.take(self.astray.claimed.take().map_or(lost, |claimed| *claimed));
+        self.astray = Astray::default();
         self.destroy();
-    }
-
-    /// Hash of a record that the disk holds, or held before it was lost.
-    pub fn has_held(&self, region: RegionId, index: LogIndex) -> Option<Hash> {
-        let before = || self.lost.as_ref()?.record_hash(region, index);
-        self.inspector.record_hash(region, index).or_else(before)
     }
 
     /// A fault of that kind damages what the disk holds of a file. Whether anything changed.

@@ -3,13 +3,15 @@
 //! with the node, so that a bug there cannot hide itself.
 
 use billing_core::FileName;
-use billing_wire::{Hash, LogIndex, RecordView, RegionId};
+use billing_wire::{Hash, LogIndex, NodeId, RecordView, RegionId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 const SLOT_STRIDE: usize = 4096;
 const SLOT_BYTES: usize = 512;
 const SEGMENT_HEADER_BYTES: usize = 80;
+const SEEN_AT: usize = 432;
+const SEEN_MAX: usize = 10;
 
 /// What the durable superblock says of one region log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,9 +27,11 @@ pub struct Promise {
     tail_segment: u32,
     /// The node lost its disk and was not let in again.
     pub forgotten: bool,
+    /// Which of its lives began so last.
+    pub generation: u8,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Segment {
     first_index: LogIndex,
     hashes: Vec<Hash>,
@@ -54,10 +58,12 @@ pub struct Placed {
 }
 
 /// Follows one disk.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Inspector {
     promises: BTreeMap<RegionId, Promise>,
     sequence: u64,
+    /// The highest of other nodes that this one has seen.
+    seen: BTreeMap<u16, u64>,
     segments: BTreeMap<(RegionId, u32), Segment>,
 }
 
@@ -72,14 +78,15 @@ fn half(bytes: &[u8], at: usize) -> u32 {
 }
 
 impl Inspector {
-    /// A file was synced; `cut` says that what was read of this name before no longer holds.
-    pub fn synced(&mut self, name: FileName, durable: &[u8], cut: bool) {
+    /// A file was synced; from `cut` on what was read of this name before no longer holds.
+    pub fn synced(&mut self, name: FileName, durable: &[u8], cut: Option<usize>) {
         match name {
             FileName::Superblock => self.read_superblock(durable),
             FileName::Segment { region, sequence } => {
                 let segment = self.segments.entry((region, sequence)).or_default();
-                if cut || durable.len() < segment.read_to {
-                    segment.forget(durable.len());
+                let is_shorter = durable.len() < segment.read_to;
+                if cut.is_some() || is_shorter {
+                    segment.forget(cut.unwrap_or(usize::MAX).min(durable.len()));
                 }
                 segment.read_on(durable);
             }
@@ -99,6 +106,8 @@ impl Inspector {
             }
             self.sequence = sequence;
             self.promises.clear();
+            let seen = slot[SEEN_AT..].chunks_exact(8).take(SEEN_MAX).map(|of| word(of, 0));
+            self.seen = seen.map(|word| (word as u16, word >> 16)).collect();
             for entry in slot[32..].chunks_exact(80).take(usize::from(slot[13])) {
                 let mut last_hash = [0; 32];
                 last_hash.copy_from_slice(&entry[40..72]);
@@ -109,9 +118,38 @@ impl Inspector {
                     last_hash,
                     tail_segment: word(entry, 72) as u32,
                     forgotten: entry[2] != 0,
+                    generation: entry[3],
                 };
                 self.promises.insert(RegionId(entry[0]), promise);
             }
+        }
+    }
+
+    /// Sequence of the durable superblock.
+    pub fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    /// The highest sequence of another node that this one will remember after a power cut.
+    pub fn seen_of(&self, node: NodeId) -> u64 {
+        self.seen.get(&node.0).copied().unwrap_or(0)
+    }
+
+    /// Whether any segment holds that record, hidden by a later one or not.
+    pub fn has_anywhere(&self, region: RegionId, index: LogIndex, hash: Hash) -> bool {
+        let mut segments = self.segments.range((region, 0)..=(region, u32::MAX));
+        segments.any(|(_, segment)| {
+            let place = index.checked_sub(segment.first_index);
+            place.is_some_and(|place| segment.hashes.get(place as usize) == Some(&hash))
+        })
+    }
+
+    /// A record that was damaged is whole.
+    pub fn cure(&mut self, placed: &Placed) {
+        if let FileName::Segment { region, sequence } = placed.file
+            && let Some(segment) = self.segments.get_mut(&(region, sequence))
+        {
+            segment.rotten.remove(&((placed.index - segment.first_index) as usize));
         }
     }
 
@@ -181,6 +219,20 @@ impl Inspector {
         rotten
     }
 
+    /// Records that were promised and were damaged, with their places.
+    pub fn rotten_records(&self) -> Vec<Placed> {
+        let mut rotten = Vec::new();
+        for ((region, sequence), segment) in &self.segments {
+            if !segment.rotten.is_empty() {
+                let records = self.placed(*region, *sequence, segment).into_iter();
+                let place = |placed: &Placed| (placed.index - segment.first_index) as usize;
+                rotten
+                    .extend(records.filter(|p| p.is_current && segment.rotten.contains(&place(p))));
+            }
+        }
+        rotten
+    }
+
     /// The records of a region log, in all of its segments.
     pub fn records_of(&self, region: RegionId) -> impl Iterator<Item = Placed> {
         let segments = self.segments.range((region, 0)..=(region, u32::MAX));
@@ -235,6 +287,17 @@ impl Inspector {
     }
 }
 
+/// Whether a segment begins with a header that verifies.
+pub fn is_header_valid(segment: &[u8]) -> bool {
+    segment.len() >= SEGMENT_HEADER_BYTES
+        && half(segment, 8) == crc32c::crc32c(&segment[12..SEGMENT_HEADER_BYTES])
+}
+
+/// Sequence of the superblock in a slot that verifies.
+pub fn slot_sequence(slot: &[u8]) -> u64 {
+    word(slot, 24)
+}
+
 /// Whether a slot of the superblock file holds one that verifies.
 pub fn is_slot_valid(slot: &[u8]) -> bool {
     let slot = slot.get(..SLOT_BYTES);
@@ -244,7 +307,7 @@ pub fn is_slot_valid(slot: &[u8]) -> bool {
 }
 
 impl Segment {
-    /// The file is so long now. Of one that was damaged what lay before is still known.
+    /// Up to here the file is as it was. Of one that was damaged what lay there is still known.
     fn forget(&mut self, length: usize) {
         if self.rotten.is_empty() {
             *self = Self::default();
@@ -260,9 +323,7 @@ impl Segment {
     /// Reads the records behind what was read before; stops at the first that does not verify.
     fn read_on(&mut self, durable: &[u8]) {
         if self.read_to == 0 {
-            if durable.len() < SEGMENT_HEADER_BYTES
-                || half(durable, 8) != crc32c::crc32c(&durable[12..SEGMENT_HEADER_BYTES])
-            {
+            if !is_header_valid(durable) {
                 return;
             }
             self.first_index = word(durable, 40);

@@ -7,25 +7,31 @@
 //! still sees it: that is what page caches do (Rebello et al., "Can Applications Recover from
 //! fsync Failures?", ATC 2020).
 
+mod astray;
 pub mod crash_point;
 mod directory;
 mod file;
 mod harm;
 pub mod inspector;
 mod job;
+mod lost;
+mod rot;
 
+pub use astray::Written;
 pub use crash_point::{CrashPoint, CrashSeen, StepName};
 pub use directory::DiskHandle;
 pub use harm::Harm;
 pub use inspector::Inspector;
 
 use crate::seed::Stream;
+use astray::Astray;
 use billing_core::{DiskFault, DiskStep, FileName, PersistToken};
 use billing_wire::{LogIndex, RegionId};
 use billsim_record::Moment;
 use crash_point::Fate;
 use file::{File, Survives};
 use job::Job;
+use lost::Lost;
 use std::collections::BTreeMap;
 use std::io;
 use xxhash_rust::xxh3::Xxh3;
@@ -88,8 +94,9 @@ pub struct Disk {
     removed: Vec<(FileName, File)>,
     job: Option<Job>,
     inspector: Inspector,
-    /// What the disk held that was here before.
-    lost: Option<Inspector>,
+    /// What faults took from it.
+    lost: Lost,
+    astray: Astray,
     /// Files that were damaged since a node was last opened, by which kind of fault.
     pub harmed: BTreeMap<FileName, &'static str>,
     /// A planned crash point.
@@ -116,7 +123,8 @@ impl Disk {
             removed: Vec::new(),
             job: None,
             inspector: Inspector::default(),
-            lost: None,
+            lost: Lost::default(),
+            astray: Astray::default(),
             harmed: BTreeMap::new(),
             crash: None,
             faults: DiskFaults::default(),
@@ -139,6 +147,7 @@ impl Disk {
     /// When a persist is open: a node has one at a time.
     pub fn submit(&mut self, now: u64, token: PersistToken, steps: Vec<DiskStep>) -> Submitted {
         assert!(self.job.is_none(), "one persist at a time, {token:?} came too early");
+        self.forget_written();
         let mut at = now.max(self.faults.stalled_until);
         let (mut power_cut_at, mut crash_at) = (None, None);
         let mut result = Ok(());
@@ -242,6 +251,7 @@ impl Disk {
     }
 
     fn apply(&mut self, step: &DiskStep) {
+        self.note_written(step);
         match step {
             DiskStep::Write { file, offset, bytes } => {
                 self.files.entry(*file).or_default().write(*offset, bytes.clone());
@@ -260,11 +270,17 @@ impl Disk {
     }
 
     fn sync(&mut self, name: FileName) {
+        if self.lied(name) {
+            return;
+        }
         self.removed.clear();
         let Some(file) = self.files.get_mut(&name) else { return };
         let cut = file.sync();
-        self.inspector.synced(name, file.durable(), cut);
-        if name == FileName::Superblock && self.unkept.is_none() {
+        self.inspector.synced(name, &file.durable(), cut);
+        self.astray.reached = self.astray.reached.max(self.inspector.sequence());
+        if self.astray.has_lied && name == FileName::Superblock {
+            self.astray.has_lied = self.lacks();
+        } else if name == FileName::Superblock && self.unkept.is_none() {
             self.unkept = self.inspector.unkept();
         }
     }
@@ -320,6 +336,7 @@ impl Disk {
             self.files.remove(&name);
         }
         self.life += 1;
+        self.find_out();
         self.rescan();
         if moment.is_some() {
             let image = self.image_hash();
@@ -332,8 +349,8 @@ impl Disk {
     fn image_hash(&self) -> u64 {
         let mut hash = Xxh3::new();
         for (name, file) in &self.files {
-            hash.update(format!("{name:?}:{};", file.durable().len()).as_bytes());
-            hash.update(file.durable());
+            hash.update(format!("{name:?}:{};", file.durable_length()).as_bytes());
+            hash.update(&file.durable());
         }
         hash.digest()
     }
@@ -399,8 +416,9 @@ impl Disk {
 
     fn rescan(&mut self) {
         self.inspector.begin_again();
-        for (name, file) in &self.files {
-            self.inspector.synced(*name, file.durable(), true);
+        for (name, file) in &mut self.files {
+            let cut = file.take_rewritten();
+            self.inspector.synced(*name, &file.durable(), cut);
         }
     }
 

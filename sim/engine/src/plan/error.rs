@@ -91,8 +91,10 @@ pub enum PlanError {
         at_ms: u64,
     },
     /// More than all calls.
-    #[error("provider.{key} is {found}, 0 to 100 expected")]
-    Provider {
+    #[error("{service}.{key} is {found}, 0 to 100 expected")]
+    Service {
+        /// The provider or the mail service.
+        service: &'static str,
         /// Which kind.
         key: &'static str,
         /// Its percentage.

@@ -22,12 +22,19 @@ const SHIPPED: &[&str] = &[
     "disk/commit-path",
     "disk/full",
     "disk/wipe-and-return",
+    "disk/wiped-elsewhere",
     "disk/bit-rot",
     "disk/two-of-three-rotten",
     "disk/helix",
     "disk/torn",
     "disk/fsync-fails",
     "disk/slow",
+    "disk/restore-drill",
+    "disk/region-rebuilt",
+    "disk/misdirected",
+    "disk/lying-fsync",
+    "disk/rollback-image",
+    "disk/unrestricted",
     "region/steady",
     "region/cut",
     "region/everything",
@@ -35,6 +42,8 @@ const SHIPPED: &[&str] = &[
     "region/sealed-and-back",
     "region/destroyed-connected",
     "region/destroyed-partitioned",
+    "region/destroyed-edge",
+    "region/edge",
     "region/three-regions",
     "region/elections",
     "region/payouts",
@@ -223,7 +232,7 @@ fn a_provider_misbehaves_within_its_scenario_and_not_in_every_seed() {
     assert!(seen.iter().all(|(never, ever)| *never > 50 && *ever > 50), "{seen:?}");
     let mut plan = draw(&scenario, 0);
     plan.provider.lied_percent = 101;
-    let error = PlanError::Provider { key: "lied_percent", found: 101 };
+    let error = PlanError::Service { service: "provider", key: "lied_percent", found: 101 };
     assert_eq!(check(&plan, &scenario.cluster), Err(error));
 }
 

@@ -49,6 +49,7 @@ pub(super) fn check(s: &Scenario) -> Checked {
         }
     }
     check_provider(s)?;
+    check_archive(s)?;
     for (kind, draw) in &s.faults {
         check_fault(s, *kind, draw)?;
     }
@@ -79,14 +80,27 @@ fn check_expect(s: &Scenario) -> Checked {
     Ok(())
 }
 
-fn check_provider(s: &Scenario) -> Checked {
-    let Some(provider) = &s.provider else { return Ok(()) };
-    span(&["provider", "latency_ms"], provider.latency_ms, 1, 60_000)?;
-    span(&["provider", "slow_ms"], provider.slow_ms, 1, 60_000)?;
-    for (key, percent) in provider.worst().kinds() {
-        bound(&["provider", key], (*percent).into(), 0, 100)?;
+fn check_archive(s: &Scenario) -> Checked {
+    let Some(archive) = &s.archive else { return Ok(()) };
+    span(&["archive", "period_ms"], archive.period_ms, 10, 600_000)?;
+    bound(&["archive", "late_after_ms"], archive.late_after_ms.into(), 10, 3_600_000)?;
+    bound(&["archive", "drill_every"], archive.drill_every.into(), 1, 1_000)?;
+    for (key, percent) in archive.percentages() {
+        bound(&["archive", key], percent.into(), 0, 100)?;
     }
-    if s.load.mix.payout > 0 {
+    Ok(())
+}
+
+fn check_provider(s: &Scenario) -> Checked {
+    for (section, party) in [("provider", &s.provider), ("mail", &s.mail)] {
+        let Some(party) = party else { continue };
+        span(&[section, "latency_ms"], party.latency_ms, 1, 60_000)?;
+        span(&[section, "slow_ms"], party.slow_ms, 1, 60_000)?;
+        for (key, percent) in party.worst().kinds() {
+            bound(&[section, key], (*percent).into(), 0, 100)?;
+        }
+    }
+    if s.provider.is_some() && s.load.mix.payout > 0 {
         let text = "0 expected beside a [provider]: clients do not know what it has paid";
         return wrong(&["load", "mix", "payout"], text.to_owned());
     }
@@ -143,6 +157,7 @@ fn check_mix(mix: &Mix) -> Checked {
         ("refund_race", mix.refund_race),
         ("close_race", mix.close_race),
         ("invoice_race", mix.invoice_race),
+        ("read_race", mix.read_race),
     ] {
         bound(&["load", "mix", key], weight.into(), 0, 1_000_000)?;
     }
@@ -212,6 +227,9 @@ fn check_node(s: &Scenario) -> Checked {
             ledger_cache_rows: end(s.node.ledger_cache_rows),
             write_timeout_ms: end(s.node.write_timeout_ms),
             clock_skew_max_ms: end(s.node.clock_skew_max_ms),
+            // No part of the node's own configuration: any value will do.
+            scrub_period_ms: None,
+            scrub_bytes_per_s: None,
         };
         let mut config = Config::new(NodeId(1), Arc::clone(&genesis));
         one_end.apply(0, &mut config);
@@ -271,6 +289,9 @@ fn check_fault(s: &Scenario, kind: FaultKind, draw: &FaultDraw) -> Checked {
             let problem = "one of per_minute = [min, max] and at_ms = [min, max] expected";
             return wrong(&here, problem.to_owned());
         }
+    }
+    if draw.pairs && (kind != FaultKind::Cut || s.cluster.regions == 1) {
+        return wrong(&here, "pairs = true is for cuts with several regions".to_owned());
     }
     match (kind.lasts(), draw.duration_ms) {
         (true, Some(between)) => span(&at("duration_ms"), between, 1, 3_600_000)?,

@@ -115,7 +115,9 @@ fn nearest_name(message: &str) -> Option<String> {
 /// The name that somebody may have meant who wrote another one.
 pub fn nearest<'a>(unknown: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let (distance, nearest) = names.map(|name| (edit_distance(unknown, name), name)).min()?;
-    (distance <= 2.max(unknown.len() / 3)).then_some(nearest)
+    // Of a short name, half replaced is another name.
+    let is_near = distance <= 2.max(unknown.len() / 3) && 2 * distance < unknown.len();
+    is_near.then_some(nearest)
 }
 
 /// Insertions, deletions and replacements between two words (Wagner and Fischer).

@@ -82,11 +82,30 @@ pub enum FaultKind {
     Helix = 33,
     /// A node's directory is gone, and it comes back without.
     Wipe = 34,
+    /// A part of what a node keeps cannot be read until it is written again; intensity: bytes.
+    ReadError = 35,
+    /// A write lands somewhere else; intensity: 1 for the next sector, up to 2 for anywhere in its
+    /// file, up to 3 for another file.
+    MisdirectedWrite = 36,
+    /// A write lands nowhere.
+    PhantomWrite = 37,
+    /// Reads of a page give another page.
+    MisdirectedRead = 38,
+    /// Syncs say that they are done and are not.
+    LyingSync = 39,
+    /// A node's disk becomes what it was so long ago.
+    Rollback = 40,
+    /// A region loses its power and two or three of its disks, and is rebuilt by an operator;
+    /// intensity: disks.
+    RegionWiped = 41,
+    /// What a node serves to others that repair their logs is wrong by one bit, under checksums
+    /// that fit.
+    RepairRot = 42,
 }
 
 impl FaultKind {
     /// Every kind.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 42] = [
         Self::PowerCut,
         Self::Kill,
         Self::PowerCutAtWrite,
@@ -121,6 +140,14 @@ impl FaultKind {
         Self::LedgerRot,
         Self::Helix,
         Self::Wipe,
+        Self::ReadError,
+        Self::MisdirectedWrite,
+        Self::PhantomWrite,
+        Self::MisdirectedRead,
+        Self::LyingSync,
+        Self::Rollback,
+        Self::RegionWiped,
+        Self::RepairRot,
     ];
 
     /// The name as in plans, scenarios and reports.
@@ -157,6 +184,14 @@ impl FaultKind {
             Self::LedgerRot => "ledger-rot",
             Self::Helix => "helix",
             Self::Wipe => "wipe",
+            Self::ReadError => "read-error",
+            Self::MisdirectedWrite => "misdirected-write",
+            Self::PhantomWrite => "phantom-write",
+            Self::MisdirectedRead => "misdirected-read",
+            Self::LyingSync => "lying-sync",
+            Self::Rollback => "rollback",
+            Self::RegionWiped => "region-wiped",
+            Self::RepairRot => "repair-rot",
             Self::ClockOffset => "clock-offset",
             Self::ClockDrift => "clock-drift",
             Self::ClockFreeze => "clock-freeze",
@@ -181,6 +216,9 @@ impl FaultKind {
             Self::SegmentRot | Self::SuperblockRot | Self::LedgerRot => {
                 Some((1, 1 << 24, "bytes, 1 for one bit"))
             }
+            Self::ReadError => Some((1, 1 << 24, "bytes")),
+            Self::MisdirectedWrite => Some((1, 3, "1 for the next sector, 2 its file, 3 another")),
+            Self::RegionWiped => Some((2, 3, "disks that are lost")),
             Self::Helix => Some((1, 2, "1 for good copies on one node, 2 for all nodes")),
             Self::ClockOffset => Some((1, 3_600_000, "milliseconds")),
             Self::ClockDrift => Some((1, 100_000, "parts per million")),
@@ -193,6 +231,11 @@ impl FaultKind {
             | Self::ClientCut
             | Self::DiskStall
             | Self::Wipe
+            | Self::PhantomWrite
+            | Self::MisdirectedRead
+            | Self::RepairRot
+            | Self::LyingSync
+            | Self::Rollback
             | Self::RegionCut
             | Self::RegionDark
             | Self::RegionDestroyed
@@ -211,13 +254,19 @@ impl FaultKind {
                 | Self::SegmentRot
                 | Self::SuperblockRot
                 | Self::LedgerRot
+                | Self::ReadError
+                | Self::MisdirectedWrite
+                | Self::PhantomWrite
                 | Self::Helix
         )
     }
 
     /// Whether it needs two regions.
     pub fn is_between_regions(self) -> bool {
-        matches!(self, Self::RegionCut | Self::RegionFlap | Self::RegionDestroyed)
+        matches!(
+            self,
+            Self::RegionCut | Self::RegionFlap | Self::RegionDestroyed | Self::RegionWiped
+        )
     }
 
     /// Whether it needs two nodes.
@@ -249,6 +298,10 @@ pub struct FaultDraw {
     pub duration_ms: Option<Between>,
     /// How strong each is, log-scaled, in the kind's unit; needed by the kinds that have one.
     pub intensity: Option<Between>,
+    /// Of `cut` between regions: two nodes, one of each of two regions, hear each other and no
+    /// other node, and no other node hears them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub pairs: bool,
 }
 
 /// How seeds differ in their faults and loads.

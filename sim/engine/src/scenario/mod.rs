@@ -1,6 +1,7 @@
 //! A scenario: which cluster, which load, which faults and for how long. It is a TOML file; the
 //! seed draws everything that the file leaves open. Nothing here reads files.
 
+mod archive;
 mod check;
 mod edge;
 mod error;
@@ -8,15 +9,16 @@ mod expect;
 mod faults;
 mod node;
 mod profiles;
-mod provider;
+pub(crate) mod service;
 
+pub use archive::Archive;
 pub use edge::EdgeOverrides;
 pub use error::{ScenarioError, SourceError, nearest};
 pub use expect::Expect;
 pub use faults::{FaultDraw, FaultKind, Swarm};
 pub use node::NodeOverrides;
 pub use profiles::{Profile, ProfileRun, Profiles};
-pub use provider::Provider;
+pub use service::Service;
 
 use crate::seed::{Purpose, Stream};
 use schemars::JsonSchema;
@@ -102,7 +104,17 @@ pub struct Scenario {
     pub operator: Option<Operator>,
     /// Has refunds paid out; without one they wait.
     #[serde(default)]
-    pub provider: Option<Provider>,
+    pub provider: Option<Service>,
+    /// Has customers told of their invoices; without one nobody does.
+    #[serde(default)]
+    pub mail: Option<Service>,
+    /// Has a node archived, and the archive restored.
+    #[serde(default)]
+    pub archive: Option<Archive>,
+    /// Damage may strike beyond what is promised to survive: the cluster may stop, it may not lie.
+    /// What it owes nobody then is counted as excused.
+    #[serde(default)]
+    pub unrestricted: bool,
     /// What goes wrong, per kind.
     #[serde(default)]
     pub faults: BTreeMap<FaultKind, FaultDraw>,
@@ -259,6 +271,8 @@ pub struct Mix {
     pub close_race: u32,
     /// Ask two regions for the same invoice.
     pub invoice_race: u32,
+    /// Ask two regions at once for the same final answer.
+    pub read_race: u32,
 }
 
 /// How often clients misbehave, in parts per million of the writes.

@@ -4,8 +4,10 @@
 use super::Between;
 use crate::seed::{Purpose, Stream};
 use billing_core::Config;
+use billing_shell::ScrubPace;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// What differs from the node's defaults; a seed draws one value for all nodes, log-scaled. The
 /// bounds are those of the node's configuration.
@@ -38,15 +40,21 @@ pub struct NodeOverrides {
     pub write_timeout_ms: Option<Between>,
     /// Milliseconds that a leader's clock may be off.
     pub clock_skew_max_ms: Option<Between>,
+    /// Milliseconds in which everything that a node keeps is read once to find damage.
+    pub scrub_period_ms: Option<Between>,
+    /// Bytes that are read so per second.
+    pub scrub_bytes_per_s: Option<Between>,
+}
+
+/// A stream of its own per key: one more override does not re-roll the others.
+fn draw(seed: u64, index: u64, key: Option<Between>) -> Option<u64> {
+    key.map(|key| key.log_uniform(&mut Stream::indexed(seed, Purpose::Config, 100 + index)))
 }
 
 impl NodeOverrides {
     /// Writes the seed's values into a configuration: every node of the cluster gets the same.
     pub fn apply(&self, seed: u64, config: &mut Config) {
-        // A stream of its own per key: one more override does not re-roll the others.
-        let draw = |index: u64, key: Option<Between>| {
-            key.map(|k| k.log_uniform(&mut Stream::indexed(seed, Purpose::Config, 100 + index)))
-        };
+        let draw = |index, key| draw(seed, index, key);
         let whole = |value: u64| usize::try_from(value).unwrap_or(usize::MAX);
         let ticks = |value: u64| u32::try_from(value).unwrap_or(u32::MAX);
         let set = |target: &mut u64, value: Option<u64>| *target = value.unwrap_or(*target);
@@ -71,8 +79,17 @@ impl NodeOverrides {
         set(&mut config.clock_skew_max_ms, draw(12, self.clock_skew_max_ms));
     }
 
+    /// How fast the nodes read their disks to find damage.
+    pub fn scrub_pace(&self, seed: u64) -> ScrubPace {
+        let pace = ScrubPace::default();
+        ScrubPace {
+            period: draw(seed, 13, self.scrub_period_ms).map_or(pace.period, Duration::from_millis),
+            bytes_per_s: draw(seed, 14, self.scrub_bytes_per_s).unwrap_or(pace.bytes_per_s),
+        }
+    }
+
     /// Every override with its key, in order.
-    pub(super) fn all(&self) -> [(&'static str, Option<Between>); 13] {
+    pub(super) fn all(&self) -> [(&'static str, Option<Between>); 15] {
         [
             ("tick_ms", self.tick_ms),
             ("heartbeat_ticks", self.heartbeat_ticks),
@@ -87,6 +104,8 @@ impl NodeOverrides {
             ("ledger_cache_rows", self.ledger_cache_rows),
             ("write_timeout_ms", self.write_timeout_ms),
             ("clock_skew_max_ms", self.clock_skew_max_ms),
+            ("scrub_period_ms", self.scrub_period_ms),
+            ("scrub_bytes_per_s", self.scrub_bytes_per_s),
         ]
     }
 }

@@ -6,7 +6,8 @@
 //! A strike that would break this contract does not take place. It hits what the disk holds, under
 //! a running node as well: that finds it when it reads it again.
 
-use super::machine::Power;
+use super::astray::class;
+use super::machine::{Machine, Power};
 use super::{Todo, World, own_stream};
 use crate::disk::inspector::Placed;
 use crate::disk::{DiskFaults, Harm};
@@ -30,25 +31,44 @@ impl World {
     /// Damage strikes, where it may. Whether it did.
     pub(super) fn damage_strikes(&mut self, number: usize) -> bool {
         let mut stream = own_stream(self.plan.seed, Purpose::Disk, STRIKES + number as u64);
-        match self.plan.faults[number].fault {
+        let fault = self.plan.faults[number].fault;
+        let class = class(&fault);
+        match fault {
             Fault::SegmentRot { node, bytes } => {
-                self.rot_segment(node.slot(), bytes.into(), &mut stream)
+                self.rot_segment(node.slot(), (bytes.into(), class), &mut stream)
             }
             Fault::SuperblockRot { node, bytes } => {
-                self.rot_superblock(node.slot(), bytes.into(), &mut stream)
+                self.rot_superblock(node.slot(), (bytes.into(), class), &mut stream)
+            }
+            Fault::ReadError { node, bytes } => {
+                self.refuse_to_read(node.slot(), bytes.into(), class, &mut stream)
+            }
+            Fault::MisdirectedRead { node } => self.misread(node.slot(), class, &mut stream),
+            Fault::MisdirectedWrite { node, reach } => {
+                self.machines[node.slot()].disk().send_astray(reach, class);
+                false
+            }
+            Fault::PhantomWrite { node } => {
+                self.machines[node.slot()].disk().send_astray(0, class);
+                false
             }
             Fault::LedgerRot { node, bytes } => {
                 let mut disk = self.machines[node.slot()].disk();
                 let length = disk.durable_length(FileName::Ledger);
                 let Some(range) = anywhere(length, bytes.into(), &mut stream) else { return false };
-                disk.harm(FileName::Ledger, range, &Harm::drawn(bytes, &mut stream), "ledger-rot")
+                disk.harm(FileName::Ledger, range, &Harm::drawn(bytes, &mut stream), class)
             }
-            Fault::Helix { region, spread } => self.helix(region, spread, &mut stream),
+            Fault::Helix { region, spread } => self.helix(region, (spread, class), &mut stream),
             _ => false,
         }
     }
 
-    fn rot_segment(&mut self, slot: usize, bytes: u64, stream: &mut Stream) -> bool {
+    fn rot_segment(
+        &mut self,
+        slot: usize,
+        (bytes, class): (u64, &'static str),
+        stream: &mut Stream,
+    ) -> bool {
         let (file, range) = {
             let disk = self.machines[slot].disk();
             let segments = disk.segments();
@@ -62,7 +82,7 @@ impl World {
             }
         };
         let harm = Harm::drawn(bytes as u32, stream);
-        self.strike_segment(slot, file, range, (&harm, "segment-rot"))
+        self.strike_segment(slot, file, range, (&harm, class))
     }
 
     /// Damages a part of a segment, unless it holds the last good copy of something.
@@ -73,11 +93,16 @@ impl World {
         range: Range<u64>,
         (harm, kind): (&Harm, &'static str),
     ) -> bool {
-        let hit = self.machines[slot].disk().inspector().records_in(file, &range);
-        let is_fair = hit.iter().all(|placed| {
-            !placed.is_current || self.has_other_good_copy(slot, placed.region, placed.index)
-        });
-        is_fair && self.machines[slot].disk().harm(file, range, harm, kind)
+        self.is_fair(slot, file, &range) && self.machines[slot].disk().harm(file, range, harm, kind)
+    }
+
+    /// Whether a strike leaves a good copy of each record, or nothing is promised.
+    pub(super) fn is_fair(&self, slot: usize, file: FileName, range: &Range<u64>) -> bool {
+        let hit = self.machines[slot].disk().inspector().records_in(file, range);
+        self.is_unrestricted
+            || hit.iter().all(|placed| {
+                !placed.is_current || self.has_other_good_copy(slot, placed.region, placed.index)
+            })
     }
 
     /// Whether another disk than that one has a good copy of a record.
@@ -96,7 +121,7 @@ impl World {
     pub(super) fn is_needed(&self, slot: usize) -> bool {
         let others = self.machines.iter().enumerate().filter(|(other, _)| *other != slot);
         others.into_iter().any(|(other, machine)| {
-            let rotten = machine.disk().inspector().rotten();
+            let rotten = machine.disk().lacking();
             rotten.into_iter().any(|(region, index)| {
                 let third = self.machines.iter().enumerate();
                 !third.into_iter().any(|(third, machine)| {
@@ -111,9 +136,11 @@ impl World {
 
     /// Whether a disk may be lost: what it holds is elsewhere, too, and no other node of its region
     /// waits to be let in, or is damaged.
-    fn may_be_wiped(&self, slot: usize) -> bool {
-        let size = self.machines.len() / self.available_since.len();
-        let alone = self.region_slots(slot / size).all(|other| {
+    pub(super) fn may_be_wiped(&self, slot: usize) -> bool {
+        if self.is_unrestricted {
+            return true;
+        }
+        let alone = self.slots_beside(slot).all(|other| {
             let machine = &self.machines[other];
             !machine.disk().inspector().is_forgotten() && !machine.is_damaged()
         });
@@ -128,6 +155,33 @@ impl World {
         if self.machines[slot].power == Power::Down || !self.may_be_wiped(slot) {
             return Todo::Nothing;
         }
+        self.lose_disk(slot);
+        self.dies(slot, "wipe", back_at)
+    }
+
+    /// Whether a region may lose its disks: every disk of the cluster is whole and its node let in,
+    /// no region is sealed or about to be, and what the region has committed is on two disks of
+    /// another one. Two regions out at once is more than is promised.
+    pub(super) fn may_lose_disks(&self, region: RegionId) -> bool {
+        let is_well = |machine: &Machine| {
+            let is_let_in = !machine.disk().inspector().is_forgotten();
+            is_let_in && !machine.is_destroyed && !machine.is_damaged()
+        };
+        let nothing_else = self.destroyed.is_empty() && !self.is_a_region_out();
+        let committed = self.machines.iter().map(|machine| machine.told.of(region)).max();
+        let has_all = |slot: &usize| {
+            let disk = self.machines[*slot].disk();
+            let inspector = disk.inspector();
+            (1..=committed.unwrap_or(0)).all(|index| inspector.is_good(region, index))
+        };
+        let is_elsewhere = self.regions().any(|other| {
+            RegionId(other as u8) != region && self.region_slots(other).filter(has_all).count() > 1
+        });
+        nothing_else && self.machines.iter().all(is_well) && is_elsewhere
+    }
+
+    /// A machine without power has another, empty disk, which says that the node lost its own.
+    pub(super) fn lose_disk(&mut self, slot: usize) {
         let genesis = Arc::clone(&self.genesis);
         let machine = &mut self.machines[slot];
         machine.wipes = (machine.wipes + 1).min(GENERATION_MAX);
@@ -139,22 +193,32 @@ impl World {
         drop(disk);
         machine.lost_power = true;
         self.jury.wiped(machine.node);
-        self.dies(slot, "wipe", back_at)
     }
 
-    fn rot_superblock(&mut self, slot: usize, bytes: u64, stream: &mut Stream) -> bool {
+    fn rot_superblock(
+        &mut self,
+        slot: usize,
+        (bytes, class): (u64, &'static str),
+        stream: &mut Stream,
+    ) -> bool {
+        let is_fair = |good: bool| good || self.is_unrestricted;
         let mut disk = self.machines[slot].disk();
         let place = stream.below(SLOTS);
         let (length, harm) = (bytes.clamp(1, SLOT_USED), Harm::drawn(bytes as u32, stream));
         let from = place * SLOT_BYTES + stream.below(SLOT_USED - length + 1);
         // The other copy of the same superblock.
-        disk.is_slot_good((place ^ 1) as usize)
-            && disk.harm(FileName::Superblock, from..from + length, &harm, "superblock-rot")
+        is_fair(disk.is_slot_good((place ^ 1) as usize))
+            && disk.harm(FileName::Superblock, from..from + length, &harm, class)
     }
 
     /// Damages the disks of a region together: each record of its log stays good on one node, all
     /// of them on the same or, spread, on one that is drawn for each.
-    fn helix(&mut self, region: u8, spread: bool, stream: &mut Stream) -> bool {
+    fn helix(
+        &mut self,
+        region: u8,
+        (spread, class): (bool, &'static str),
+        stream: &mut Stream,
+    ) -> bool {
         let slots = self.region_slots(region.into());
         // Small enough to hit single records, too.
         let harm = Harm::drawn(SLOT_USED as u32, stream);
@@ -171,8 +235,8 @@ impl World {
             if spread && placed.index != of {
                 (of, keeper) = (placed.index, drawn());
             }
-            if slot != keeper {
-                any |= self.strike_segment(slot, placed.file, placed.range, (&harm, "helix"));
+            if slot != keeper || self.is_unrestricted {
+                any |= self.strike_segment(slot, placed.file, placed.range, (&harm, class));
             }
         }
         any
@@ -180,7 +244,7 @@ impl World {
 }
 
 /// A stretch of so many bytes anywhere in a file; all of it, where it is shorter.
-fn anywhere(file_length: u64, bytes: u64, stream: &mut Stream) -> Option<Range<u64>> {
+pub(super) fn anywhere(file_length: u64, bytes: u64, stream: &mut Stream) -> Option<Range<u64>> {
     let length = bytes.max(1).min(file_length);
     (length > 0).then(|| {
         let from = stream.below(file_length - length + 1);

@@ -5,6 +5,7 @@ use super::machine::{Machine, Power};
 use super::{Phase, World};
 use crate::disk::DiskFaults;
 use billing_wire::RegionId;
+use std::ops::Range;
 
 impl World {
     /// Faults, machines or the phase may have changed: availability is looked at again with the
@@ -19,7 +20,7 @@ impl World {
             return;
         }
         self.look_at_health_at = self.health_changes_by_itself();
-        for region in 0..self.available_since.len() {
+        for region in self.regions() {
             match (self.available_since[region], self.is_available(region)) {
                 (None, true) => self.available_since[region] = Some(self.now),
                 (Some(_), false) => self.close_availability_of(region),
@@ -30,7 +31,7 @@ impl World {
 
     /// The run ends now.
     pub fn close_availability(&mut self) {
-        for region in 0..self.available_since.len() {
+        for region in self.regions() {
             self.close_availability_of(region);
         }
     }
@@ -78,10 +79,25 @@ impl World {
         ends.filter(|end| *end > self.now).min().unwrap_or(u64::MAX)
     }
 
+    /// The numbers of the regions.
+    pub(super) fn regions(&self) -> Range<usize> {
+        0..self.available_since.len()
+    }
+
     /// The slots of a region's machines.
-    pub(super) fn region_slots(&self, region: usize) -> std::ops::Range<usize> {
-        let size = self.machines.len() / self.available_since.len();
+    pub(super) fn region_slots(&self, region: usize) -> Range<usize> {
+        let size = self.region_size();
         region * size..(region + 1) * size
+    }
+
+    /// The slots of all machines of a machine's region, its own among them.
+    pub(super) fn slots_beside(&self, slot: usize) -> Range<usize> {
+        self.region_slots(slot / self.region_size())
+    }
+
+    /// Machines of each region.
+    fn region_size(&self) -> usize {
+        self.machines.len() / self.available_since.len()
     }
 }
 

@@ -115,7 +115,8 @@ impl World {
                 if custody.calls.contains(call) =>
             {
                 let (grade, position) = (receipt.grade, receipt.position);
-                custody.say(*at, &format!("its client is told: {grade:?}, at {position}"));
+                let grade = billsim_oracle::words::grade(grade);
+                custody.say(*at, &format!("its client is told: grade {grade}, at {position}"));
             }
             _ => {}
         }

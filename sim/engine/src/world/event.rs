@@ -1,9 +1,10 @@
 //! What can happen next.
 
 use super::edges::EdgeEvent;
+use super::mail::MailCall;
 use super::provider::ProviderCall;
-use billing_core::{DiskFault, EffectId, EffectResult, PersistToken, RequestId};
-use billing_wire::{NodeId, Read, RegionId, Submission, Token};
+use billing_core::{DiskFault, EffectId, EffectResult, FileName, PersistToken, RequestId};
+use billing_wire::{NodeId, OpId, Read, RegionId, Submission, Token};
 use billsim_oracle::{Answer, CallId};
 use bytes::Bytes;
 
@@ -23,6 +24,8 @@ pub enum NodeEvent {
     },
     /// A ledger commit is done.
     LedgerDone(Result<(), DiskFault>),
+    /// Its scrubber found this file damaged.
+    Damaged(FileName),
     /// A client's write arrives.
     Write(CallId, Box<(Submission, Option<Token>)>),
     /// A client's read arrives.
@@ -31,6 +34,8 @@ pub enum NodeEvent {
     Probe(CallId),
     /// A call for a payout ended.
     EffectDone(EffectId, EffectResult),
+    /// The hand-over of a notice ended: whether the mail service has it.
+    MailDone(OpId, bool),
     /// An operator seals regions.
     Seal {
         /// For the answer.
@@ -67,8 +72,12 @@ pub enum Event {
     Deadline(CallId),
     /// The clients want to act.
     Clients,
+    /// An archive is due.
+    Archive,
     /// A call arrives at the payment provider.
     ProviderCalled(Box<ProviderCall>),
+    /// A notice arrives at the mail service.
+    MailCalled(Box<MailCall>),
     /// The operator goes on with a planned action, if so many nodes were asked so far.
     Operator {
         /// Which action.
@@ -131,6 +140,12 @@ impl NodeEvent {
             Self::Write(call, _) | Self::Read(call, _) | Self::Probe(call) => Some(*call),
             _ => None,
         }
+    }
+}
+
+impl From<Option<super::Todo>> for super::Todo {
+    fn from(todo: Option<Self>) -> Self {
+        todo.unwrap_or(Self::Nothing)
     }
 }
 

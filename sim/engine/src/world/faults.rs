@@ -1,10 +1,11 @@
 //! Planned faults: how each begins and ends. Every change here is undone here, so that the
 //! liveness phase can end them all and assert that nothing is left.
 
+use super::astray::class;
 use super::event::{Event, NodeEvent};
 use super::links::LinkFaults;
 use super::machine::Power;
-use super::{Todo, World};
+use super::{Phase, Todo, World};
 use crate::disk::{CrashPoint, DiskFaults};
 use crate::trace::Traced;
 use billing_core::{DiskFault, sometimes};
@@ -35,7 +36,7 @@ impl World {
                 }
                 return Todo::Nothing;
             }
-            Fault::RegionDark { .. } | Fault::ZoneDark { .. } => {
+            Fault::RegionDark { .. } | Fault::ZoneDark { .. } | Fault::RegionWiped { .. } => {
                 return self.black_out(number, ends_at);
             }
             Fault::RegionDestroyed { .. } => return Todo::Destroy { number },
@@ -43,11 +44,20 @@ impl World {
             Fault::SegmentRot { .. }
             | Fault::SuperblockRot { .. }
             | Fault::LedgerRot { .. }
+            | Fault::ReadError { .. }
+            | Fault::MisdirectedWrite { .. }
+            | Fault::PhantomWrite { .. }
             | Fault::Helix { .. } => {
                 if self.damage_strikes(number) {
-                    self.tallies.fired(kind);
+                    self.tallies.fired(class(&fault));
                 }
                 return Todo::Nothing;
+            }
+            Fault::MisdirectedRead { .. } if !self.damage_strikes(number) => return Todo::Nothing,
+            Fault::LyingSync { node } if !self.begins_to_lie(node.slot()) => return Todo::Nothing,
+            Fault::Rollback { node } => {
+                self.machines[node.slot()].disk().keep_image();
+                return self.lasts_until(number, ends_at);
             }
             Fault::CrashPoint { node, step, moment, again } => {
                 let mut disk = self.machines[node.slot()].disk();
@@ -78,6 +88,12 @@ impl World {
         Todo::Nothing
     }
 
+    fn lasts_until(&mut self, number: usize, ends_at: u64) -> Todo {
+        self.in_force[number] = true;
+        self.queue.push(ends_at, Event::FaultEnds(number));
+        Todo::Nothing
+    }
+
     pub(super) fn end_fault(&mut self, number: usize) -> Option<Todo> {
         if std::mem::take(&mut self.in_force[number]) {
             self.trace.add(self.now, Traced::Fault, number as u8, b"over");
@@ -90,6 +106,11 @@ impl World {
             self.watch_partition();
             self.surge(number, true);
             self.restore_overlapping(&fault);
+            if let Fault::Rollback { node } = fault
+                && self.phase == Phase::Safety
+            {
+                return self.roll_back(node.slot());
+            }
         }
         None
     }
@@ -129,6 +150,7 @@ impl World {
                 && machine.clock.is_true()
                 && machine.isolated == 0
                 && machine.client_cuts == 0
+                && machine.serves_rot == 0
                 && machine.dark.is_none()
                 && disk.write_fails + disk.sync_fails + disk.power_cut_at == 0
                 && disk.slow + disk.region_slow == 0
@@ -168,7 +190,10 @@ impl World {
             }
             Fault::RegionSlow { region, factor } => self.slow_region(region.into(), factor, on),
             // They have their own way to begin and end.
-            Fault::RegionFlap { .. } | Fault::RegionDark { .. } | Fault::ZoneDark { .. } => {}
+            Fault::RegionFlap { .. }
+            | Fault::RegionDark { .. }
+            | Fault::RegionWiped { .. }
+            | Fault::ZoneDark { .. } => {}
             Fault::Isolate { node } => count(&mut self.machines[node.slot()].isolated, on),
             Fault::ClientCut { node } => {
                 count(&mut self.machines[node.slot()].client_cuts, on);
@@ -231,8 +256,13 @@ impl World {
                 self.set_clocks();
                 self.machines[node.slot()].clock.freeze(now);
             }
-            // It lapses by itself.
-            Fault::DiskStall { .. } => {}
+            Fault::LyingSync { node } => self.machines[node.slot()].disk().lie(on),
+            Fault::RepairRot { node } => count(&mut self.machines[node.slot()].serves_rot, on),
+            Fault::MisdirectedRead { node } if !on => {
+                self.machines[node.slot()].disk().read_straight();
+            }
+            // They lapse by themselves, or have begun already.
+            Fault::DiskStall { .. } | Fault::MisdirectedRead { .. } | Fault::Rollback { .. } => {}
             ref other => unreachable!("{} has its own way to begin", other.kind()),
         }
     }
@@ -320,7 +350,10 @@ impl World {
 
     pub(super) fn dies(&mut self, slot: usize, kind: &'static str, back_at: u64) -> Todo {
         self.tallies.fired(kind);
-        self.tallies.observed(kind);
+        // That its disk is an older one, a node finds out later.
+        if kind != "rollback" {
+            self.tallies.observed(kind);
+        }
         self.stop(slot);
         self.last_fault = Some(format!("{kind} of node {} at {} ms", slot + 1, self.now / MS));
         let life = self.machines[slot].life;

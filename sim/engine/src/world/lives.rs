@@ -3,6 +3,7 @@
 
 use super::event::{self, Event, NodeEvent};
 use super::machine::{Machine, Power};
+use super::scrub::Scrub;
 use super::{Phase, Todo, World};
 use crate::trace::Traced;
 use billing_core::{DiskFault, HaltReason, sometimes};
@@ -54,6 +55,7 @@ impl World {
                 machine.disk().opened();
                 machine.power = Power::Up;
                 machine.halted = None;
+                machine.scrub = Scrub::new(machine.scrub_pace, machine, now);
                 machine.told = replica.node().committed();
                 // After a kill the process sees what the disk has not got yet; what it opened
                 // with must then be what recovery has made durable.
@@ -61,11 +63,14 @@ impl World {
                 let disk = if machine.lost_power { before } else { after.clone() };
                 machine.lost_power = false;
                 let tick_ns = machine.tick_ns();
+                // After a kill the superblock may promise what was struck before it was durable.
+                let is_damaged = is_damaged || machine.is_damaged();
                 match is_damaged {
                     true => self.judge_damaged(slot, (&disk, &after), &replica),
                     false => self.judge_recovery(node, &disk, &replica),
                 }
                 self.note_damage(slot, harmed, &replica);
+                self.note_setback(slot);
                 self.tell(|_| Happening::NodeUp { node: node.0 });
                 if life > 1 {
                     sometimes!("node-opened-again");
@@ -136,7 +141,7 @@ impl World {
 fn durable_tails(machine: &Machine, regions: usize) -> Vec<Tail> {
     let disk = machine.disk();
     let tail = |region| {
-        let promise = disk.inspector().promise(region);
+        let promise = disk.promised().promise(region);
         promise.map_or(Tail { index: 0, hash: [0; 32] }, |promise| Tail {
             index: promise.durable_index,
             hash: promise.last_hash,

@@ -2,13 +2,15 @@
 
 use super::clock::WallClock;
 use super::event::NodeEvent;
+use super::scrub::Scrub;
 use super::{nanoseconds, own_stream};
 use crate::disk::{Disk, DiskHandle, DiskTiming};
 use crate::scenario::Scenario;
 use crate::seed::Purpose;
 use billing_core::{Config, DiskFault, HaltReason, Now};
-use billing_shell::{OpenError, Replica};
-use billing_wire::{Frontier, Genesis, NodeId};
+use billing_shell::{LedgerDatabase, OpenError, Replica, ScrubPace};
+use billing_wire::{Frontier, Genesis, NodeId, RegionId};
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Clean ledger pages that the database keeps in memory, in bytes.
@@ -49,6 +51,10 @@ pub struct Machine {
     pub isolated: u32,
     /// Cuts from clients in force.
     pub client_cuts: u32,
+    /// Faults in force by which it serves rotten records.
+    pub serves_rot: u32,
+    /// So many answers it has served that were.
+    pub served_rot: u64,
     /// Its last life ended with a power cut: what it sees is what the disk holds.
     pub lost_power: bool,
     /// There is no power until this time, because of a fault of this kind.
@@ -59,10 +65,20 @@ pub struct Machine {
     pub wipes: u8,
     /// Records are missing in the node's logs.
     pub is_repairing: bool,
+    /// In these of them.
+    pub repairing: BTreeSet<RegionId>,
+    /// The node has set a damaged database aside, and fills another one.
+    pub has_refilled: bool,
     /// The node found its disk full and waits until then.
     pub full_until: u64,
     /// The node asked to be opened again.
     pub halted: Option<HaltReason>,
+    /// Its disk became what it was, through a fault of this kind, and it does not know yet.
+    pub set_back: Option<&'static str>,
+    /// Its scrubber, in this life.
+    pub scrub: Option<Scrub>,
+    /// How fast that reads.
+    pub scrub_pace: ScrubPace,
     config: Config,
 }
 
@@ -76,8 +92,11 @@ pub(super) fn machines(scenario: &Scenario, seed: u64, genesis: &Arc<Genesis>) -
         let mut config = Config::new(node, Arc::clone(genesis));
         scenario.node.apply(seed, &mut config);
         config.pays_refunds = scenario.provider.is_some();
+        config.sends_notices = scenario.mail.is_some();
         let stream = own_stream(seed, Purpose::Disk, node.0.into());
-        Machine::new(config, Disk::new(timing, stream))
+        let mut machine = Machine::new(config, Disk::new(timing, stream));
+        machine.scrub_pace = scenario.node.scrub_pace(seed);
+        machine
     };
     genesis.nodes().map(machine).collect()
 }
@@ -95,13 +114,20 @@ impl Machine {
             told: Frontier::default(),
             isolated: 0,
             client_cuts: 0,
+            serves_rot: 0,
+            served_rot: 0,
             lost_power: false,
             dark: None,
             is_destroyed: false,
             wipes: 0,
             is_repairing: false,
+            repairing: BTreeSet::new(),
+            has_refilled: false,
             full_until: 0,
             halted: None,
+            set_back: None,
+            scrub: None,
+            scrub_pace: ScrubPace::default(),
             config,
         }
     }
@@ -114,7 +140,7 @@ impl Machine {
 
     /// The superblock, or the region logs, have copies that are damaged.
     pub fn is_damaged(&self) -> bool {
-        !self.disk().inspector().rotten().is_empty()
+        self.disk().lacks()
     }
 
     /// Both clocks as the node sees them.
@@ -134,6 +160,9 @@ impl Machine {
             self.full_until = at + FULL_NS;
         }
         let directory = DiskHandle::new(&self.disk);
+        if self.halted == Some(HaltReason::Ledger) {
+            LedgerDatabase::set_aside(&directory)?;
+        }
         Replica::open(&directory, self.config.clone(), DATABASE_CACHE_BYTES, self.now(at))
     }
 

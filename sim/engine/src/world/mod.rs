@@ -1,9 +1,12 @@
 //! The world: machines, links, clients, faults, oracles and the trace, moved by one queue of
 //! events. It decides what happens; who runs the nodes (`arm`) is not its business.
 
+mod archive;
+mod astray;
 mod atlas;
 mod availability;
 pub mod clock;
+mod conditions;
 pub(crate) mod custody;
 mod damage;
 mod edges;
@@ -12,6 +15,8 @@ mod faults;
 pub mod links;
 mod lives;
 pub mod machine;
+mod mail;
+mod messages;
 mod operator;
 mod outages;
 mod partition;
@@ -19,10 +24,15 @@ mod phases;
 pub mod port;
 mod provider;
 pub mod queue;
+mod recount;
 mod regions;
+mod scrub;
+mod served;
+mod service;
 pub mod tally;
 pub(crate) mod teller;
 mod traffic;
+mod twice;
 mod witness;
 
 use crate::clients::{Action, Population};
@@ -30,17 +40,17 @@ use crate::disk::CrashSeen;
 use crate::scenario::{Between, Scenario};
 use crate::seed::{Purpose, Stream};
 use crate::trace::{Trace, Traced};
-use billing_core::{Effect, Input, RequestId};
+use billing_core::{Effect, HaltReason, Input, Notice, RequestId};
 use billing_shell::Replica;
 use billing_wire::{Genesis, NodeId, RegionId, WriteOptions};
 use billsim_oracle::{CallId, Jury, Violation};
 use billsim_record::FaultPlan;
-use bytes::Bytes;
 use edges::EdgeActor;
 use event::{Event, NodeEvent};
 use hdrhistogram::Histogram;
 use links::Links;
-use machine::{Machine, Power};
+use machine::Machine;
+use mail::MailService;
 pub use phases::Phase;
 use provider::Provider;
 use queue::Queue;
@@ -51,8 +61,6 @@ pub(crate) use witness::LostEntries;
 
 /// Longest latency that is told apart, in microseconds.
 pub(crate) const LATENCY_MAX_US: u64 = 600_000_000;
-/// Events that wait for a process that stands still, at most; frames beyond are lost.
-const BACKLOG_MAX: usize = 10_000;
 
 /// What whoever runs the nodes must do next.
 #[derive(Debug)]
@@ -114,6 +122,7 @@ pub struct World {
     pub geo_latency: Histogram<u64>,
     /// Frames that reached a node.
     pub delivered: u64,
+    begun: u64,
     /// Where the run stands.
     pub phase: Phase,
     /// What broke outside the oracles: a node that panicked or could not be opened.
@@ -137,13 +146,21 @@ pub struct World {
     /// Payouts that one dispatch asked for.
     effects: Vec<Effect>,
     provider: Option<Provider>,
+    /// Notices that one dispatch asked for.
+    notices: Vec<Notice>,
+    mail: Option<MailService>,
+    archivist: Option<archive::Archivist>,
     edges: Vec<EdgeActor>,
     far_latency_ns: (u64, u64),
     settle_limit_ns: u64,
     plan: FaultPlan,
+    /// The atlas lets damage strike anywhere.
+    is_unrestricted: bool,
+    /// Why nothing is promised any more.
+    beyond: Option<&'static str>,
     /// Which planned faults are in force.
     in_force: Vec<bool>,
-    /// Flapping cuts that are open just now, by their number in the plan.
+    /// Flapping cuts that are open just now, by number in the plan.
     open_flaps: BTreeSet<usize>,
     /// Regions that went dark or were destroyed, and whose clients wait.
     outages: outages::Outages,
@@ -157,6 +174,8 @@ pub struct World {
     partition: partition::Partition,
     /// When a region last committed something, or could not be heard, in nanoseconds.
     unrest: Vec<u64>,
+    /// The plan duplicates frames: nodes are fed some of them twice, too.
+    duplicates: bool,
     /// Regions that are gone for good, in the order in which they went.
     destroyed: Vec<RegionId>,
     /// Regions that an operator seals, or has sealed.
@@ -167,6 +186,8 @@ pub struct World {
     broken_slots: Vec<usize>,
     /// Came back without its ledger database.
     rebuilt_slot: Option<usize>,
+    /// Nodes that know of a node that lost its disk and was not let in since.
+    told_of_losses: Vec<recount::Told>,
     /// One byte of this delivery is changed.
     altered_frame: Option<u64>,
     /// Since when a healthy majority has been connected, per region.
@@ -192,8 +213,8 @@ impl World {
     pub fn new(scenario: &Scenario, seed: u64, plan: FaultPlan) -> Self {
         let genesis = Arc::new(phases::genesis(scenario, seed));
         let nodes: Vec<NodeId> = genesis.nodes().collect();
-        let network = own_stream(seed, Purpose::Net, 0);
         let latency_ns = nanoseconds(scenario.network.latency_us);
+        let far_latency_ns = nanoseconds(scenario.network.between_regions_us);
         let mut world = Self {
             now: 0,
             jury: Jury::new(&genesis),
@@ -203,17 +224,15 @@ impl World {
             latency: Histogram::new_with_max(LATENCY_MAX_US, 3).expect("the bounds are legal"),
             geo_latency: Histogram::new_with_max(LATENCY_MAX_US, 3).expect("the bounds are legal"),
             delivered: 0,
+            begun: 0,
             phase: Phase::Safety,
             broken: None,
             last_fault: None,
             queue: Queue::new(Stream::new(seed, Purpose::Schedule)),
             machines: machine::machines(scenario, seed, &genesis),
             links: Links::new(nodes.len(), latency_ns, own_stream(seed, Purpose::Net, 1))
-                .between_regions(
-                    scenario.cluster.nodes_per_region.into(),
-                    nanoseconds(scenario.network.between_regions_us),
-                ),
-            network,
+                .between_regions(scenario.cluster.nodes_per_region.into(), far_latency_ns),
+            network: own_stream(seed, Purpose::Net, 0),
             process: own_stream(seed, Purpose::Process, 0),
             client_latency_ns: latency_ns,
             clients: Population::new(scenario, seed, edges::endpoints(scenario, &genesis)),
@@ -224,10 +243,16 @@ impl World {
             probed: Vec::new(),
             effects: Vec::new(),
             provider: Provider::of(scenario, seed, plan.provider),
+            notices: Vec::new(),
+            mail: MailService::of(scenario, seed, plan.mail),
+            archivist: archive::Archivist::of(scenario, seed),
             edges: edges::edges(scenario, seed, &genesis),
-            far_latency_ns: nanoseconds(scenario.network.between_regions_us),
+            far_latency_ns,
+            is_unrestricted: scenario.unrestricted,
+            beyond: None,
             in_force: vec![false; plan.faults.len()],
             settle_limit_ns: u64::from(scenario.phases.settle_limit_s) * 1_000_000_000,
+            duplicates: twice::is_planned(&plan),
             plan,
             genesis,
             open_flaps: BTreeSet::new(),
@@ -242,6 +267,7 @@ impl World {
             errands: Vec::new(),
             broken_slots: Vec::new(),
             rebuilt_slot: None,
+            told_of_losses: Vec::new(),
             altered_frame: None,
             available_since: vec![None; usize::from(scenario.cluster.regions)],
             look_at_health_at: 0,
@@ -252,13 +278,13 @@ impl World {
             teller: None,
             history: None,
         };
-        world.clients.restrict(&world.plan.load);
         world.prepare();
         world
     }
 
     /// Formats the disks, switches the machines on, plans the faults.
     fn prepare(&mut self) {
+        self.clients.restrict(&self.plan.load);
         for slot in 0..self.machines.len() {
             let machine = &self.machines[slot];
             let steps = billing_core::journal::first_steps(&self.genesis, machine.node);
@@ -267,13 +293,12 @@ impl World {
             self.queue.push(at, Event::Start { slot, life });
         }
         for (number, planned) in self.plan.faults.iter().enumerate() {
-            self.tallies.armed(planned.fault.kind());
+            self.tallies.armed(astray::class(&planned.fault));
             self.queue.push(planned.at_ms * 1_000_000, Event::FaultBegins(number));
         }
-        if self.provider.is_some() {
-            self.jury.bank_opens();
-        }
+        self.announce_conditions();
         self.plan_operator();
+        self.plan_archives();
         self.wake_clients_later();
         self.start_edges();
     }
@@ -301,13 +326,12 @@ impl World {
             Event::Node { slot, life, event } => self.reach(slot, life, event),
             Event::Request { slot, event } => self.request_arrives(slot, event),
             Event::Edge(edge, event) => self.edge_happens(edge, event),
-            Event::ProviderCalled(call) => {
-                self.provider_called(&call);
-                None
-            }
+            Event::ProviderCalled(call) => self.provider_called(&call),
+            Event::MailCalled(call) => self.mail_called(&call),
             Event::Answer(call, answer) => self.close_call(call, *answer),
             Event::Deadline(call) => self.close_call(call, billsim_oracle::Answer::TimedOut),
             Event::Clients => self.wake_clients(),
+            Event::Archive => self.archive_due(),
             Event::FaultBegins(number) => return self.begin_fault(number),
             Event::Operator { number, attempt } => self.operator_asks(number, attempt),
             Event::FaultEnds(number) => self.end_fault(number),
@@ -324,23 +348,6 @@ impl World {
         .into()
     }
 
-    /// Something reaches a node, if it still lives that life.
-    fn reach(&mut self, slot: usize, life: u32, event: NodeEvent) -> Option<Todo> {
-        let machine = &mut self.machines[slot];
-        if machine.life != life || machine.power == Power::Down {
-            return None;
-        }
-        if let Power::Paused(_) = machine.power {
-            self.tallies.observed("pause");
-            let is_bounded = matches!(event, NodeEvent::Frame(_));
-            if !is_bounded || machine.backlog.len() < BACKLOG_MAX {
-                machine.backlog.push(event);
-            }
-            return None;
-        }
-        Some(self.feed(slot, event))
-    }
-
     fn feed(&mut self, slot: usize, event: NodeEvent) -> Todo {
         let who = slot as u8;
         let input = match event {
@@ -354,6 +361,7 @@ impl World {
             NodeEvent::Frame(bytes) => {
                 self.delivered += 1;
                 let bytes = self.maybe_altered(bytes);
+                self.may_tell_of_loss(slot, &bytes);
                 self.trace.add(self.now, Traced::Delivery, who, &bytes);
                 Input::Message(bytes)
             }
@@ -367,16 +375,14 @@ impl World {
                 self.note_disk_fault(slot, result);
                 Input::LedgerDone { result }
             }
-            NodeEvent::EffectDone(id, result) => {
-                self.trace.add(self.now, Traced::Timer, who, &id.0.to_le_bytes());
-                self.tell_heard(slot, result);
-                Input::EffectDone { id, result }
-            }
+            NodeEvent::EffectDone(id, result) => self.provider_heard(slot, id, result),
+            NodeEvent::MailDone(key, is_taken) => self.mail_heard(slot, key, is_taken),
             NodeEvent::Write(call, written) => {
                 let options = WriteOptions::default();
                 let (request, (submission, token)) = (RequestId(call.0), *written);
                 Input::Write { request, submission, options, token }
             }
+            NodeEvent::Damaged(file) => self.scrubber_found(slot, file),
             NodeEvent::Probe(call) => Input::Probe { request: RequestId(call.0) },
             NodeEvent::Read(call, read) => Input::Read { request: RequestId(call.0), read: *read },
             NodeEvent::Seal { request, regions } => Input::Seal { request, regions, force: false },
@@ -396,20 +402,11 @@ impl World {
         self.altered_frame = number;
     }
 
-    fn maybe_altered(&self, bytes: Bytes) -> Bytes {
-        if self.altered_frame != Some(self.delivered) {
-            return bytes;
-        }
-        let mut altered = bytes.to_vec();
-        if let Some(last) = altered.last_mut() {
-            *last ^= 1;
-        }
-        Bytes::from(altered)
-    }
-
     /// A node was fed: tells the oracles what it folded, then lets its answers leave. `true`:
     /// the node must be dropped, it will be opened again.
     pub fn settle(&mut self, slot: usize, replica: &Replica) -> bool {
+        self.note_repair(slot, replica);
+        self.judge_counts(slot, replica);
         let committed = replica.node().committed();
         if committed != self.machines[slot].told {
             self.tell_clocks();
@@ -435,13 +432,14 @@ impl World {
             );
             self.beyond_its_region(&status);
         }
-        self.note_repair(slot, replica);
+        self.scrub(slot, replica);
         self.custody_of_node(slot, replica);
         self.tell_leader(slot, replica);
         let halted = self.machines[slot].halted.is_some();
         if !self.effects.is_empty() {
             self.effects_leave(slot);
         }
+        self.notices_leave(slot);
         if !self.leaving.is_empty() {
             self.answers_leave(slot);
         }
@@ -449,6 +447,9 @@ impl World {
             self.probe_leaves(slot, call, probe);
         }
         if halted {
+            if self.machines[slot].halted == Some(HaltReason::Forgot) {
+                self.note_forgot(slot);
+            }
             self.health_changes();
             self.reopen(slot);
         }
@@ -489,10 +490,4 @@ fn own_stream(seed: u64, purpose: Purpose, index: u64) -> Stream {
 
 fn nanoseconds(us: Between) -> (u64, u64) {
     (us.min * 1_000, us.max * 1_000)
-}
-
-impl From<Option<Self>> for Todo {
-    fn from(todo: Option<Self>) -> Self {
-        todo.unwrap_or(Self::Nothing)
-    }
 }

@@ -77,14 +77,24 @@ impl World {
         Some(self.feed(slot, NodeEvent::Seal { request, regions: vec![region] }))
     }
 
-    /// Whether the seal of another region was begun and is not done: two at once would give up what
-    /// lies in these two alone.
+    /// Whether the seal of another region was begun and is not done, or another one has lost its
+    /// disks: two at once would give up what lies in these two alone.
     fn waits_for_another(&self, number: usize) -> bool {
         let region = self.plan.operator[number].seal;
         let others = self.errands.iter().zip(&self.plan.operator);
         let mut others = others.filter(|(_, action)| action.seal != region);
+        let has_lost = |other: u8| other != region && self.has_lost_disks(other);
         !self.errands[number].was_asked
-            && others.any(|(errand, _)| errand.was_asked && !errand.is_done)
+            && (others.any(|(errand, _)| errand.was_asked && !errand.is_done)
+                || self.regions().any(|other| has_lost(other as u8)))
+    }
+
+    /// Whether a region is sealed and does not work again yet, or its seal is asked for and not
+    /// done.
+    pub(super) fn is_a_region_out(&self) -> bool {
+        let mut regions = self.regions().map(|region| RegionId(region as u8));
+        self.errands.iter().any(|errand| errand.was_asked && !errand.is_done)
+            || regions.any(|region| self.jury.is_out(region))
     }
 
     /// Whether a node may be asked to seal others: not one of a region that is sealed, or about to
@@ -108,7 +118,9 @@ impl World {
         let is_done = match answer {
             Ok(_) | Err(SealRefusal::AlreadySealed { .. }) => true,
             // It was not lost after all: the operator sees that and leaves it.
-            Err(SealRefusal::Alive { .. }) => self.region_slots(region.into()).any(lives),
+            Err(SealRefusal::Alive { .. }) => {
+                !self.has_lost_disks(region) && self.region_slots(region.into()).any(lives)
+            }
             Err(_) => false,
         };
         if let Err(SealRefusal::Alive { .. }) = answer
@@ -122,6 +134,13 @@ impl World {
             let next = Event::Operator { number, attempt };
             self.queue.push(self.now + ASK_AGAIN_NS, next);
         }
+    }
+
+    /// Whether a region will not come back by itself: its log has no majority that remembers it.
+    fn has_lost_disks(&self, region: u8) -> bool {
+        let slots = self.region_slots(region.into());
+        let forgot = |slot: &usize| self.machines[*slot].disk().inspector().is_forgotten();
+        slots.clone().filter(forgot).count() * 2 > slots.len()
     }
 
     /// A sentence per thing that the operator has still to do.

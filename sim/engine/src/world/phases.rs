@@ -15,6 +15,7 @@ use billing_shell::{Directory, Replica};
 use billing_wire::{
     ClusterId, Frontier, Genesis, Incarnation, NodeId, Query, QueryResult, RegionId, RegionMembers,
 };
+use billsim_oracle::words::frontier;
 use billsim_oracle::{Books, LedgerView, NodeView};
 use billsim_record::Happening;
 use std::collections::BTreeMap;
@@ -67,10 +68,12 @@ impl World {
     /// Ends the safety phase. Returns what whoever runs the nodes must do.
     pub fn enter_liveness(&mut self) -> Vec<Todo> {
         self.health_changes();
+        self.jury.more_fails(self.now);
         self.phase = Phase::Liveness;
         self.tell(|_| Happening::Phase { phase: "liveness".to_owned() });
         self.phase_began = self.now;
         self.calm_provider();
+        self.calm_mail();
         self.end_all_faults();
         let mut stream = self.process_stream();
         let standing = self.standing_regions().into_iter();
@@ -166,7 +169,15 @@ impl World {
             let dues = self.jury.dues();
             stuck.extend((dues > 0).then(|| format!("{dues} refunds wait for their payout")));
         }
+        let untold = self.unmailed();
+        if untold > 0 && self.now < self.phase_began + PAYOUTS_NS {
+            stuck.push(format!("{untold} customers were not told of their invoice"));
+        }
         stuck.extend(self.unfinished_errands());
+        if self.phase == Phase::Recovery {
+            stuck.extend(self.unscrubbed());
+            stuck.extend(self.alone(&alive));
+        }
         if self.phase == Phase::Recovery && !self.sealed.is_empty() {
             let is_early = self.now < self.phase_began + ORPHANS_NS;
             stuck.extend(self.jury.awaited_returns(is_early));
@@ -176,8 +187,8 @@ impl World {
             let held = self.without_destroyed(&status.committed);
             let wanted = self.without_destroyed(&ends);
             if held != wanted {
-                let (held, ends) = (held.0, wanted.0);
-                stuck.push(format!("{node} knows of {held:?} committed entries of {ends:?}"));
+                let (held, ends) = (frontier(&held), frontier(&wanted));
+                stuck.push(format!("{node} knows {held} as committed, the logs have {ends}"));
             }
             if status.is_unfinal && !has_lost {
                 stuck.push(format!("{node} holds transactions that are not final"));
@@ -208,7 +219,8 @@ impl World {
         let lost = ("finality: a destroyed region is not sealed", lost);
         let spared =
             ("liveness: each node of a region has the last copy of something", self.spared);
-        let all = [lost, spared].into_iter().filter(|(_, count)| *count > 0);
+        let beyond = (self.beyond().unwrap_or_default(), u64::from(self.beyond().is_some()));
+        let all = [lost, spared, beyond].into_iter().filter(|(_, count)| *count > 0);
         all.map(|(name, count)| (name.to_owned(), count)).collect()
     }
 
@@ -242,8 +254,11 @@ impl World {
                     true => self.rearranged(replica),
                     false => Vec::new(),
                 },
-                refolded: (Some(slot) == first).then(|| refold::refold(replica)),
-                resumed: (Some(slot) == last).then(|| refold::resume(replica)),
+                // Whoever repaired something is looked at as well.
+                refolded: (Some(slot) == first || status.repaired_records > 0)
+                    .then(|| refold::refold(replica)),
+                resumed: (Some(slot) == last || self.machines[slot].has_refilled)
+                    .then(|| refold::resume(replica)),
                 // While a destroyed region is not sealed, nodes need not stand at one place.
                 rebuilt: rebuilt
                     .filter(|_| self.rebuilt_slot != Some(slot))
@@ -254,6 +269,8 @@ impl World {
             });
         }
         self.judge_repaired(replicas);
+        self.judge_scrubbed();
+        self.last_drill(replicas);
         self.jury.quiescent(self.now, &views, &Replicas(replicas));
     }
 }

@@ -6,15 +6,14 @@ use super::faults::CRASH_POINT;
 use crate::trace::Traced;
 use billing_core::consensus::message::granted_vote;
 use billing_core::ledger::store::LedgerBatch;
-use billing_core::{DiskStep, Effect, HaltReason, PersistToken, Probe, RequestId};
+use billing_core::{DiskStep, Effect, HaltReason, Notice, PersistToken, Probe, RequestId};
 use billing_shell::{Host, LedgerDatabase};
+use billing_wire::frame::FRAME_KIND_AT;
 use billing_wire::{Frame, FrameKind, NodeId, ReadAnswer, SealAnswer, WriteAnswer};
 use billsim_oracle::{Answer, CallId};
 use bytes::Bytes;
 use std::sync::Arc;
 
-/// Offset of the kind in a frame, and of the kind of message in a consensus frame.
-const FRAME_KIND_AT: usize = 9;
 const MESSAGE_KIND_AT: usize = 32;
 /// Kind of a vote's answer in `billing_core::consensus::message`.
 const VOTE_ANSWER: u8 = 3;
@@ -40,7 +39,7 @@ impl Port<'_> {
         if !is_vote {
             return;
         }
-        let Some((region, term, candidate)) =
+        let Some((group, term, candidate)) =
             Frame::decode(frame).ok().and_then(|frame| granted_vote(&frame))
         else {
             return;
@@ -49,14 +48,14 @@ impl Port<'_> {
         let durable = {
             let mut disk = machine.disk();
             disk.advance(now);
-            let promise = disk.inspector().promise(region);
+            let promise = disk.promised().promise(group.0);
             if promise.is_some_and(|promise| promise.forgotten) {
                 self.world.jury.vote_of_forgotten(now, machine.node);
             }
             promise.map(|p| (p.term, NodeId(p.vote as u16)))
         };
         let granted = (term, candidate);
-        self.world.jury.vote_leaves(now, machine.node, region, granted, durable);
+        self.world.jury.vote_leaves(now, machine.node, group, granted, durable);
     }
 }
 
@@ -71,6 +70,7 @@ fn trace_steps(world: &mut World, slot: usize, steps: &[DiskStep]) {
 impl Host for Port<'_> {
     fn persist(&mut self, token: PersistToken, steps: Vec<DiskStep>) {
         let (now, slot) = (self.world.now, self.slot);
+        self.world.begun += 1;
         trace_steps(self.world, slot, &steps);
         let machine = &self.world.machines[slot];
         let submitted = machine.disk().submit(now, token, steps);
@@ -118,9 +118,14 @@ impl Host for Port<'_> {
         self.world.effects.push(effect);
     }
 
+    fn send_notice(&mut self, notice: Notice) {
+        self.world.notices.push(notice);
+    }
+
     fn commit_ledger(&mut self, database: &Arc<LedgerDatabase>, batch: LedgerBatch) {
         let rows = (batch.changes.len() as u64).to_le_bytes();
         let now = self.world.now;
+        self.world.begun += 1;
         self.world.trace.add(now, Traced::Disk, self.slot as u8, &rows);
         let result = database.commit(&batch);
         let machine = &self.world.machines[self.slot];

@@ -3,15 +3,16 @@
 //! that it may be slow, refuse for no reason, lose calls and answers, and say that it refused what
 //! it has paid. Nodes never see its books.
 
-use super::World;
 use super::event::{Event, NodeEvent};
+use super::service::{Lot, Service};
+use super::{Todo, World};
 use crate::scenario::Scenario;
 use crate::seed::{Purpose, Stream};
 use crate::trace::Traced;
-use billing_core::{Effect, EffectResult, sometimes};
+use billing_core::{Effect, EffectId, EffectResult, Input, sometimes};
 use billing_wire::{Date, OpId};
 use billsim_oracle::evidence::Payout;
-use billsim_record::{Happening, PlannedProvider};
+use billsim_record::{Happening, PlannedService};
 use std::collections::BTreeMap;
 
 /// The provider's stream among the world's.
@@ -32,48 +33,22 @@ pub struct ProviderCall {
 /// The provider.
 #[derive(Debug)]
 pub(super) struct Provider {
-    stream: Stream,
-    manners: PlannedProvider,
-    latency_ns: (u64, u64),
-    slow_ns: (u64, u64),
+    service: Service,
     /// What was asked for under each key, and paid.
     paid: BTreeMap<OpId, Payout>,
 }
 
 impl Provider {
     /// The provider of a scenario, if it has one.
-    pub(super) fn of(scenario: &Scenario, seed: u64, manners: PlannedProvider) -> Option<Self> {
-        let provider = scenario.provider.as_ref()?;
-        let nanoseconds = |ms: crate::scenario::Between| (ms.min * 1_000_000, ms.max * 1_000_000);
-        Some(Self {
-            stream: Stream::indexed(seed, Purpose::Net, STREAM),
-            manners,
-            latency_ns: nanoseconds(provider.latency_ms),
-            slow_ns: nanoseconds(provider.slow_ms),
-            paid: BTreeMap::new(),
-        })
-    }
-
-    /// Whether something that happens to so many of a hundred calls happens to this one.
-    fn happens(&mut self, percent: u8) -> bool {
-        self.stream.below(100) < u64::from(percent)
-    }
-
-    /// When a call that is made now arrives; `None`: never.
-    fn arrival(&mut self, now: u64) -> Option<u64> {
-        // As many draws for each call, whatever becomes of it.
-        let (is_lost, is_slow) =
-            (self.happens(self.manners.lost_percent), self.happens(self.manners.slow_percent));
-        let (low, high) = if is_slow { self.slow_ns } else { self.latency_ns };
-        let takes = self.stream.range(low, high);
-        (!is_lost).then_some(now + takes)
+    pub(super) fn of(scenario: &Scenario, seed: u64, manners: PlannedService) -> Option<Self> {
+        let stream = Stream::indexed(seed, Purpose::Net, STREAM);
+        let service = Service::new(scenario.provider.as_ref()?, manners, stream);
+        Some(Self { service, paid: BTreeMap::new() })
     }
 
     /// What the provider does with a call: whether it pays, and what it says; `None`: nothing.
     fn decide(&mut self) -> (bool, Option<EffectResult>) {
-        let is_refused = self.happens(self.manners.refused_percent);
-        let is_mute = self.happens(self.manners.answer_lost_percent);
-        let is_lie = self.happens(self.manners.lied_percent);
+        let Lot { is_refused, is_mute, is_lie } = self.service.lot();
         let said = match (is_refused, is_mute, is_lie) {
             (true, ..) | (_, _, true) => Some(EffectResult::Refused),
             (_, true, _) => None,
@@ -107,7 +82,8 @@ impl World {
         let until = self.now + effect.timeout_ms * 1_000_000;
         let call = ProviderCall { slot, life: self.machines[slot].life, effect, until };
         let is_cut = self.is_cut_from_clients(slot);
-        let arrival = self.provider.as_mut().and_then(|provider| provider.arrival(self.now));
+        let arrival =
+            self.provider.as_mut().and_then(|provider| provider.service.arrival(self.now));
         match arrival.filter(|_| !is_cut) {
             Some(at) => self.queue.push(at, Event::ProviderCalled(Box::new(call))),
             None => self.provider_answers(&call, until, EffectResult::Unknown),
@@ -115,11 +91,10 @@ impl World {
     }
 
     /// A call arrives at the provider.
-    pub(super) fn provider_called(&mut self, call: &ProviderCall) {
-        let Some(provider) = &mut self.provider else { return };
+    pub(super) fn provider_called(&mut self, call: &ProviderCall) -> Option<Todo> {
+        let provider = self.provider.as_mut()?;
         let (pays, said) = provider.decide();
-        let (low, high) = provider.latency_ns;
-        let answer_at = self.now + provider.stream.range(low, high);
+        let answer_at = provider.service.answer_at(self.now);
         let payout = payout_of(&call.effect);
         if pays {
             match provider.paid.get(&payout.key) {
@@ -145,6 +120,7 @@ impl World {
             }
             _ => self.provider_answers(call, call.until.max(self.now), EffectResult::Unknown),
         }
+        None
     }
 
     fn provider_answers(&mut self, call: &ProviderCall, at: u64, result: EffectResult) {
@@ -153,7 +129,13 @@ impl World {
     }
 
     /// A node hears of a payout.
-    pub(super) fn tell_heard(&mut self, slot: usize, result: EffectResult) {
+    pub(super) fn provider_heard(
+        &mut self,
+        slot: usize,
+        id: EffectId,
+        result: EffectResult,
+    ) -> Input {
+        self.trace.add(self.now, Traced::Timer, slot as u8, &id.0.to_le_bytes());
         self.tell_payout(Some(slot), None, || {
             let said = match result {
                 EffectResult::Paid { .. } => "paid",
@@ -162,6 +144,7 @@ impl World {
             };
             format!("hears of a payout: {said}")
         });
+        Input::EffectDone { id, result }
     }
 
     fn tell_payout(
@@ -180,7 +163,7 @@ impl World {
     /// From here on the provider does what it is asked for and says so.
     pub(super) fn calm_provider(&mut self) {
         if let Some(provider) = &mut self.provider {
-            provider.manners = PlannedProvider::default();
+            provider.service.calm();
         }
     }
 

@@ -2,11 +2,11 @@
 //! with its disks, or everything in it is slow. What is between two regions lies with the links.
 
 use super::event::Event;
-use super::{Phase, Todo, World};
+use super::{Phase, Todo, World, event};
 use crate::seed::{Purpose, Stream};
 use crate::trace::Traced;
 use billing_core::{Role, Status};
-use billing_wire::RegionId;
+use billing_wire::{RegionId, RegionMode};
 use billsim_oracle::history::Endpoint;
 use billsim_oracle::{Exposed, LossReport};
 use billsim_record::{Fault, Outage};
@@ -24,9 +24,11 @@ impl World {
     /// The machines that a fault of a region or zone strikes.
     fn struck_slots(&self, fault: &Fault) -> Vec<usize> {
         match *fault {
-            Fault::RegionDark { region } => self.region_slots(region.into()).collect(),
+            Fault::RegionDark { region } | Fault::RegionWiped { region, .. } => {
+                self.region_slots(region.into()).collect()
+            }
             Fault::ZoneDark { zone } => {
-                let regions = 0..self.available_since.len();
+                let regions = self.regions();
                 regions.map(|region| self.region_slots(region).start + usize::from(zone)).collect()
             }
             _ => Vec::new(),
@@ -40,7 +42,12 @@ impl World {
         let kind = fault.kind();
         let mut delays =
             Stream::indexed(self.plan.seed, Purpose::Process, STREAM_OF_FAULTS + number as u64);
-        if let Fault::RegionDark { region } = fault {
+        if let Fault::RegionWiped { region, .. } = fault
+            && !self.may_lose_disks(RegionId(region))
+        {
+            return Todo::Nothing;
+        }
+        if let Fault::RegionDark { region } | Fault::RegionWiped { region, .. } = fault {
             self.outage_begins(RegionId(region), kind);
         }
         let mut stopped = Vec::new();
@@ -54,7 +61,14 @@ impl World {
                 machine.dark = Some((back_at, kind));
             }
         }
-        if let Fault::RegionDark { region } = fault {
+        if let Fault::RegionWiped { region, disks } = fault {
+            let slots = self.region_slots(region.into());
+            let first = delays.below(slots.len() as u64) as usize;
+            for place in 0..slots.len().min(disks.into()) {
+                self.lose_disk(slots.start + (first + place) % slots.len());
+            }
+        }
+        if let Fault::RegionDark { region } | Fault::RegionWiped { region, .. } = fault {
             self.jury.region_gone(self.now, RegionId(region));
         }
         self.last_fault = Some(self.plan.faults[number].to_string());
@@ -180,9 +194,27 @@ impl World {
 
     /// The slots of the machines of every region that still exists.
     pub(super) fn standing_regions(&self) -> Vec<Range<usize>> {
-        let regions = 0..self.available_since.len();
         let stands = |region: &usize| !self.destroyed.contains(&RegionId(*region as u8));
-        regions.filter(stands).map(|region| self.region_slots(region)).collect()
+        self.regions().filter(stands).map(|region| self.region_slots(region)).collect()
+    }
+
+    /// A sentence per region that acknowledges alone although another one is there to be waited
+    /// for.
+    pub(super) fn alone<'a>(&self, statuses: &[&'a Status]) -> impl Iterator<Item = String> + 'a {
+        let is_there =
+            |region: &RegionId| !self.destroyed.contains(region) && !self.jury.is_out(*region);
+        let regions = self.regions().map(|region| RegionId(region as u8)).filter(is_there);
+        let there: Vec<RegionId> = regions.collect();
+        let is_alone = |status: &&Status| {
+            let region = self.genesis.region_of(status.node).unwrap_or_default();
+            let is_degraded = status.mode == RegionMode::Degraded && status.role == Role::Leader;
+            is_degraded && there.len() > 1 && there.contains(&region)
+        };
+        let alone: Vec<&Status> = statuses.iter().copied().filter(is_alone).collect();
+        alone.into_iter().map(|status| {
+            let node = event::name(status.node);
+            format!("{node} leads its region alone, as if no other one could be reached")
+        })
     }
 
     /// Which fault keeps a machine from saying even that it does not answer.
@@ -243,7 +275,10 @@ impl World {
     pub(super) fn surge(&mut self, number: usize, over: bool) {
         let is_of_regions = matches!(
             self.plan.faults[number].fault,
-            Fault::RegionDark { .. } | Fault::RegionDestroyed { .. } | Fault::RegionCut { .. }
+            Fault::RegionDark { .. }
+                | Fault::RegionWiped { .. }
+                | Fault::RegionDestroyed { .. }
+                | Fault::RegionCut { .. }
         );
         if is_of_regions && self.phase == Phase::Safety {
             self.clients_surge(number as u64, over);

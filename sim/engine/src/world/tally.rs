@@ -11,19 +11,26 @@ pub struct Tallies {
 }
 
 impl Tallies {
-    /// It is in the plan.
+    /// It is in the plan. A kind that is told with its strength, `kind: strength`, counts as both.
     pub fn armed(&mut self, kind: &'static str) {
-        self.kinds.entry(kind).or_default().armed += 1;
+        self.both(kind, |tally| tally.armed += 1);
     }
 
     /// It took place.
     pub fn fired(&mut self, kind: &'static str) {
-        self.kinds.entry(kind).or_default().fired += 1;
+        self.both(kind, |tally| tally.fired += 1);
     }
 
     /// A node or client could see it.
     pub fn observed(&mut self, kind: &'static str) {
-        self.kinds.entry(kind).or_default().observed += 1;
+        self.both(kind, |tally| tally.observed += 1);
+    }
+
+    fn both(&mut self, kind: &'static str, count: impl Fn(&mut FaultTally)) {
+        count(self.kinds.entry(kind).or_default());
+        if let Some((kind, _)) = kind.split_once(": ") {
+            count(self.kinds.entry(kind).or_default());
+        }
     }
 
     /// All of them, by kind.

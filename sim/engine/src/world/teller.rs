@@ -2,6 +2,7 @@
 //! nothing, draws nothing, and costs nothing where nobody asked: the trace hash is the same.
 
 use super::World;
+use super::messages::Messages;
 use crate::telling;
 use billing_core::Role;
 use billing_shell::Replica;
@@ -19,6 +20,8 @@ pub(super) struct Teller {
     events: Vec<RunEvent>,
     /// The term in which a machine's node last led.
     led: BTreeMap<usize, u64>,
+    /// The last messages between nodes.
+    pub(super) messages: Messages,
     /// Who sent a call that has no answer yet.
     sessions: BTreeMap<CallId, u32>,
 }
@@ -98,7 +101,8 @@ impl World {
 
     /// All that was told, with where the followed transaction was, in order of time.
     pub(crate) fn take_events(&mut self, told: Told<'_>) -> Option<RunEvents> {
-        let mut events = self.teller.take()?.events;
+        let Teller { mut events, messages, .. } = *self.teller.take()?;
+        events.extend(messages.into_events());
         let last = self.trace.events();
         events.extend(told.custody.iter().map(|step| {
             let (words, is_last) = (step.words.clone(), step.is_last);

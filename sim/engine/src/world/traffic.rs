@@ -12,6 +12,9 @@ use billsim_oracle::evidence::DurableLogs;
 use billsim_oracle::{Answer, CallId, Endpoint, Event as HistoryEvent, Request};
 use bytes::Bytes;
 
+/// Events that wait for a process that stands still, at most; frames beyond are lost.
+const BACKLOG_MAX: usize = 10_000;
+
 /// The disks of all machines as the oracles see them.
 struct Disks<'a>(&'a [super::Machine]);
 
@@ -40,19 +43,60 @@ impl World {
         look(&mut self.jury, self.now, &Disks(&self.machines))
     }
 
+    /// A frame as it is delivered.
+    pub(super) fn maybe_altered(&self, bytes: Bytes) -> Bytes {
+        if self.altered_frame != Some(self.delivered) {
+            return bytes;
+        }
+        let mut altered = bytes.to_vec();
+        if let Some(last) = altered.last_mut() {
+            *last ^= 1;
+        }
+        Bytes::from(altered)
+    }
+
     /// A frame leaves a machine.
     pub(super) fn send(&mut self, from: usize, to: NodeId, frame: Bytes) {
         let Some(to) = self.machines.iter().position(|machine| machine.node == to) else { return };
         if self.machines[from].isolated + self.machines[to].isolated > 0 {
             self.tallies.observed("isolate");
+            self.tell_sent(from, to, &frame, (Struck::default(), [None; 2]));
             return;
         }
+        let frame = self.served(from, frame);
+        // Cheap: frames are counted references.
+        let told = self.teller.is_some().then(|| frame.clone());
         let passage = self.links.pass(self.now, from, to, frame);
         self.note_struck(passage.struck);
+        if let Some(frame) = told {
+            let arrivals = passage.arrivals.each_ref().map(|one| one.as_ref().map(|(at, _)| *at));
+            self.tell_sent(from, to, &frame, (passage.struck, arrivals));
+        }
         let life = self.machines[to].life;
         for (at, frame) in passage.arrivals.into_iter().flatten() {
             self.queue.push(at, Event::Node { slot: to, life, event: NodeEvent::Frame(frame) });
         }
+    }
+
+    /// Something reaches a node, if it still lives that life.
+    pub(super) fn reach(&mut self, slot: usize, life: u32, event: NodeEvent) -> Option<Todo> {
+        let is_gone = self.machines[slot].life != life || self.machines[slot].power == Power::Down;
+        if matches!(event, NodeEvent::Frame(_)) {
+            self.tell_arrived(slot, is_gone.then_some("the node that it was for is gone"));
+        }
+        if is_gone {
+            return None;
+        }
+        let machine = &mut self.machines[slot];
+        if let Power::Paused(_) = machine.power {
+            self.tallies.observed("pause");
+            let is_bounded = matches!(event, NodeEvent::Frame(_));
+            if !is_bounded || machine.backlog.len() < BACKLOG_MAX {
+                machine.backlog.push(event);
+            }
+            return None;
+        }
+        Some(self.feed(slot, event))
     }
 
     fn note_struck(&mut self, struck: Struck) {

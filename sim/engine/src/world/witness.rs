@@ -40,6 +40,8 @@ impl World {
         let mut disk = machine.disk();
         disk.advance(self.now);
         self.jury.superblock_synced(self.now, machine.node, disk.unkept.take());
+        drop(disk);
+        self.lead_astray(slot);
     }
 
     /// What the first node to lose durable entries lost.

@@ -8,13 +8,14 @@ use billsim_model::Model;
 /// Folds a record that has its final place.
 pub(super) fn book(
     model: &mut Model,
-    reported: &mut a3_cash_is_the_banks::Reported,
+    (reported, sums): (&mut a3_cash_is_the_banks::Reported, &mut a10_nothing_wraps::Sums),
     verdicts: &mut Verdicts,
     at: u64,
     record: &RecordView<'_>,
 ) {
     let outcomes = model.apply(record);
     reported.booked(model, record, &outcomes);
+    sums.booked(model, verdicts, at, &outcomes);
     for outcome in outcomes {
         a1_journals_balance::booked(verdicts, at, &outcome);
         a4_refunds_within_payment::booked(model, verdicts, at, &outcome);

@@ -2,14 +2,29 @@
 //! recoveries, damage and its repair.
 
 use super::Jury;
-use crate::evidence::Tail;
-use crate::promises::{d6_bad_bytes_stay_out, d8_votes_are_durable, d9_recovery_keeps_the_tail};
+use crate::evidence::{Restoration, Tail};
+use crate::promises::{
+    d6_bad_bytes_stay_out, d8_votes_are_durable, d9_recovery_keeps_the_tail,
+    d11_restore_is_the_prefix,
+};
 use billing_wire::{Hash, LogIndex, NodeId, RegionId};
 
 impl Jury {
     /// A granted vote leaves a node that lost its disk and was not let in again (D8).
     pub fn vote_of_forgotten(&mut self, at: u64, node: NodeId) {
         d8_votes_are_durable::of_forgotten(&mut self.verdicts, at, node);
+    }
+
+    /// A leader was told that a node lost its disk, which was not let in again since: up to
+    /// `counted` the leader counts its copy of a region log (D8).
+    pub fn counts_of_forgotten(
+        &mut self,
+        at: u64,
+        leader: NodeId,
+        lost: (NodeId, RegionId),
+        counted: LogIndex,
+    ) {
+        d8_votes_are_durable::counted(&mut self.verdicts, at, leader, lost, counted);
     }
 
     /// A node lost its disk; it comes back as another one under its name (D8).
@@ -69,7 +84,51 @@ impl Jury {
         d6_bad_bytes_stay_out::taken(&mut self.verdicts, at, node, place, record, promised);
     }
 
-    /// A node that repaired its log holds this at a committed place, in the end (D6).
+    /// A node has read its disk through and found it whole; `left` is what is damaged there (D6).
+    pub fn scrubbed(&mut self, at: u64, node: NodeId, left: Option<String>) {
+        d6_bad_bytes_stay_out::scrubbed(&mut self.verdicts, at, node, left);
+    }
+
+    /// An archive was read (D11): whether any of its objects was harmed, and why a restore to its
+    /// end is refused, if it is.
+    pub fn archive_read(&mut self, at: u64, is_harmed: bool, refused: Option<&str>) {
+        d11_restore_is_the_prefix::read(&mut self.verdicts, at, is_harmed, refused);
+    }
+
+    /// An archive was restored as far as it is whole (D11).
+    pub fn restored(&mut self, at: u64, restoration: &Restoration) {
+        d11_restore_is_the_prefix::restored(&self.facts, &mut self.verdicts, at, restoration);
+    }
+
+    /// It was not (D11).
+    pub fn restore_failed(&mut self, at: u64, error: &str) {
+        d11_restore_is_the_prefix::failed(&mut self.verdicts, at, error);
+    }
+
+    /// Whether an archive lacks what its node knew before the bound, and is called late (D11).
+    pub fn archive_age(&mut self, at: u64, is_behind: bool, says_late: bool) {
+        d11_restore_is_the_prefix::age(&mut self.verdicts, at, is_behind, says_late);
+    }
+
+    /// State hashes of a restore and of a live node at the same frontier (D11).
+    pub fn restored_beside(&mut self, at: u64, restored: u128, live: u128) {
+        d11_restore_is_the_prefix::beside(&mut self.verdicts, at, restored, live);
+    }
+
+    /// A node that repaired its log holds this at a committed place, in the end, and another node
+    /// that (D6).
+    pub fn repaired_beside(
+        &mut self,
+        at: u64,
+        node: NodeId,
+        place: (RegionId, LogIndex),
+        record: &[u8],
+        other: &[u8],
+    ) {
+        d6_bad_bytes_stay_out::beside(&mut self.verdicts, at, node, place, record == other);
+    }
+
+    /// A node that repaired its log holds this at a place, as soon as it has and in the end (D6).
     pub fn repaired(&mut self, at: u64, node: NodeId, place: (RegionId, LogIndex), record: &[u8]) {
         let (facts, verdicts) = (&self.facts, &mut self.verdicts);
         d6_bad_bytes_stay_out::repaired(facts, verdicts, at, node, place, record);

@@ -31,6 +31,12 @@ impl Jury {
         Some(LossReport { destructions, fates })
     }
 
+    /// Whether a region is sealed, or was let in again and has committed nothing since: its nodes
+    /// need not know that they are.
+    pub fn is_out(&self, region: RegionId) -> bool {
+        self.facts.finality.is_out(region)
+    }
+
     /// Whether a region is sealed for good, by the logs, and was not let in again since.
     pub fn is_sealed(&self, region: RegionId) -> bool {
         self.facts.finality.sealed(region).is_some()

@@ -2,6 +2,7 @@
 
 use crate::catalogue::Promise;
 use crate::verdicts::Verdicts;
+use crate::words;
 use billing_wire::TrialBalanceView;
 use billsim_model::Outcome;
 
@@ -14,7 +15,8 @@ pub(crate) fn booked(verdicts: &mut Verdicts, at: u64, outcome: &Outcome) {
     let holds = sum == 0 && lines.len() != 1;
     verdicts.check(Promise::A1, at, Some(outcome.op_id), holds, || {
         let shape = "journal does not balance".to_owned();
-        (shape, format!("{} lines at {} sum to {sum}", lines.len(), outcome.position))
+        let sum = words::money(sum);
+        (shape, format!("its {} lines at {} add up to {sum}", lines.len(), outcome.position))
     });
 }
 
@@ -23,6 +25,7 @@ pub(crate) fn answered(verdicts: &mut Verdicts, at: u64, view: &TrialBalanceView
     let sum = view.sums.iter().try_fold(0_i128, |sum, (_, amount)| sum.checked_add(*amount));
     verdicts.check(Promise::A1, at, None, sum == Some(0), || {
         let shape = "trial balance is not 0".to_owned();
-        (shape, format!("the sums of a trial balance add up to {sum:?}"))
+        let sum = sum.map_or_else(|| "more than can be counted".to_owned(), words::money);
+        (shape, format!("the sums of a trial balance add up to {sum}"))
     });
 }

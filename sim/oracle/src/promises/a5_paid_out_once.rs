@@ -5,6 +5,7 @@ use crate::catalogue::Promise;
 use crate::evidence::Payout;
 use crate::facts::Facts;
 use crate::verdicts::Verdicts;
+use crate::words;
 use billing_wire::{Command, Date, OpId, Submission, derived_op_id};
 use std::collections::BTreeMap;
 
@@ -38,12 +39,20 @@ impl Payouts {
         let before = self.paid.insert(refund, amount);
         self.paid_in_all += i128::from(amount);
         verdicts.check(Promise::A5, at, Some(refund), before.is_none(), || {
-            let detail = format!("{amount} under key {}, {before:?} before", payout.key);
+            let (paid, before) = (words::money(amount.into()), before.unwrap_or_default());
+            let before = words::money(before.into());
+            let detail =
+                format!("the bank paid {paid} under key {}, and had paid {before}", payout.key);
             ("a refund was paid out again".to_owned(), detail)
         });
         let granted = facts.model.granted_refund(refund).map(|granted| granted.amount);
         verdicts.check(Promise::A5, at, Some(refund), granted == Some(amount), || {
-            let detail = format!("{amount} was paid, {granted:?} is granted for good");
+            let granted = match granted {
+                Some(granted) => words::money(granted.into()),
+                None => "nothing".to_owned(),
+            };
+            let paid = words::money(amount.into());
+            let detail = format!("the bank paid {paid}, {granted} is granted for good");
             ("what was paid out is not what was granted".to_owned(), detail)
         });
         let command = Command::ConfirmPayout { refund, amount, date: on };
@@ -70,13 +79,15 @@ impl Payouts {
         for granted in facts.model.granted_refunds() {
             let (refund, paid) = (granted.refund, self.paid.get(&granted.refund));
             verdicts.check(Promise::A5, at, Some(refund), paid.is_some(), || {
-                let detail = format!("{} granted at {}", granted.amount, granted.position);
+                let amount = words::money(granted.amount.into());
+                let detail = format!("{amount} granted at {}", granted.position);
                 ("a refund was never paid out".to_owned(), detail)
             });
         }
         for due in facts.model.unpaid_refunds() {
             verdicts.check(Promise::A5, at, Some(due.refund), false, || {
-                let detail = format!("{} granted at {}", due.amount, due.position);
+                let amount = words::money(due.amount.into());
+                let detail = format!("{amount} granted at {}", due.position);
                 ("a refund is not booked as paid out".to_owned(), detail)
             });
         }

@@ -4,7 +4,8 @@
 
 use crate::catalogue::Promise;
 use crate::verdicts::Verdicts;
-use billing_wire::{Document, DocumentNumber, Hash, Hlc};
+use crate::words;
+use billing_wire::{Document, DocumentNumber, Hash, Hlc, Invoice};
 use std::collections::BTreeMap;
 
 pub(crate) const WORDS: &str = "an invoice never changes once it is issued";
@@ -28,7 +29,7 @@ impl Issued {
         let op_id = Some(invoice.op_id);
         verdicts.check(Promise::A7, at, op_id, invoice.hash() == *hash, || {
             let shape = "a document is not what was hashed".to_owned();
-            (shape, format!("{:?} of account {}", invoice.number, invoice.account))
+            (shape, of_account(invoice))
         });
         if invoice.position.hlc > watermark {
             return;
@@ -36,7 +37,11 @@ impl Issued {
         let first = *self.hashes.entry(invoice.number).or_insert(*hash);
         verdicts.check(Promise::A7, at, op_id, first == *hash, || {
             let shape = "a final document changed".to_owned();
-            (shape, format!("{:?} of account {}", invoice.number, invoice.account))
+            (shape, of_account(invoice))
         });
     }
+}
+
+fn of_account(invoice: &Invoice) -> String {
+    format!("{} of account {}", words::document_number(&invoice.number), invoice.account)
 }

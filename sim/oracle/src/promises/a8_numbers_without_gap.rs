@@ -1,5 +1,8 @@
 //! A8: the n-th submission of an invoice in a region log has the number n of its series, and
 //! something stands under it: an invoice or a void. Counted here from the logs themselves.
+//!
+//! A region that was sealed and has not heard goes on counting in its own log. What it shows there
+//! and does not call final has its number by that log.
 
 use crate::catalogue::Promise;
 use crate::evidence::{Books, NodeView};
@@ -7,8 +10,8 @@ use crate::facts::Facts;
 use crate::verdicts::Verdicts;
 use crate::words;
 use billing_wire::{
-    CommandView, Document, DocumentKind, DocumentNumber, Incarnation, Position, Query, QueryResult,
-    RecordHeader, RecordView, RegionId,
+    CommandView, Document, DocumentKind, DocumentNumber, Hlc, Incarnation, Position, Query,
+    QueryResult, RecordHeader, RecordView, RegionId,
 };
 use std::collections::BTreeMap;
 
@@ -18,40 +21,77 @@ pub(crate) const WORDS: &str = "the numbers of invoices have no gap and no repea
 #[derive(Debug, Default)]
 pub(crate) struct Series {
     submitted: BTreeMap<(RegionId, Incarnation), Vec<Position>>,
+    /// The same where a sealed region went on by itself.
+    astray: BTreeMap<(RegionId, Incarnation), Vec<Position>>,
+}
+
+/// Where the invoices of a record were submitted.
+fn submissions(record: &RecordView<'_>) -> Vec<Position> {
+    let header = &record.header;
+    if !header.kind.has_submissions() {
+        return Vec::new();
+    }
+    let is_invoice =
+        |body| matches!(CommandView::decode(body), Ok(CommandView::IssueInvoice { .. }));
+    let invoices = record.submissions().flatten().filter(|submission| is_invoice(submission.body));
+    invoices.map(|submission| header.position(submission.offset)).collect()
 }
 
 impl Series {
     /// The next record of a region log, whichever node committed it first.
     pub(crate) fn committed(&mut self, record: &RecordView<'_>) {
-        let header = &record.header;
-        if !header.kind.has_submissions() {
-            return;
+        let places = submissions(record);
+        if !places.is_empty() {
+            let key = (record.header.region, record.header.incarnation);
+            self.submitted.entry(key).or_default().extend(places);
         }
-        for submission in record.submissions().flatten() {
-            if let Ok(CommandView::IssueInvoice { .. }) = CommandView::decode(submission.body) {
-                let series = self.submitted.entry((header.region, header.incarnation)).or_default();
-                series.push(header.position(submission.offset));
-            }
+    }
+
+    /// A record that a node committed, and that is not in its region's sealed chain as far as that
+    /// is known.
+    pub(crate) fn astray(&mut self, record: &RecordView<'_>) {
+        let places = submissions(record);
+        let series = self.went_on(&record.header);
+        if places.first().is_some_and(|first| !series.contains(first)) {
+            series.retain(|place| place.index < record.header.index);
+            series.extend(places);
         }
+    }
+
+    /// The series of a sealed log as its own region counts on.
+    fn went_on(&mut self, header: &RecordHeader) -> &mut Vec<Position> {
+        let key = (header.region, header.incarnation);
+        let submitted = &self.submitted;
+        self.astray.entry(key).or_insert_with(|| submitted.get(&key).cloned().unwrap_or_default())
     }
 
     /// A record was left out of the chain that its region's log was sealed with.
     pub(crate) fn left_out(&mut self, header: &RecordHeader) {
+        self.went_on(header);
         if let Some(series) = self.submitted.get_mut(&(header.region, header.incarnation)) {
             series.retain(|place| (place.hlc, place.index) != (header.hlc, header.index));
         }
     }
 
-    /// A document as a node shows it: its number is its place in the log.
-    pub(crate) fn shown(&self, verdicts: &mut Verdicts, at: u64, document: &Document) {
+    /// A document as a node shows it, with its watermark: its number is its place in the log.
+    pub(crate) fn shown(
+        &self,
+        verdicts: &mut Verdicts,
+        at: u64,
+        document: &Document,
+        watermark: Hlc,
+    ) {
         let (number, position, op_id) = match document {
             Document::Invoice { invoice, .. } => (invoice.number, invoice.position, invoice.op_id),
             Document::Void(void) => (void.number, void.position, void.op_id),
         };
-        let series = self.submitted.get(&(number.region, number.incarnation));
+        let key = (number.region, number.incarnation);
         let place = number.ordinal.checked_sub(1).and_then(|place| usize::try_from(place).ok());
-        let expected = series.zip(place).and_then(|(series, place)| series.get(place));
-        verdicts.check(Promise::A8, at, Some(op_id), expected == Some(&position), || {
+        let of = |series: &BTreeMap<_, Vec<Position>>| series.get(&key)?.get(place?).copied();
+        let expected = of(&self.submitted);
+        let stands = expected == Some(position)
+            || (position.hlc > watermark && of(&self.astray) == Some(position));
+        verdicts.check(Promise::A8, at, Some(op_id), stands, || {
             let shape = "a number is not its place in the log".to_owned();
             let right = match expected {
                 Some(place) => format!("its place in the log is {place}"),
@@ -84,7 +124,7 @@ impl Series {
                 let expected = ordinal <= series.len() as u64;
                 let found = books.answer(node.node, &Query::Document { number });
                 if let Some(QueryResult::Document(document)) = &found {
-                    self.shown(verdicts, at, document);
+                    self.shown(verdicts, at, document, Hlc(u64::MAX));
                 }
                 let stands = matches!(found, Some(QueryResult::Document(_)));
                 verdicts.check(Promise::A8, at, None, stands == expected, || {
@@ -98,5 +138,52 @@ impl Series {
                 });
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use billing_wire::{AccountId, BillingPeriod, Disposition, OpId, Void};
+
+    const KEY: (RegionId, Incarnation) = (RegionId(1), Incarnation(0));
+
+    fn place(index: u64) -> Position {
+        Position { hlc: Hlc(index), region: KEY.0, index, offset: 0 }
+    }
+
+    /// How many of these two answers are complained of: invoice 2 where it stands in the log that
+    /// went on, above the watermark and below it.
+    fn complaints(series: &Series) -> usize {
+        let number = DocumentNumber {
+            region: KEY.0,
+            incarnation: KEY.1,
+            kind: DocumentKind::Invoice,
+            ordinal: 2,
+        };
+        let document = Document::Void(Void {
+            number,
+            account: AccountId(1),
+            period: BillingPeriod(1),
+            op_id: OpId(1),
+            position: place(7),
+            disposition: Disposition::Applied,
+        });
+        let mut verdicts = Verdicts::new();
+        for watermark in [Hlc(6), Hlc(7)] {
+            series.shown(&mut verdicts, 0, &document, watermark);
+        }
+        verdicts.into_judgement().violations.len()
+    }
+
+    #[test]
+    fn a_region_that_has_not_heard_of_its_seal_shows_numbers_of_its_own_log() {
+        let mut series = Series::default();
+        series.submitted.insert(KEY, vec![place(5)]);
+        assert_eq!(complaints(&series), 2, "nothing stands there");
+        series.astray.insert(KEY, vec![place(5), place(7)]);
+        assert_eq!(complaints(&series), 1, "nothing of that is final");
+        series.astray.insert(KEY, vec![place(7)]);
+        assert_eq!(complaints(&series), 2, "it is its first there");
     }
 }

@@ -5,6 +5,7 @@ use crate::evidence::NodeView;
 use crate::facts::Facts;
 use crate::region_loss::Destruction;
 use crate::verdicts::Verdicts;
+use crate::words;
 use billing_wire::Frontier;
 
 pub(crate) const WORDS: &str = "after the faults are over all nodes have the same books";
@@ -32,10 +33,13 @@ pub(crate) fn settled(facts: &Facts, verdicts: &mut Verdicts, at: u64, nodes: &[
         let committed = standing(facts, &node.committed);
         let caught_up = is_folded && committed == ends;
         verdicts.check(Promise::C1, at, None, caught_up, || {
-            let (folded, committed) = (&node.folded.0, &committed.0);
-            let part = if *committed == ends.0 { "fold" } else { "log" };
-            let detail = format!("committed {committed:?}, folded {folded:?}, logs {:?}", ends.0);
-            (format!("{part} of a node did not catch up"), format!("node {}: {detail}", node.node))
+            let part = if committed == ends { "fold" } else { "log" };
+            let (known, folded) = (words::frontier(&committed), words::frontier(&node.folded));
+            let (node, ends) = (node.node, words::frontier(&ends));
+            let detail = format!(
+                "node {node} knows up to {known}, has booked up to {folded}; the logs end at {ends}"
+            );
+            (format!("{part} of a node did not catch up"), detail)
         });
     }
     for pair in nodes.windows(2) {

@@ -5,6 +5,7 @@ use crate::catalogue::Promise;
 use crate::evidence::{Books, NodeView};
 use crate::facts::{End, Facts, Operation};
 use crate::verdicts::Verdicts;
+use crate::words;
 use billing_wire::{OpId, OperationState, Query, QueryResult};
 
 pub(crate) const WORDS: &str = "no acknowledged transaction is ever lost or changed";
@@ -61,7 +62,8 @@ pub(crate) fn asked(
             };
             verdicts.check(Promise::D2, at, Some(*op_id), found == Some(told), || {
                 let how = if found.is_some() { "changed on" } else { "unknown to" };
-                let detail = format!("node {node}: told {told:?}, its books have {found:?}");
+                let (told, found) = (words::end(&told), words::end_or_none(found.as_ref()));
+                let detail = format!("told {told}; the books of node {node} have {found}");
                 (format!("acknowledged and {how} a node"), detail)
             });
         }

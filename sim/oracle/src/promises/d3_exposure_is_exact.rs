@@ -72,9 +72,12 @@ pub(crate) fn said(
         // A leader with a slow disk knows that its others have committed more than it shows yet.
         let Some(found) = facts.log(word.region).term(said) else { return };
         verdicts.check(Promise::D3, at, None, is_of_chain || Some(found) == word.leads, || {
-            let term = word.leads;
+            let leads = match word.leads {
+                Some(term) => format!("it leads in term {term}"),
+                None => "it does not lead".to_owned(),
+            };
             let shape = "geo-durable without an entry of the leader's own term".to_owned();
-            (shape, format!("{}, entry {said} is of term {found}, not {term:?}", told()))
+            (shape, format!("{}, entry {said} is of term {found}, and {leads}", told()))
         });
         let holds = lies_elsewhere(facts, word.region, said, disks);
         verdicts.check(Promise::D3, at, None, holds, || {

@@ -4,6 +4,7 @@
 use crate::catalogue::Promise;
 use crate::facts::Facts;
 use crate::verdicts::Verdicts;
+use crate::words;
 use billing_wire::RecordView;
 use billing_wire::command::fingerprint;
 
@@ -14,7 +15,8 @@ pub(crate) fn committed(facts: &Facts, verdicts: &mut Verdicts, at: u64, record:
     verdicts.check(Promise::D4, at, None, empty, || {
         let (kind, index) = (record.header.kind, record.header.index);
         let shape = format!("entry of kind {kind:?} with submissions");
-        (shape, format!("entry {index} of kind {kind:?} carries {}", record.count))
+        let (kind, count) = (words::entry_kind(kind), record.count);
+        (shape, format!("entry {index} is {kind}, and carries {count} submissions"))
     });
     for submission in record.submissions().flatten() {
         let found = fingerprint(submission.body);

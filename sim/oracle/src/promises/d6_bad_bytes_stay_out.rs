@@ -1,5 +1,6 @@
 //! D6: what a node takes from a damaged disk is what was promised, and verifies to the last bit;
-//! what it fetched in the place of the rest is what the others have.
+//! what it fetched in the place of the rest is what the others have. Nothing damaged stays on a
+//! disk that a node has read through since damage struck last.
 
 use crate::catalogue::Promise;
 use crate::facts::Facts;
@@ -34,7 +35,21 @@ pub(crate) fn taken(
     });
 }
 
-/// A node that repaired its log has this at a place that is committed.
+/// A node that repaired its log has the same bytes at a committed place as another node, or not.
+pub(crate) fn beside(
+    verdicts: &mut Verdicts,
+    at: u64,
+    node: NodeId,
+    (region, index): (RegionId, LogIndex),
+    is_same: bool,
+) {
+    verdicts.check(Promise::D6, at, None, is_same, || {
+        let shape = "what was repaired differs from another node's".to_owned();
+        (shape, format!("node {node}: record {index} of region {region}"))
+    });
+}
+
+/// A node that repaired its log has this at a place; if that is committed it must be the same.
 pub(crate) fn repaired(
     facts: &Facts,
     verdicts: &mut Verdicts,
@@ -57,5 +72,13 @@ pub(crate) fn repaired(
     verdicts.check(Promise::D6, at, None, found.is_some() && is_same(), || {
         let shape = "what was repaired is not what the others have".to_owned();
         (shape, format!("node {node}: record {index} of region {region}"))
+    });
+}
+
+/// A node has read its disk through, and found nothing.
+pub(crate) fn scrubbed(verdicts: &mut Verdicts, at: u64, node: NodeId, left: Option<String>) {
+    verdicts.check(Promise::D6, at, None, left.is_none(), || {
+        let shape = "damage stays on a disk that was read through".to_owned();
+        (shape, format!("node {node}: {}", left.unwrap_or_default()))
     });
 }

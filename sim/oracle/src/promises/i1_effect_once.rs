@@ -15,7 +15,8 @@ pub(crate) fn booked(model: &Model, verdicts: &mut Verdicts, at: u64, outcome: &
     let holds = outcome.disposition != Disposition::Applied || first == Some(outcome.position);
     verdicts.check(Promise::I1, at, Some(outcome.op_id), holds, || {
         let shape = "a later submission was applied".to_owned();
-        (shape, format!("applied at {}, first seen at {first:?}", outcome.position))
+        let first = first.map_or_else(|| "never".to_owned(), |first| format!("at {first}"));
+        (shape, format!("it was applied at {} and came first {first}", outcome.position))
     });
 }
 

@@ -3,6 +3,7 @@
 use crate::catalogue::Promise;
 use crate::facts::{End, Facts};
 use crate::verdicts::Verdicts;
+use crate::words;
 use billing_wire::OpId;
 
 pub(crate) const WORDS: &str = "a retry is told the same outcome as the first time";
@@ -18,7 +19,7 @@ pub(crate) fn acknowledged(
     let first = *known.told.get_or_insert(end);
     verdicts.check(Promise::I2, at, Some(op_id), first == end, || {
         let part = if first.0 == end.0 { "outcome" } else { "place" };
-        let detail = format!("{:?} at {} before, {:?} at {} now", first.1, first.0, end.1, end.0);
+        let detail = format!("{} before, {} now", words::end(&first), words::end(&end));
         (format!("a retry was told another {part}"), detail)
     });
 }

@@ -11,7 +11,8 @@ use crate::catalogue::Promise;
 use crate::evidence::Reunion;
 use crate::facts::Facts;
 use crate::verdicts::Verdicts;
-use billing_wire::{Hlc, Incarnation, NodeId, Term};
+use crate::words;
+use billing_wire::{Hlc, Incarnation, NodeId, OpId, Term};
 use std::collections::BTreeSet;
 
 pub(crate) const WORDS: &str =
@@ -93,7 +94,8 @@ impl CatchingUp {
         for node in std::mem::take(&mut self.behind) {
             verdicts.check(Promise::L4, limit, None, false, || {
                 let shape = "the watermark did not catch up after a cut".to_owned();
-                (shape, format!("node {node} has not passed {wanted:?} at {limit} ns"))
+                let seconds = words::seconds(limit);
+                (shape, format!("node {node} has not passed {wanted} at {seconds}"))
             });
         }
     }
@@ -112,6 +114,21 @@ pub(crate) fn settled(facts: &Facts, verdicts: &mut Verdicts, at: u64) {
     let op_id = waits.map(|(op_id, _)| *op_id);
     verdicts.check(Promise::L4, at, op_id, waits.is_none(), || {
         let shape = "a logged command never became final".to_owned();
-        (shape, format!("{op_id:?} is in a region log and has no disposition"))
+        let which = op_id.map(|op_id| op_id.to_string()).unwrap_or_default();
+        (shape, format!("{which} is in the log of a region, and nothing became of it"))
+    });
+}
+
+/// The end: the customer of every invoice that counts was told. One comparison a run.
+pub(crate) fn mailed(facts: &Facts, verdicts: &mut Verdicts, at: u64, mailed: &BTreeSet<OpId>) {
+    if facts.has_unsealed_loss() {
+        return;
+    }
+    let untold = facts.model.counted_invoices().find(|invoice| !mailed.contains(&invoice.op_id));
+    let op_id = untold.map(|invoice| invoice.op_id);
+    verdicts.check(Promise::L4, at, op_id, untold.is_none(), || {
+        let shape = "a customer was never told of an invoice".to_owned();
+        let which = untold.map(|i| format!("over {} of account {}", i.total, i.account));
+        (shape, format!("the invoice {} counts for good", which.unwrap_or_default()))
     });
 }

@@ -2,6 +2,7 @@
 
 use crate::catalogue::Promise;
 use crate::verdicts::Verdicts;
+use crate::words;
 
 pub(crate) const WORDS: &str = "when two nodes of each region are healed, the cluster works again";
 
@@ -34,7 +35,8 @@ impl Progress {
         }
         verdicts.check(Promise::L5, at, None, self.succeeded > 0, || {
             let shape = "no write succeeded after the faults were over".to_owned();
-            (shape, format!("{} writes since {:?} ns", self.wanted, self.healed_at))
+            let since = words::seconds(self.healed_at.unwrap_or_default());
+            (shape, format!("{} writes were tried since {since}, and none succeeded", self.wanted))
         });
     }
 }

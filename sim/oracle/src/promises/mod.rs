@@ -1,5 +1,6 @@
 //! One oracle a file: the words of the promise, and the comparison that judges it.
 
+pub(crate) mod a10_nothing_wraps;
 pub(crate) mod a1_journals_balance;
 pub(crate) mod a2_fold_is_the_model;
 pub(crate) mod a3_cash_is_the_banks;
@@ -11,7 +12,10 @@ pub(crate) mod a8_numbers_without_gap;
 pub(crate) mod a9_one_disposition;
 pub(crate) mod c1_nodes_converge;
 pub(crate) mod c2_arrival_is_no_order;
+pub(crate) mod c3_twice_is_once;
+pub(crate) mod c5_caches_are_the_fold;
 pub(crate) mod d10_failed_sync_is_silent;
+pub(crate) mod d11_restore_is_the_prefix;
 pub(crate) mod d1_durable_on_quorum;
 pub(crate) mod d2_acknowledged_is_kept;
 pub(crate) mod d3_exposure_is_exact;
@@ -29,6 +33,8 @@ pub(crate) mod l2_region_gone;
 pub(crate) mod l3_partition_serves;
 pub(crate) mod l4_watermark_catches_up;
 pub(crate) mod l5_progress_resumes;
+pub(crate) mod l6_spike_is_survived;
+pub(crate) mod l7_available;
 pub(crate) mod l8_every_call_ends;
 pub(crate) mod o1_dense_and_rising;
 pub(crate) mod o2_copies_agree;
@@ -42,8 +48,10 @@ pub(crate) mod o9_stamps_within_clocks;
 pub(crate) mod r1_reads_are_the_model;
 pub(crate) mod r2_reads_never_go_back;
 pub(crate) mod r3_read_your_writes;
+pub(crate) mod r4_final_reads_agree;
 pub(crate) mod s2_sealed_is_readmitted;
 pub(crate) mod s3_no_effect_before_final;
+pub(crate) mod s4_mail_slows_nothing;
 
 #[cfg(test)]
 mod tests;

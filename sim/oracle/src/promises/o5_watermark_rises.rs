@@ -2,6 +2,7 @@
 
 use crate::catalogue::Promise;
 use crate::verdicts::Verdicts;
+use crate::words;
 use billing_wire::{Frontier, Hlc, NodeId};
 use std::collections::BTreeMap;
 
@@ -40,7 +41,8 @@ impl Watermarks {
         });
         verdicts.check(Promise::O5, at, None, frontier.covers(&last.frontier), || {
             let shape = "fold went back".to_owned();
-            (shape, format!("node {node}: {:?} before, {:?} now", last.frontier.0, frontier.0))
+            let (before, now) = (words::frontier(&last.frontier), words::frontier(frontier));
+            (shape, format!("node {node} had booked up to {before}, now up to {now}"))
         });
     }
 }

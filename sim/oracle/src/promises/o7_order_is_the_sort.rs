@@ -50,7 +50,9 @@ pub(crate) fn asked(
             _ => None,
         };
         verdicts.check(Promise::O7, at, Some(op_id), found == Some(expected), || {
-            let detail = format!("node {}: at {found:?}, sorted it is {expected}", node.node);
+            let found = found.map_or_else(|| "nowhere".to_owned(), |at| format!("at {at}"));
+            let node = node.node;
+            let detail = format!("node {node} has it {found}, sorted it stands at {expected}");
             ("an operation stands elsewhere than the sort puts it".to_owned(), detail)
         });
     }

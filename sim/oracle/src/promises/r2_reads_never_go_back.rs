@@ -2,6 +2,7 @@
 
 use crate::catalogue::Promise;
 use crate::verdicts::Verdicts;
+use crate::words;
 use billing_wire::{Frontier, Hlc, QueryResult, Read, ReadAnswer, ReadLevel};
 use std::collections::BTreeMap;
 
@@ -32,7 +33,8 @@ impl Sessions {
         if claims {
             verdicts.check(Promise::R2, at, None, answer.frontier.covers(frontier), || {
                 let shape = "frontier went back within a session".to_owned();
-                (shape, format!("{:?} before, {:?} now", frontier.0, answer.frontier.0))
+                let now = words::frontier(&answer.frontier);
+                (shape, format!("the client had seen {}, is told {now}", words::frontier(frontier)))
             });
             verdicts.check(Promise::R2, at, None, answer.watermark >= *watermark, || {
                 let shape = "watermark went back within a session".to_owned();

@@ -22,7 +22,11 @@ pub(crate) fn committed(
     if facts.finality.has_sealed(region) {
         let current = facts.finality.incarnation(region);
         verdicts.check(Promise::S2, at, None, header.incarnation == current, || {
-            let detail = format!("region {region}, entry {}: {current:?} expected", header.index);
+            let (found, expected) = (header.incarnation.0, current.0);
+            let detail = format!(
+                "region {region}, entry {}: it is of incarnation {found}, not {expected}",
+                header.index
+            );
             ("an entry of another incarnation".to_owned(), detail)
         });
     }

@@ -3,7 +3,7 @@
 use crate::Case;
 use crate::stage::{NODES, Stage, local, open, pay, submission};
 use billing_wire::{
-    AccountId, DenyReason, Disposition, OpId, Query, QueryResult, Receipt, WriteAnswer,
+    AccountId, DenyReason, Disposition, OpId, Query, QueryResult, Receipt, Refusal, WriteAnswer,
 };
 use billsim_oracle::Answer;
 
@@ -65,6 +65,31 @@ pub(crate) const CASES: &[Case] = &[
         if broken {
             s.done(call, s.forged_receipt(2, 2));
         }
+    }),
+    ("A10", "a value out of its range was taken", |s, broken| {
+        let amount = if broken { -5 } else { 5 };
+        s.write(1, 1, open(1));
+        s.write(1, 2, pay(1, amount));
+    }),
+    ("A10", "a value within its range was refused", |s, broken| {
+        let amount = if broken { 5 } else { i64::MIN };
+        let call = s.invoke_write(1, 1, pay(1, amount));
+        let refusal = Refusal { field: "amount".to_owned(), detail: String::new() };
+        s.returns(call, Answer::Write(WriteAnswer::Refused(refusal)));
+    }),
+    ("C5", "what a node remembers is not what its log says", |s, broken| {
+        s.write(1, 1, open(1));
+        s.write(1, 2, pay(1, 5));
+        // Not the first node, whose books A2 asks for.
+        s.lies(NODES[2], Query::Balance { account: AccountId(1) }, |answer| {
+            if let QueryResult::Balance(view) = answer {
+                view.balance += i64::from(broken);
+            }
+        });
+        s.quiesce(|_| {});
+    }),
+    ("C3", "the second of two equal messages is logged again", |s, broken| {
+        s.jury.delivered_twice(s.now, NODES[0], broken.then_some("is logged again"));
     }),
     ("I1", "two submissions were answered as new", |s, broken| {
         s.write(1, 1, open(1));

@@ -158,18 +158,18 @@ pub(crate) const CASES: &[Case] = &[
     }),
     ("D8", "vote sent before it was durable", |s, broken| {
         let durable = if broken { (1, NODES[1]) } else { (2, NODES[1]) };
-        s.jury.vote_leaves(s.now, NODES[0], REGION, (2, NODES[1]), Some(durable));
+        s.jury.vote_leaves(s.now, NODES[0], (REGION, 0), (2, NODES[1]), Some(durable));
     }),
     ("D8", "two votes in a term", |s, broken| {
         for candidate in [NODES[1], NODES[if broken { 2 } else { 1 }]] {
             let vote = (2, candidate);
-            s.jury.vote_leaves(s.now, NODES[0], REGION, vote, Some(vote));
+            s.jury.vote_leaves(s.now, NODES[0], (REGION, 0), vote, Some(vote));
         }
     }),
     ("D8", "vote of an old term", |s, broken| {
         for term in [2, if broken { 1 } else { 3 }] {
             let vote = (term, NODES[1]);
-            s.jury.vote_leaves(s.now, NODES[0], REGION, vote, Some(vote));
+            s.jury.vote_leaves(s.now, NODES[0], (REGION, 0), vote, Some(vote));
         }
     }),
     ("D6", "a damaged record was taken", |s, broken| {
@@ -185,9 +185,24 @@ pub(crate) const CASES: &[Case] = &[
         let (record, _) = of_damaged_disk(s, broken);
         s.jury.repaired(s.now, NODES[0], (REGION, 1), &record);
     }),
+    ("D6", "what was repaired differs from another node's", |s, broken| {
+        let (record, _) = of_damaged_disk(s, false);
+        let other = &record[usize::from(broken)..];
+        s.jury.repaired_beside(s.now, NODES[0], (REGION, 1), &record, other);
+    }),
+    ("D8", "vote of an old term", |s, broken| {
+        // Another incarnation is another group, whose terms may begin below.
+        for (incarnation, term) in [(0, 9), (u16::from(!broken), 2)] {
+            let vote = (term, NODES[1]);
+            s.jury.vote_leaves(s.now, NODES[0], (REGION, incarnation), vote, Some(vote));
+        }
+    }),
+    ("D8", "a leader counts what was on a lost disk", |s, broken| {
+        s.jury.counts_of_forgotten(s.now, NODES[0], (NODES[1], REGION), u64::from(broken));
+    }),
     ("D8", "vote of a node that lost its disk", |s, broken| {
         let vote = (3, NODES[1]);
-        s.jury.vote_leaves(s.now, NODES[0], REGION, vote, Some(vote));
+        s.jury.vote_leaves(s.now, NODES[0], (REGION, 0), vote, Some(vote));
         if broken {
             s.jury.vote_of_forgotten(s.now, NODES[0]);
         }
@@ -211,7 +226,7 @@ pub(crate) const CASES: &[Case] = &[
     }),
     ("D10", "vote after a failed sync", |s, broken| {
         s.jury.sync_failed(s.now, NODES[usize::from(!broken)]);
-        s.jury.vote_leaves(s.now, NODES[0], REGION, (2, NODES[1]), Some((2, NODES[1])));
+        s.jury.vote_leaves(s.now, NODES[0], (REGION, 0), (2, NODES[1]), Some((2, NODES[1])));
     }),
 ];
 

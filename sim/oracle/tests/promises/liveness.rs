@@ -130,6 +130,55 @@ pub(crate) const CASES: &[Case] = &[
         }
         s.quiesce(|_| {});
     }),
+    ("L6", "payments wait in a spike", |s, broken| {
+        s.jury.spike(s.now, s.now + 20 * SECOND);
+        for op in 1..=100 {
+            let call = s.invoke_write(1, op, pay(1, 5));
+            let record = s.log(vec![submission(op, pay(1, 5))]);
+            s.commit(&record);
+            let receipt = s.receipt(op);
+            s.acknowledge(&receipt);
+            s.now += if broken { SECOND / 10 } else { SECOND / 100 };
+            s.done(call, receipt);
+        }
+        s.quiesce(|_| {});
+    }),
+    ("S4", "mail is in the way", |s, broken| {
+        s.jury.only_mail_fails();
+        s.now = 6 * SECOND;
+        for op in 1..=100 {
+            let call = s.invoke_write(1, op, pay(1, 5));
+            let record = s.log(vec![submission(op, pay(1, 5))]);
+            s.commit(&record);
+            let receipt = s.receipt(op);
+            s.acknowledge(&receipt);
+            // One of a hundred may be late, two may not.
+            let is_late = op == 1 || (broken && op == 2);
+            s.now += if is_late { SECOND / 10 } else { SECOND / 100 };
+            s.done(call, receipt);
+        }
+        s.quiesce(|_| {});
+    }),
+    ("L7", "payments without an answer in time", |s, broken| {
+        s.jury.one_fault_at_a_time();
+        let payments = 1..=10_000_u128;
+        let calls: Vec<_> = payments.clone().map(|op| s.invoke_write(1, op, pay(1, 5))).collect();
+        for batch in payments.collect::<Vec<_>>().chunks(500) {
+            let record = s.log(batch.iter().map(|op| submission(*op, pay(1, 5))).collect());
+            s.commit(&record);
+        }
+        s.now += SECOND;
+        // One of ten thousand may be late, two may not.
+        for (call, op) in calls.into_iter().zip(1..) {
+            let is_late = op > 9_999 || (broken && op > 9_998);
+            let late = if is_late { 20 * SECOND } else { 0 };
+            s.now += late;
+            let receipt = s.receipt(op);
+            s.done(call, receipt);
+            s.now -= late;
+        }
+        s.quiesce(|_| {});
+    }),
     ("L8", "an answer that nobody waits for", |s, broken| {
         let call = s.invoke_write(1, 9, pay(1, 5));
         s.returns(call, Answer::TimedOut);

@@ -1,6 +1,7 @@
 //! The proof of each oracle: a history that keeps the promise passes without a word, and the same
 //! history with one thing broken is called by its name.
 
+mod archives;
 mod bills;
 mod books;
 mod durability;
@@ -22,7 +23,9 @@ type Case = (&'static str, &'static str, fn(&mut Stage, bool));
 
 fn cases() -> impl Iterator<Item = &'static Case> {
     let all = [durability::CASES, order::CASES, books::CASES, bills::CASES, reads::CASES];
-    all.into_iter().chain([regions::CASES, seals::CASES, payouts::CASES, liveness::CASES]).flatten()
+    all.into_iter()
+        .chain([regions::CASES, seals::CASES, payouts::CASES, liveness::CASES, archives::CASES])
+        .flatten()
 }
 
 #[test]

@@ -1,12 +1,18 @@
-//! Histories of refunds and the bank that pays them, for A3, A5 and S3.
+//! Histories of refunds and the bank that pays them, for A3, A5 and S3, and of invoices of which
+//! customers are told, for S3 and L4.
 
 use crate::Case;
 use crate::stage::{NODES, Stage, open, pay, submission};
-use billing_wire::{AccountId, Command, Date, LedgerCode, OpId, Query, QueryResult, derived_op_id};
+use billing_wire::{
+    AccountId, BillingPeriod, Command, Date, DocumentKind, DocumentNumber, Incarnation, LedgerCode,
+    OpId, Query, QueryResult, RegionId, Tariff, derived_op_id,
+};
 use billsim_oracle::{CallId, Payout};
 
 const REFUND: u128 = 3;
 const TODAY: Date = Date(20_001);
+/// What an invoice asks for where nothing was read.
+const BASE_FEE: i64 = Tariff::STANDARD.base_fee;
 
 pub(crate) const CASES: &[Case] = &[
     ("S3", "a payout was called for before its refund was final", |s, broken| {
@@ -21,6 +27,32 @@ pub(crate) const CASES: &[Case] = &[
         granted(s);
         let amount = if broken { 21 } else { 20 };
         s.jury.payout_leaves(s.now, NODES[0], &Payout { amount, ..payout(REFUND) });
+    }),
+    ("S3", "a customer was told of an invoice before it was final", |s, broken| {
+        s.write(1, 1, open(1));
+        let call = s.invoke_write(1, REFUND, invoice());
+        let record = s.log(vec![submission(REFUND, invoice())]);
+        if broken {
+            told(s, BASE_FEE);
+        }
+        s.commit(&record);
+        let receipt = s.receipt(REFUND);
+        s.done(call, receipt);
+        told(s, BASE_FEE);
+    }),
+    ("S3", "a customer was told of an invoice before it was final", |s, broken| {
+        s.write(1, 1, open(1));
+        s.write(1, REFUND, invoice());
+        told(s, BASE_FEE + i64::from(broken));
+    }),
+    ("L4", "a customer was never told of an invoice", |s, broken| {
+        s.jury.mail_opens();
+        s.write(1, 1, open(1));
+        s.write(1, REFUND, invoice());
+        if !broken {
+            s.jury.mailed(OpId(REFUND));
+        }
+        s.quiesce(|_| {});
     }),
     ("A5", "a refund was paid out again", |s, broken| {
         granted(s);
@@ -95,6 +127,18 @@ pub(crate) const CASES: &[Case] = &[
         confirm(s, if broken { Date(20_002) } else { TODAY });
     }),
 ];
+
+/// The operation that is a refund above issues an invoice here.
+fn invoice() -> Command {
+    let (period, date) = (BillingPeriod(657), Date(20_000));
+    Command::IssueInvoice { account: AccountId(1), period, date }
+}
+
+fn told(s: &mut Stage, total: i64) {
+    let (region, incarnation, kind) = (RegionId(0), Incarnation(0), DocumentKind::Invoice);
+    let number = DocumentNumber { region, incarnation, kind, ordinal: 1 };
+    s.jury.notice_leaves(s.now, NODES[0], OpId(REFUND), number, total);
+}
 
 fn payout(key: u128) -> Payout {
     Payout { key: OpId(key), refund: OpId(REFUND), account: AccountId(1), amount: 20 }

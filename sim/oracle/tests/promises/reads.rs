@@ -3,7 +3,7 @@
 use crate::Case;
 use crate::books::told;
 use crate::stage::{in_session, local, open, pay};
-use billing_wire::{AccountId, OpId, OperationState, Query, QueryResult};
+use billing_wire::{AccountId, OpId, OperationState, Query, QueryResult, Read, ReadLevel};
 
 pub(crate) const CASES: &[Case] = &[
     ("R1", "answer claims what is not committed", |s, broken| {
@@ -82,5 +82,21 @@ pub(crate) const CASES: &[Case] = &[
         s.write(1, 1, open(1));
         let read = in_session(Query::TrialBalance, s.token());
         s.read(read, |answer| answer.session_gap = broken);
+    }),
+    ("R4", "two final answers at one watermark", |s, broken| {
+        s.write(1, 1, open(1));
+        let read = Read { level: ReadLevel::Final, ..local(Query::TrialBalance) };
+        s.read(read, |_| {});
+        s.read(read, |answer| {
+            if let QueryResult::TrialBalance(view) = &mut answer.result
+                && broken
+            {
+                view.sums.clear();
+            }
+        });
+        // Neither what is not final nor what is further on has to be the same.
+        s.read(local(Query::TrialBalance), |_| {});
+        s.write(1, 2, pay(1, 5));
+        s.read(read, |_| {});
     }),
 ];

@@ -43,6 +43,17 @@ pub(crate) const CASES: &[Case] = &[
         let chosen = if broken { log.first.clone() } else { orphan };
         log.readmit(s, &chosen);
     }),
+    ("S2", "a seal left out what was geo-durable", |s, broken| {
+        two_regions(s);
+        leave_out_the_second(s, &mut Log::of(LEFT), broken);
+    }),
+    ("S2", "a seal left out what was final", |s, broken| {
+        two_regions(s);
+        let mut left = Log::of(LEFT);
+        left.close(s, 21, 0);
+        left.close(s, 23, 1);
+        leave_out_the_second(s, &mut left, broken);
+    }),
     ("O7", "an operation stands elsewhere than the sort puts it", |s, broken| {
         two_regions(s);
         let (mut first, mut second) = (Log::of(LOST), Log::of(LEFT));
@@ -222,6 +233,17 @@ fn back_from_a_seal(stage: &mut Stage) -> (Vec<u8>, Log, Log) {
     let orphan = lost.submit(stage, 20, 2);
     let back = seal_and_return(stage, &mut left, end, &lost);
     (orphan, back, left)
+}
+
+/// Of the two entries that a region logged the seal leaves out the second, of which the log may
+/// have said that it is geo-durable; it is logged again.
+fn leave_out_the_second(stage: &mut Stage, left: &mut Log, is_geo: bool) {
+    let mut lost = Log::of(LOST);
+    lost.submit(stage, 10, 1);
+    let end = lost.last.expect("just logged");
+    let orphan = lost.submit(stage, 20, 2);
+    lost.close(stage, 25, 1 + u64::from(is_geo));
+    seal_and_return(stage, left, end, &lost).readmit(stage, &orphan);
 }
 
 /// One region is sealed with `end` as its last entry, and let in again: the log of its next

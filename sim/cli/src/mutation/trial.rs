@@ -1,0 +1,123 @@
+//! What a woven build does as one mutant: its sweep, and its unit tests where that holds.
+
+use super::build::CHOICE;
+use crate::machine::child::{self, Ended};
+use crate::tool_error::ToolError;
+use billsim_gate::MutantEnd;
+use billsim_record::{Outcome, Verdict, document};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+/// Memory that a mutant may take, in kibibytes: some never stop to ask for more.
+const MEMORY_KIB: u64 = 3 * 1024 * 1024;
+/// CPU time of one seed: a hundred times what it takes.
+const SEED_LIMIT: &str = "20s";
+
+/// How mutants are tried.
+#[derive(Debug)]
+pub(crate) struct Trials<'a> {
+    /// `billsim`, with all mutants.
+    pub(crate) binary: PathBuf,
+    /// The unit tests, with all mutants.
+    pub(crate) tests: Option<PathBuf>,
+    /// Where scenarios are found.
+    pub(crate) tree: &'a Path,
+    /// Where runs are kept while they run.
+    pub(crate) scratch: &'a Path,
+    /// What is swept.
+    pub(crate) scenarios: Vec<String>,
+    /// Seeds of each.
+    pub(crate) seeds: u64,
+    /// For one mutant's sweep, and for its tests.
+    pub(crate) limit: Duration,
+    /// Somebody wants all of this to end.
+    pub(crate) stop: &'a AtomicBool,
+}
+
+/// How one ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Tried {
+    pub(crate) end: MutantEnd,
+    pub(crate) oracle: Option<String>,
+    pub(crate) seeds: u64,
+}
+
+impl Trials<'_> {
+    /// Tries a mutant; 0 is the original. `None`: stopped.
+    pub(crate) fn run(&self, number: u32) -> Result<Option<Tried>, ToolError> {
+        let out = self.scratch.join(format!("mutant-{number}"));
+        if out.exists() {
+            fs::remove_dir_all(&out).map_err(|error| ToolError::write(&out, &error))?;
+        }
+        let ended = child::run(&mut self.sweep(number, &out), self.limit, self.stop)?;
+        let tried = match ended {
+            Ended::Stopped => return Ok(None),
+            Ended::TooLate => Tried { end: MutantEnd::Timeout, oracle: None, seeds: 0 },
+            Ended::Itself(status) => judged(&out, status.code())?,
+        };
+        // What a mutant left behind is of no further use.
+        let _ = fs::remove_dir_all(&out);
+        if tried.end == MutantEnd::Survived {
+            return self.unit_tests(number, tried);
+        }
+        Ok(Some(tried))
+    }
+
+    fn sweep(&self, number: u32, out: &Path) -> Command {
+        let seeds = format!("0..{}", self.seeds);
+        let mut command = bounded(&self.binary);
+        command.arg("sweep").args(&self.scenarios).args(["--seeds", &seeds, "--jobs", "1"]);
+        command.args(["--fail-fast", "--without-regressions", "--without-waivers"]);
+        command.args(["--check-determinism", "0%", "--show-progress", "none"]);
+        command.args(["--seed-limit", SEED_LIMIT, "--out"]).arg(out);
+        command.current_dir(self.tree).env(CHOICE, number.to_string());
+        command
+    }
+
+    fn unit_tests(&self, number: u32, held: Tried) -> Result<Option<Tried>, ToolError> {
+        let Some(tests) = &self.tests else { return Ok(Some(held)) };
+        let mut command = bounded(tests);
+        command.args(["--quiet", "--test-threads", "1"]);
+        command.current_dir(self.tree.join("node/core")).env(CHOICE, number.to_string());
+        let end = match child::run(&mut command, self.limit, self.stop)? {
+            Ended::Stopped => return Ok(None),
+            Ended::TooLate => MutantEnd::KilledByTests,
+            Ended::Itself(status) if status.success() => MutantEnd::Survived,
+            Ended::Itself(_) => MutantEnd::KilledByTests,
+        };
+        Ok(Some(Tried { end, ..held }))
+    }
+}
+
+/// A program that gets no more memory than it should need.
+fn bounded(program: &Path) -> Command {
+    let mut command = Command::new("sh");
+    let script = format!("ulimit -v {MEMORY_KIB}; exec \"$0\" \"$@\"");
+    command.args(["-c", &script]).arg(program);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
+/// What the sweep of a mutant came to.
+fn judged(out: &Path, code: Option<i32>) -> Result<Tried, ToolError> {
+    let file = out.join("outcomes.jsonl");
+    let text = fs::read_to_string(&file).unwrap_or_default();
+    let read = |line| document::read::<Outcome>(line).map_err(ToolError::tool);
+    let outcomes: Vec<Outcome> = text.lines().map(read).collect::<Result<_, _>>()?;
+    let seeds = outcomes.len() as u64;
+    let red = outcomes.iter().position(|outcome| outcome.verdict != Verdict::Held);
+    let oracle = red.and_then(|place| outcomes[place].failure.as_ref());
+    let oracle = oracle.map(|failure| failure.oracle.clone());
+    Ok(match (red, code) {
+        (Some(place), _) => {
+            Tried { end: MutantEnd::KilledBySweep, oracle, seeds: place as u64 + 1 }
+        }
+        // What is held, or was not reached by so few seeds.
+        (None, Some(0 | 13)) => Tried { end: MutantEnd::Survived, oracle, seeds },
+        // The process itself died, of memory or of a fault that nothing can catch.
+        (None, _) => Tried { end: MutantEnd::KilledBySweep, oracle, seeds: seeds + 1 },
+    })
+}

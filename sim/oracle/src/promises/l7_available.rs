@@ -1,0 +1,97 @@
+//! L7: in a long run, with one thing at a time going wrong, 9,999 of 10,000 payments are answered.
+//!
+//! A payment counts once, however often it is sent and wherever to, and it is answered when the
+//! first of its answers says what became of it, within the time that a lost region may take (L2). A
+//! run that is too short for one in ten thousand to be seen is not judged; one seed is long enough,
+//! so nothing has to be added up over a sweep.
+
+use crate::catalogue::Promise;
+use crate::facts::Call;
+use crate::history::Answer;
+use crate::verdicts::Verdicts;
+use billing_wire::{OpId, WriteAnswer};
+use std::collections::BTreeMap;
+
+pub(crate) const WORDS: &str =
+    "with one thing wrong at a time 9,999 of 10,000 payments are answered in 10 s";
+
+/// A payment is answered in time within so many nanoseconds.
+const IN_TIME_NS: u64 = 10_000_000_000;
+/// Of so many payments one may be late.
+const ONE_IN: u64 = 10_000;
+
+/// Payments of a run in which one thing at a time goes wrong.
+#[derive(Debug, Default)]
+pub(crate) struct Availability {
+    is_judged: bool,
+    /// When each payment that has no answer yet was first asked for.
+    open: BTreeMap<OpId, u64>,
+    answered: u64,
+    late: u64,
+    /// The first that was late, and when it was asked for.
+    first_late: Option<(OpId, u64)>,
+}
+
+impl Availability {
+    /// One thing at a time goes wrong in this run.
+    pub(crate) fn is_judged(&mut self) {
+        self.is_judged = true;
+    }
+
+    /// Clients only finish what is unknown from here on.
+    pub(crate) fn load_ends(&mut self, at: u64) {
+        // Who was not there for as long as an answer may take has not waited in vain.
+        self.open.retain(|_, began| *began + IN_TIME_NS <= at);
+    }
+
+    /// A payment is sent, first or again.
+    pub(crate) fn invoked(&mut self, at: u64, op_id: OpId) {
+        if self.is_judged {
+            self.open.entry(op_id).or_insert(at);
+        }
+    }
+
+    /// A payment returned.
+    pub(crate) fn returned(&mut self, at: u64, call: &Call, op_id: OpId, answer: &Answer) {
+        let is_answer = matches!(
+            answer,
+            Answer::Write(
+                WriteAnswer::Done(_) | WriteAnswer::Refused(_) | WriteAnswer::Conflict { .. }
+            )
+        );
+        if !self.is_judged || !call.pays || !is_answer {
+            return;
+        }
+        let Some(began) = self.open.remove(&op_id) else { return };
+        self.answered += 1;
+        if at - began > IN_TIME_NS {
+            self.note_late(op_id, began);
+        }
+    }
+
+    fn note_late(&mut self, op_id: OpId, began: u64) {
+        self.late += 1;
+        self.first_late.get_or_insert((op_id, began));
+    }
+
+    /// The run is over; what is still open was never answered.
+    pub(crate) fn settled(&mut self, verdicts: &mut Verdicts, at: u64) {
+        for (op_id, began) in std::mem::take(&mut self.open) {
+            self.answered += 1;
+            self.note_late(op_id, began);
+        }
+        let Self { answered, late, first_late, .. } = *self;
+        if !self.is_judged || answered < ONE_IN {
+            return;
+        }
+        let operation = first_late.map(|(op_id, _)| op_id);
+        verdicts.check(Promise::L7, at, operation, late * ONE_IN <= answered, || {
+            let began = first_late.map_or(0, |(_, began)| began / 1_000_000);
+            let detail = format!(
+                "{late} of {answered} payments had no answer in 10 s, the first was asked for at \
+                 {began} ms"
+            );
+            ("payments without an answer in time".to_owned(), detail)
+        });
+    }
+}
