@@ -1,6 +1,6 @@
-//! A service outside of the cluster that is asked over HTTP: a `POST` under an `Idempotency-Key`, so
-//! that it may be asked again whatever became of the first time. What an answer means is for those
-//! who ask.
+//! A service outside of the cluster that is asked over HTTP: a `POST` under an `Idempotency-Key`,
+//! so that it may be asked again whatever became of the first time. What an answer means is for
+//! those who ask.
 
 use crate::edge::calls::{Answer, Call, Nodes};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};

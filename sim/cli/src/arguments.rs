@@ -1,5 +1,6 @@
 //! Commands, their options, and what they mean: the text of `--help`.
 
+mod bench;
 mod bisect;
 mod crash_points;
 #[cfg(test)]
@@ -10,6 +11,7 @@ mod mutate;
 mod prune;
 mod unmask;
 
+pub(crate) use bench::Bench;
 use billsim_engine::OpId;
 pub(crate) use bisect::Bisect;
 use clap::{Args, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
@@ -299,20 +301,6 @@ pub(crate) struct CorpusAdd {
     /// What it shows, in one line, instead of what the plan or the failure says.
     #[arg(long, value_name = "LINE")]
     pub(crate) about: Option<String>,
-}
-
-/// Measures the speed of the testbed at one job.
-#[derive(Debug, Args)]
-pub(crate) struct Bench {
-    /// A name under `scenarios/`, or a path.
-    #[arg(default_value = "smoke/everything")]
-    pub(crate) scenario: String,
-    /// Seeds, half-open.
-    #[arg(long, value_parser = seeds, default_value = "0..20", value_name = "A..B")]
-    pub(crate) seeds: Seeds,
-    /// `json`: the figures as one document.
-    #[arg(long, value_enum, default_value_t = Format::Human)]
-    pub(crate) format: Format,
 }
 
 /// Shows that every planted bug is caught by ordinary scenarios and seeds.

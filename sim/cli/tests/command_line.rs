@@ -47,6 +47,8 @@ fn wrong_input_is_told_what_where_and_what_to_do() {
         ("unknown profile", vec!["sweep", "--profile", "nothing"]),
         ("empty range", vec!["sweep", "--seeds", "5..5"]),
         ("no range", vec!["bench", "--seeds", "5"]),
+        ("no such revision", vec!["bench", "--compare", "no-such-revision"]),
+        ("rounds of one", vec!["bench", "--rounds", "3"]),
         ("nearly a scenario", vec!["run", "smoke/stedy"]),
         ("missing plan", vec!["replay", "no/such/plan.json"]),
         ("no failure at all", vec!["show", "scenarios"]),

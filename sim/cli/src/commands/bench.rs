@@ -1,6 +1,7 @@
 //! `billsim bench`: how fast the testbed is at one job. CPU time and peak memory come from
 //! getrusage, so that other work on the machine does not count.
 
+use super::bench_compare::compare;
 use crate::arguments::{Bench, Format};
 use crate::context::say;
 use crate::corpus::Corpus;
@@ -9,20 +10,20 @@ use billsim_engine::Job;
 use billsim_engine::sweep::run_one;
 use billsim_record::ExitCode;
 use nix::sys::resource::{Usage, UsageWho, getrusage};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-/// The figures.
-#[derive(Debug, Serialize)]
-struct Figures {
+/// The figures. Those of another revision are read as well, which may know more of them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Figures {
     scenario: String,
     seeds: u64,
     cpu_seconds: f64,
-    simulated_seconds_per_cpu_second: f64,
-    acknowledged_per_cpu_second: f64,
+    pub(super) simulated_seconds_per_cpu_second: f64,
+    pub(super) acknowledged_per_cpu_second: f64,
     delivered_messages_per_cpu_second: f64,
     events_per_cpu_second: f64,
     seeds_per_minute: f64,
-    peak_rss_bytes: u64,
+    pub(super) peak_rss_bytes: u64,
 }
 
 fn usage() -> Result<Usage, ToolError> {
@@ -35,6 +36,9 @@ fn cpu_seconds(usage: &Usage) -> f64 {
 }
 
 pub(crate) fn bench(arguments: &Bench) -> Result<ExitCode, ToolError> {
+    if let Some(revision) = &arguments.compare {
+        return compare(arguments, revision);
+    }
     let loaded = Corpus::find()?.scenario(&arguments.scenario)?;
     let started = cpu_seconds(&usage()?);
     let (mut simulated, mut acknowledged, mut delivered, mut events) = (0.0, 0, 0, 0);

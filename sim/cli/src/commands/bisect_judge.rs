@@ -5,14 +5,14 @@ use crate::arguments::Bisect;
 use crate::bundle::Bundle;
 use crate::comparison::{Comparison, Seen};
 use crate::context::warn;
+use crate::machine::build::{self, Built, create};
 use crate::machine::child::{self, Ended};
 use crate::machine::git;
 use crate::tool_error::ToolError;
 use crate::wall_clock;
 use billsim_record::document;
 use serde::{Deserialize, Serialize};
-use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -132,24 +132,16 @@ impl Question {
         commit: &str,
         stop: &AtomicBool,
     ) -> Result<Option<(Call, String, Option<Seen>)>, ToolError> {
-        let logs = self.build_dir.join("logs");
-        fs::create_dir_all(&logs).map_err(|error| ToolError::write(&logs, &error))?;
-        let log = logs.join(format!("{}.txt", short(commit)));
+        let log = self.build_dir.join("logs").join(format!("{}.txt", short(commit)));
         let skipped = |why: String| Ok(Some((Call::Skipped, why, None)));
-        let mut build = Command::new(cargo());
-        build.current_dir(tree).args(["build", "--release", "--locked", "--package", "billsim"]);
-        build.arg("--target-dir").arg(&self.build_dir);
-        build.stdin(Stdio::null()).stdout(Stdio::null()).stderr(create(&log)?);
-        match child::run(&mut build, self.build_limit, stop)? {
-            Ended::Stopped => return Ok(None),
-            Ended::TooLate => return skipped("it takes too long to build".to_owned()),
-            Ended::Itself(status) if !status.success() => {
-                return skipped(format!("it does not build: {}", log.display()));
-            }
-            Ended::Itself(_) => {}
-        }
+        let built = build::release(tree, &self.build_dir, &log, self.build_limit, stop)?;
+        let binary = match built {
+            Built::Stopped => return Ok(None),
+            Built::Failed(why) => return skipped(why),
+            Built::Binary(binary) => binary,
+        };
         let result = log.with_extension("json");
-        let mut replay = Command::new(self.build_dir.join("release/billsim"));
+        let mut replay = Command::new(binary);
         replay.current_dir(tree).arg("replay").arg(&self.plan).args(["--format", "json"]);
         replay.stdin(Stdio::null()).stdout(create(&result)?).stderr(create(&log)?);
         let status = match child::run(&mut replay, self.replay_limit, stop)? {
@@ -200,15 +192,6 @@ pub(super) fn note(judged: &Judged, file: &Path) -> Result<(), ToolError> {
 /// The first digits of a commit, as people say them.
 pub(super) fn short(commit: &str) -> &str {
     commit.get(..12).unwrap_or(commit)
-}
-
-/// The cargo that runs this, or the one that a shell finds.
-fn cargo() -> OsString {
-    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
-}
-
-fn create(path: &Path) -> Result<File, ToolError> {
-    File::create(path).map_err(|error| ToolError::write(path, &error))
 }
 
 fn read_reference(file: &Path) -> Result<Seen, ToolError> {

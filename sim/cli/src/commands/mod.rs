@@ -1,6 +1,7 @@
 //! One file per command.
 
 mod bench;
+mod bench_compare;
 mod bisect;
 mod bisect_judge;
 mod canary;
