@@ -7,6 +7,7 @@ mod crash_points;
 mod engines;
 mod failures;
 mod gate;
+mod guide;
 mod mutate;
 mod prune;
 mod unmask;
@@ -18,6 +19,7 @@ use clap::{Args, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand
 pub(crate) use crash_points::CrashPoints;
 pub(crate) use failures::{Diff, Explain, Merge, Replay, Report, Show, Shrink};
 pub(crate) use gate::Gate;
+pub(crate) use guide::Guide;
 pub(crate) use mutate::Mutate;
 pub(crate) use prune::Prune;
 use std::path::PathBuf;
@@ -71,6 +73,7 @@ pub(crate) enum Command {
     CrashPoints(CrashPoints),
     Report(Report),
     Gate(Gate),
+    Guide(Guide),
     Prune(Prune),
     Corpus(Corpus),
     Bench(Bench),

@@ -13,6 +13,7 @@ mod doctor;
 mod explain;
 mod gate;
 mod gate_recheck;
+mod guide;
 mod list;
 mod manual;
 mod merge;
@@ -56,6 +57,7 @@ pub(crate) fn dispatch(arguments: Arguments) -> ExitCode {
         Command::Diff(diff) => diff::diff(&diff),
         Command::Bisect(bisect) => bisect::bisect(&bisect, canary),
         Command::Shrink(shrink) => shrink::shrink(&shrink, canary),
+        Command::Guide(guide) => guide::guide(&guide),
         Command::Prune(prune) => prune::prune(&prune),
         Command::Corpus(corpus) => corpus::corpus(&corpus, canary),
         Command::Bench(bench) => bench::bench(&bench),
