@@ -250,13 +250,20 @@ fn fold_with_restarts(records: &[(Vec<u8>, Event)], store: &MemoryStore) -> Ledg
 /// returns how many are final.
 fn glance(ledger: &mut Ledger, records: &[(Vec<u8>, Event)], settle: usize) -> usize {
     let (frontier, chain) = (ledger.frontier(), ledger.outcome_chain());
-    let hash = ledger.state_hash();
+    let (hash, finally) = (ledger.state_hash(), sight(ledger));
     for (bytes, _) in records {
         ledger.apply_provisionally(&RecordView::decode(bytes).unwrap()).unwrap();
         assert_eq!(ledger.frontier(), frontier, "nothing of it is final yet");
         assert_eq!((ledger.outcome_chain(), ledger.state_hash()), (chain, hash));
     }
     assert_eq!(ledger.shown().0[0], frontier.0[0] + records.len() as u64);
+    let shown = sight(ledger);
+    if let Some(aside) = ledger.set_aside() {
+        assert!(!ledger.is_provisional());
+        assert_eq!(sight(ledger), finally, "what is final is shown");
+        ledger.put_back(aside);
+        assert_eq!(sight(ledger), shown, "what was set aside is shown again");
+    }
     let settle = settle.min(records.len());
     for _ in 0..settle {
         ledger.settle();

@@ -12,6 +12,7 @@ use super::rows::{
 };
 use super::state::ABOVE_ALL_KEYS;
 use super::store::{LedgerStore, RowChange, StoreError, Table};
+use super::undo::Before;
 use super::waiting_rows::{OutboxRow, RefundRow, SuspenseItemRow};
 use crate::{canary, sometimes};
 use billing_wire::DecodeError;
@@ -43,6 +44,8 @@ pub(super) struct TableCache<R: Row> {
     dirty: Vec<R::Key>,
     // Keys of the batch that is being committed; their slots may be dirty again.
     in_flight: Vec<R::Key>,
+    /// Rows as they were before provisional entries.
+    pub(super) before: Before<R>,
     // Whether a row that is not here is nowhere.
     complete: bool,
     hand: Option<R::Key>,
@@ -73,6 +76,7 @@ impl<R: Row> Default for TableCache<R> {
             slots: BTreeMap::new(),
             dirty: Vec::new(),
             in_flight: Vec::new(),
+            before: Before::default(),
             complete: false,
             hand: None,
         }
@@ -258,7 +262,7 @@ impl<R: Row> TableCache<R> {
         assert!(self.in_flight.is_empty(), "one ledger commit is open at most");
         std::mem::swap(&mut self.dirty, &mut self.in_flight);
         self.in_flight.sort_unstable();
-        let mut value = Vec::with_capacity(160);
+        let (mut key_buffer, mut value) = (Vec::with_capacity(32), Vec::with_capacity(160));
         for key in &self.in_flight {
             let slot = self.slots.get_mut(key).expect("a dirty row is never dropped");
             slot.state = State::InFlight;
@@ -270,7 +274,9 @@ impl<R: Row> TableCache<R> {
             if bytes.is_none() && canary!("removed-row-stays-in-the-database") {
                 continue;
             }
-            changes.push((R::TABLE, key_bytes::<R>(key).into_boxed_slice(), bytes));
+            key_buffer.clear();
+            R::encode_key(key, &mut key_buffer);
+            changes.push((R::TABLE, Box::from(key_buffer.as_slice()), bytes));
         }
     }
 

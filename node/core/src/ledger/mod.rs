@@ -44,6 +44,7 @@ mod state;
 pub mod store;
 mod suspense;
 mod totals;
+mod undo;
 mod waiting_rows;
 
 use crate::canary;
@@ -52,6 +53,7 @@ use billing_wire::{
     OpId, OutboxPage, OutcomeChain, Position, Query, QueryResult, RecordView, RegionId,
 };
 use meta::Meta;
+pub use provisional::SetAside;
 use provisional::{Provisional, Stand};
 use rows::OperationRow;
 use state::State;

@@ -7,7 +7,7 @@
 //! fold of a final frontier.
 
 use super::Ledger;
-use super::state::Undo;
+use super::state::{self, Undo};
 use super::store::StoreError;
 use crate::canary;
 use billing_wire::{Frontier, Hlc, OutcomeChain, RecordView, RegionId};
@@ -33,6 +33,13 @@ struct Layer {
 pub(super) struct Provisional {
     settled: Stand,
     layers: VecDeque<Layer>,
+}
+
+/// What is provisional, while it is set aside.
+pub struct SetAside {
+    layers: VecDeque<Layer>,
+    shown: (Frontier, OutcomeChain),
+    state: state::SetAside,
 }
 
 impl Provisional {
@@ -68,9 +75,9 @@ impl Ledger {
         let follows = self.last_provisional().is_none_or(|last| last < place);
         assert!(follows || canary!("arrival-order-fold"), "in merged order");
         let dirty = self.dirty_submissions;
-        self.state.start_undo();
+        let before = self.state.start_undo();
         let folded = self.apply_record(record);
-        let before = self.state.take_undo();
+        self.state.end_undo();
         folded?;
         let submissions = self.dirty_submissions - dirty;
         self.dirty_submissions = dirty;
@@ -106,6 +113,7 @@ impl Ledger {
     /// When there is none.
     pub fn settle(&mut self) {
         let layer = self.provisional.layers.pop_front().expect("a provisional entry is final");
+        self.state.keep(&layer.before);
         self.provisional.settled = layer.after;
         self.dirty_submissions += layer.submissions;
         self.state.trim();
@@ -120,11 +128,33 @@ impl Ledger {
     pub fn rewind_to(&mut self, place: (Hlc, RegionId)) {
         while self.last_provisional().is_some_and(|last| last >= place) {
             let Some(layer) = self.provisional.layers.pop_back() else { break };
-            self.state.undo(layer.before);
+            self.state.undo(&layer.before);
             let below = self.provisional.layers.back().map(|layer| layer.after);
             let Stand { frontier, chain, .. } = below.unwrap_or(self.provisional.settled);
             (self.frontier, self.chain) = (frontier, chain);
         }
+    }
+
+    /// Sets what is provisional aside: what is shown is the final fold, until
+    /// [`Self::put_back`]. Cheaper than to rewind and fold again. `None`: nothing is.
+    pub fn set_aside(&mut self) -> Option<SetAside> {
+        let state = self.state.set_aside(&self.provisional.layers.front()?.before);
+        let layers = std::mem::take(&mut self.provisional.layers);
+        let Stand { frontier, chain, .. } = self.provisional.settled;
+        let shown = (self.frontier, self.chain);
+        (self.frontier, self.chain) = (frontier, chain);
+        Some(SetAside { layers, shown, state })
+    }
+
+    /// Shows again what was set aside; nothing was folded in between.
+    ///
+    /// # Panics
+    /// When something was.
+    pub fn put_back(&mut self, aside: SetAside) {
+        assert_eq!(self.frontier, self.provisional.settled.frontier, "it belongs on that");
+        self.state.put_back(&aside.state);
+        self.provisional.layers = aside.layers;
+        (self.frontier, self.chain) = aside.shown;
     }
 
     /// How far each region log is folded, provisional entries included.

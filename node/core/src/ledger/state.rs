@@ -42,18 +42,24 @@ pub(super) struct State {
     rows_hash: u128,
     scratch: Vec<u8>,
     clean_rows_max: usize,
-    // Rows as they were, while a provisional entry is folded.
-    undo: Option<Undo>,
+    // Number of the provisional entry that is being folded: what it changes is noted under it.
+    noting: Option<u64>,
+    // Number of the next one.
+    next_entry: u64,
 }
 
-/// How to take a provisional entry back: its rows as they were, newest change last.
+/// How to take a provisional entry back: its rows as they were are kept in their caches.
 pub(super) struct Undo {
-    rows: Vec<RowBefore>,
+    entry: u64,
     totals: Totals,
     rows_hash: u128,
 }
 
-type RowBefore = Box<dyn FnOnce(&mut Tables) + Send>;
+/// What provisional entries made of the sums, while they are set aside.
+pub(super) struct SetAside {
+    totals: Totals,
+    rows_hash: u128,
+}
 
 impl State {
     /// Reads the sums, and every row when there are at most `clean_rows_max`. `state_hash` is
@@ -66,8 +72,16 @@ impl State {
         let totals = Totals::open(&*store)?;
         let rows_hash = state_hash.wrapping_sub(totals.hash());
         let (tables, scratch) = (Tables::default(), Vec::with_capacity(256));
-        let undo = None;
-        let mut state = Self { store, tables, totals, rows_hash, scratch, clean_rows_max, undo };
+        let mut state = Self {
+            store,
+            tables,
+            totals,
+            rows_hash,
+            scratch,
+            clean_rows_max,
+            noting: None,
+            next_entry: 0,
+        };
         if state.store.rows()? <= clean_rows_max as u64 {
             state.load_all()?;
         }
@@ -148,11 +162,10 @@ impl State {
     }
 
     fn replace<R: Row>(&mut self, key: R::Key, row: Option<R>) {
-        let before = R::cache_mut(&mut self.tables).put(key, row);
-        if let Some(undo) = &mut self.undo {
-            undo.rows.push(Box::new(move |tables| {
-                R::cache_mut(tables).put(key, before);
-            }));
+        let cache = R::cache_mut(&mut self.tables);
+        let before = cache.put(key, row);
+        if let Some(entry) = self.noting {
+            cache.before.note(entry, key, before);
         }
         for (row, is_new) in [(before, false), (row, true)] {
             let Some(row) = row else { continue };
@@ -169,27 +182,56 @@ impl State {
         }
     }
 
-    /// From now on every change is noted.
-    pub(super) fn start_undo(&mut self) {
-        let (rows, totals) = (Vec::new(), self.totals.clone());
-        self.undo = Some(Undo { rows, totals, rows_hash: self.rows_hash });
+    /// From now on every change is noted; how to take it back.
+    pub(super) fn start_undo(&mut self) -> Undo {
+        self.noting = Some(self.next_entry);
+        self.next_entry += 1;
+        Undo { entry: self.next_entry - 1, totals: self.totals.clone(), rows_hash: self.rows_hash }
     }
 
-    /// What was changed since [`Self::start_undo`].
-    ///
-    /// # Panics
-    /// When that was not called.
-    pub(super) fn take_undo(&mut self) -> Undo {
-        self.undo.take().expect("changes were noted")
+    /// What [`Self::start_undo`] began ends here.
+    pub(super) fn end_undo(&mut self) {
+        self.noting = None;
     }
 
     /// Takes changes back; the newest ones first, when there are several.
-    pub(super) fn undo(&mut self, undo: Undo) {
-        for row in undo.rows.into_iter().rev() {
-            row(&mut self.tables);
-        }
+    pub(super) fn undo(&mut self, undo: &Undo) {
+        every_cache!(&mut self.tables, cache => {
+            while let Some((key, row)) = cache.before.take_last(undo.entry) {
+                cache.put(key, row);
+            }
+        });
         self.totals.restore(&undo.totals);
         self.rows_hash = undo.rows_hash;
+    }
+
+    /// Every row as it was before `first`, the first provisional entry; what leads forth again.
+    pub(super) fn set_aside(&mut self, first: &Undo) -> SetAside {
+        every_cache!(&mut self.tables, cache => {
+            let mut before = std::mem::take(&mut cache.before);
+            before.swap_back(|key, row| cache.put(key, row));
+            cache.before = before;
+        });
+        let aside = SetAside { totals: self.totals.clone(), rows_hash: self.rows_hash };
+        self.totals.restore(&first.totals);
+        self.rows_hash = first.rows_hash;
+        aside
+    }
+
+    /// Undoes [`Self::set_aside`]; nothing was changed in between.
+    pub(super) fn put_back(&mut self, aside: &SetAside) {
+        every_cache!(&mut self.tables, cache => {
+            let mut before = std::mem::take(&mut cache.before);
+            before.swap_forth(|key, row| cache.put(key, row));
+            cache.before = before;
+        });
+        self.totals.restore(&aside.totals);
+        self.rows_hash = aside.rows_hash;
+    }
+
+    /// Changes are there to stay; the oldest ones first, when there are several.
+    pub(super) fn keep(&mut self, undo: &Undo) {
+        every_cache!(&mut self.tables, cache => cache.before.forget_first(undo.entry));
     }
 
     /// Every changed row but meta; they stay readable here until [`Self::committed`].
@@ -232,8 +274,13 @@ fn load_table<R: Row>(
 ) -> Result<u128, StoreError> {
     let mut hash = 0_u128;
     let mut failed = None;
+    let mut row = Vec::with_capacity(256);
     store.scan(R::TABLE, &[], &ABOVE_ALL_KEYS, &mut |key, value| {
-        hash = hash.wrapping_add(row_hash(R::TABLE, key, value));
+        row.clear();
+        row.push(R::TABLE as u8);
+        row.extend_from_slice(key);
+        row.extend_from_slice(value);
+        hash = hash.wrapping_add(xxh3_128(&row));
         if R::TABLE == Table::Operation && canary!("dedupe-index-lost-on-restart") {
             return true;
         }
@@ -245,15 +292,6 @@ fn load_table<R: Row>(
     })?;
     cache.set_complete();
     failed.map_or(Ok(hash), Err)
-}
-
-/// What a row adds to the state hash.
-pub(super) fn row_hash(table: Table, key: &[u8], value: &[u8]) -> u128 {
-    let mut bytes = Vec::with_capacity(1 + key.len() + value.len());
-    bytes.push(table as u8);
-    bytes.extend_from_slice(key);
-    bytes.extend_from_slice(value);
-    xxh3_128(&bytes)
 }
 
 /// Reads a row that is not cached: meta and totals.

@@ -11,13 +11,19 @@ use billing_wire::{Hlc, QueryResult, Read, ReadAnswer, ReadLevel, Token};
 
 impl Node {
     pub(super) fn read(&mut self, now: Now, request: RequestId, read: &Read, out: &mut Outputs) {
-        let secret = &self.config.genesis.secret;
         let is_final = read.level == ReadLevel::Final && !canary!("final-read-shows-provisional");
-        if is_final && self.ledger.is_provisional() {
-            // What is shown may change yet: it is folded again once this is answered.
+        // What is shown may change yet: it is shown again once this is answered.
+        let aside = if is_final { self.ledger.set_aside() } else { None };
+        self.answer_read(now, request, read, out);
+        if let Some(aside) = aside {
             sometimes!("final-read-below-the-provisional");
-            self.ledger.rewind();
+            self.ledger.put_back(aside);
         }
+    }
+
+    /// Answers from what is shown.
+    fn answer_read(&mut self, now: Now, request: RequestId, read: &Read, out: &mut Outputs) {
+        let secret = &self.config.genesis.secret;
         let result = match &read.token {
             Some(token) if !token.verify(secret) => Ok(QueryResult::BadToken),
             _ => self.ledger.query(&read.query),
