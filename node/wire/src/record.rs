@@ -142,6 +142,48 @@ impl RecordHeader {
         Position { hlc: self.hlc, region: self.region, index: self.index, offset }
     }
 
+    /// The fixed part of a record as it says itself: for bytes that were verified before, or will
+    /// be before anything is done by them.
+    ///
+    /// # Errors
+    /// A part that is missing or out of range.
+    pub fn read(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut r = Reader::new(WHAT, bytes);
+        r.take(CHECKED_FROM)?;
+        Self::decode(&mut r)
+    }
+
+    /// From its format on.
+    fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let found = r.u8()?;
+        if found != RECORD_FORMAT {
+            return Err(DecodeError::Version { what: WHAT, found, expected: RECORD_FORMAT });
+        }
+        let kind = RecordKind::of(r.u8()?)?;
+        let region = RegionId(r.u8()?);
+        r.at_most("region", region.0.into(), crate::limits::REGIONS_MAX as u64 - 1)?;
+        let mode = match r.u8()? {
+            0 => RegionMode::Geo,
+            1 => RegionMode::Degraded,
+            found => {
+                let found = found.into();
+                return Err(DecodeError::OutOfRange { what: WHAT, field: "mode", found, limit: 1 });
+            }
+        };
+        Ok(Self {
+            kind,
+            region,
+            incarnation: Incarnation(r.u32()?),
+            index: r.u64()?,
+            term: r.u64()?,
+            hlc: Hlc(r.u64()?),
+            geo_index: r.u64()?,
+            mode,
+            prev_hash: r.hash()?,
+            hash: r.hash()?,
+        })
+    }
+
     /// The derived header of an entry that the consensus layer made itself: stamped just above
     /// its predecessor (billing.md §2). `prev` is `None` before the first entry.
     #[must_use]
@@ -364,39 +406,22 @@ impl<'a> RecordView<'a> {
         Self::decode_checked(bytes, r)
     }
 
+    /// The view of a record that was verified before, by its header; nothing is checked again.
+    ///
+    /// # Panics
+    /// When the bytes are shorter than a header.
+    pub fn of_verified(header: RecordHeader, bytes: &'a [u8]) -> Self {
+        let at = |at: usize| u16::from_le_bytes([bytes[at], bytes[at + 1]]);
+        Self { header, count: at(COUNT_AT), control_bytes: at(CONTROL_AT), bytes }
+    }
+
     fn decode_checked(bytes: &'a [u8], mut r: Reader<'a>) -> Result<Self, DecodeError> {
-        let found = r.u8()?;
-        if found != RECORD_FORMAT {
-            return Err(DecodeError::Version { what: WHAT, found, expected: RECORD_FORMAT });
-        }
-        let kind = RecordKind::of(r.u8()?)?;
-        let region = RegionId(r.u8()?);
-        r.at_most("region", region.0.into(), crate::limits::REGIONS_MAX as u64 - 1)?;
-        let mode = match r.u8()? {
-            0 => RegionMode::Geo,
-            1 => RegionMode::Degraded,
-            found => {
-                let found = found.into();
-                return Err(DecodeError::OutOfRange { what: WHAT, field: "mode", found, limit: 1 });
-            }
-        };
-        let header = RecordHeader {
-            kind,
-            region,
-            incarnation: Incarnation(r.u32()?),
-            index: r.u64()?,
-            term: r.u64()?,
-            hlc: Hlc(r.u64()?),
-            geo_index: r.u64()?,
-            mode,
-            prev_hash: r.hash()?,
-            hash: r.hash()?,
-        };
+        let header = RecordHeader::decode(&mut r)?;
         let count = r.u16()?;
         r.at_most("count", count.into(), SUBMISSIONS_PER_RECORD_MAX as u64)?;
         let control_bytes = r.u16()?;
         let control = r.take(control_bytes.into())?;
-        Control::decode(kind, control)?;
+        Control::decode(header.kind, control)?;
         let view = Self { header, count, control_bytes, bytes };
         let mut walk = view.submissions();
         for submission in walk.by_ref() {

@@ -237,7 +237,7 @@ impl Jury {
     /// A node's commit index passed this record; the bytes are those of its disk.
     pub fn committed(&mut self, at: u64, node: NodeId, record: &[u8]) {
         let (facts, verdicts) = (&mut self.facts, &mut self.verdicts);
-        let record = match RecordView::decode(record) {
+        let record = match facts.known_copy(record).map_or_else(|| RecordView::decode(record), Ok) {
             Ok(record) => record,
             Err(error) => return o2_copies_agree::broken(verdicts, at, node, &error),
         };

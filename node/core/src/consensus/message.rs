@@ -152,8 +152,8 @@ fn entry(r: &mut Reader<'_>, body: &Bytes, index: u64) -> Result<Entry, DecodeEr
     let start = r.offset();
     r.take(length)?;
     let data = body.slice(start..start + length);
-    // The term lies inside the record; the screen decodes it and refuses what does not fit.
-    let term = billing_wire::RecordView::decode(&data)?.header.term;
+    // The term lies inside the record; the screen verifies it and refuses what does not fit.
+    let term = billing_wire::RecordHeader::read(&data)?.term;
     Ok(Entry { index, term, data, ..Entry::default() })
 }
 

@@ -17,6 +17,13 @@ pub struct Slot {
     pub bytes: Bytes,
 }
 
+impl Slot {
+    /// The record, which was verified when it came in.
+    pub fn view(&self) -> RecordView<'_> {
+        RecordView::of_verified(self.header, &self.bytes)
+    }
+}
+
 /// Every record of one region log from index 1.
 #[derive(Debug)]
 pub struct LogWindow {
@@ -42,7 +49,7 @@ impl LogWindow {
         members: ConfState,
     ) -> Self {
         let slot = |bytes: Bytes| {
-            let header = RecordView::decode(&bytes).expect("recovery verified it").header;
+            let header = RecordHeader::read(&bytes).expect("recovery verified it");
             Slot { header, bytes }
         };
         let slots = records.into_iter().map(slot).collect();
@@ -122,7 +129,7 @@ fn slot_of(
     prev: Option<&RecordHeader>,
 ) -> Slot {
     if !entry.data.is_empty() {
-        let header = RecordView::decode(&entry.data).expect("screened before it came here").header;
+        let header = RecordHeader::read(&entry.data).expect("screened before it came here");
         assert_eq!((header.index, header.term), (entry.index, entry.term), "place of a record");
         return Slot { header, bytes: entry.data.clone() };
     }

@@ -3,13 +3,12 @@
 
 use super::Node;
 use crate::canary;
-use crate::consensus::Consensus;
+use crate::consensus::{Consensus, Slot};
 use crate::io::{HaltReason, Outputs};
 use crate::merge::{self, Head};
 use crate::sometimes;
 use crate::time::Now;
 use billing_wire::{Hlc, RecordView, RegionId};
-use bytes::Bytes;
 
 impl Node {
     /// Folds what is committed; whether anything was.
@@ -19,8 +18,8 @@ impl Node {
 
     fn fold_one_log(&mut self, now: Now, out: &mut Outputs) -> bool {
         let mut folded = false;
-        while let Some((head, bytes)) = self.next_committed() {
-            let view = verified(&bytes, head);
+        while let Some(slot) = self.next_committed() {
+            let view = slot.view();
             if self.ledger.apply(&view).is_err() {
                 self.halt(HaltReason::Ledger, out);
                 return false;
@@ -48,8 +47,8 @@ impl Node {
         }
         let watermark = self.seals.watermark(&self.custodies);
         let mut folded = false;
-        while let Some((head, bytes)) = self.next_committed() {
-            let view = verified(&bytes, head);
+        while let Some(slot) = self.next_committed() {
+            let view = slot.view();
             let named = self.ledger.named_elsewhere();
             match merge::place(&mut self.ledger, &view, watermark) {
                 Ok(true) => {}
@@ -62,7 +61,7 @@ impl Node {
                     return false;
                 }
             }
-            if head.region == self.region && named != self.ledger.named_elsewhere() {
+            if view.header.region == self.region && named != self.ledger.named_elsewhere() {
                 // The other region tells how safe its entry is as soon as it hears of this one.
                 self.logs[usize::from(self.region.0)].tell_commit();
             }
@@ -77,7 +76,7 @@ impl Node {
     }
 
     /// The committed entry that comes next in merged order, as far as this node knows.
-    fn next_committed(&self) -> Option<(Head, Bytes)> {
+    fn next_committed(&self) -> Option<Slot> {
         let shown = self.ledger.shown();
         let head = merge::lowest(self.logs.iter().zip(0..).map(|(log, place)| {
             let region = RegionId(place);
@@ -90,7 +89,7 @@ impl Node {
         }))?;
         let index = shown.of(head.region) + 1;
         let slot = self.logs[usize::from(head.region.0)].window().get(index);
-        Some((head, slot.expect("a committed entry is in the window").bytes.clone()))
+        Some(slot.expect("a committed entry is in the window").clone())
     }
 
     fn note_folded_term(&mut self, now: Now, view: &RecordView<'_>, out: &mut Outputs) {
@@ -100,11 +99,4 @@ impl Node {
             self.answer_overtaken(now, term, out);
         }
     }
-}
-
-fn verified(bytes: &Bytes, head: Head) -> RecordView<'_> {
-    let Ok(view) = RecordView::decode(bytes) else {
-        panic!("a record of region {} at {} was verified when it came in", head.region, head.hlc);
-    };
-    view
 }
