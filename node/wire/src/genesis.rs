@@ -2,14 +2,12 @@
 
 use crate::codec::{DecodeError, Reader, put_text};
 use crate::ids::{ClusterId, Incarnation, NodeId, RegionId};
-use crate::limits::{REGIONS_MAX, TEXT_BYTES_MAX};
+use crate::limits::{MEMBERS_MAX, REGIONS_MAX, TEXT_BYTES_MAX};
 
 const WHAT: &str = "genesis";
 /// The format that this release writes and reads.
 pub const GENESIS_FORMAT: u8 = 1;
 const MAGIC: &[u8; 8] = b"BILLGEN\x01";
-/// Nodes per region that the codec accepts.
-const MEMBERS_MAX: u64 = 7;
 
 /// A region and its voters.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -116,7 +114,7 @@ fn decode_region(r: &mut Reader<'_>) -> Result<RegionMembers, DecodeError> {
     let name = r.text("name", TEXT_BYTES_MAX)?.to_owned();
     let incarnation = Incarnation(r.u32()?);
     let count = r.u8()?;
-    r.at_most("nodes", count.into(), MEMBERS_MAX)?;
+    r.at_most("nodes", count.into(), MEMBERS_MAX as u64)?;
     let nodes = (0..count).map(|_| r.u16().map(NodeId)).collect::<Result<_, _>>()?;
     Ok(RegionMembers { region, name, incarnation, nodes })
 }

@@ -2,6 +2,8 @@
 
 /// Regions in a cluster (billing.md §1).
 pub const REGIONS_MAX: usize = 5;
+/// Nodes in a region (billing.md §1).
+pub const MEMBERS_MAX: usize = 7;
 /// Submissions in one entry of a region log.
 pub const SUBMISSIONS_PER_RECORD_MAX: usize = 512;
 /// Bytes of one encoded record.

@@ -11,6 +11,7 @@ use super::{Consensus, Sink, message};
 use crate::io::Role;
 use crate::journal::{RecoveredLog, RegionPromise};
 use crate::{canary, sometimes};
+use billing_wire::limits::MEMBERS_MAX;
 use billing_wire::{Genesis, Incarnation, LogIndex, NodeId, RegionId, Term};
 use bytes::Bytes;
 use raft::eraftpb::{ConfState, Entry, HardState, Message, MessageType};
@@ -292,7 +293,10 @@ impl RegionLog {
             progress.get(node.0.into()).filter(|p| counts(p)).map_or(0, |p| p.matched)
         };
         let of_region = |(_, nodes): &(RegionId, Vec<NodeId>)| {
-            let mut reached: Vec<LogIndex> = nodes.iter().map(matched).collect();
+            // Asked for at every step of a leader: it must allocate nothing.
+            let mut reached: [LogIndex; MEMBERS_MAX] = [0; MEMBERS_MAX];
+            let reached = &mut reached[..nodes.len()];
+            reached.iter_mut().zip(nodes).for_each(|(reached, node)| *reached = matched(node));
             reached.sort_unstable_by(|a, b| b.cmp(a));
             reached.get(nodes.len() / 2).copied().unwrap_or(0)
         };
