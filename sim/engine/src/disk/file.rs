@@ -61,8 +61,20 @@ pub(super) struct File {
 fn apply(image: &mut Vec<u8>, operation: &Operation) {
     match operation {
         Operation::Write { offset, bytes } => put(image, *offset as usize, bytes),
-        Operation::SetLength(length) => image.resize(*length as usize, 0),
+        Operation::SetLength(length) => set_length(image, *length as usize),
     }
+}
+
+/// A file that grows beyond its room moves into zeros of the operating system's, which take no
+/// memory until they are written: a database sets a length that it fills by and by.
+fn set_length(image: &mut Vec<u8>, length: usize) {
+    if length <= image.capacity() {
+        image.resize(length, 0);
+        return;
+    }
+    let mut grown = vec![0; length];
+    grown[..image.len()].copy_from_slice(image);
+    *image = grown;
 }
 
 fn put(image: &mut Vec<u8>, offset: usize, bytes: &[u8]) {

@@ -63,7 +63,7 @@ pub struct Inspector {
     promises: BTreeMap<RegionId, Promise>,
     sequence: u64,
     /// The highest of other nodes that this one has seen.
-    seen: BTreeMap<u16, u64>,
+    seen: Vec<(u16, u64)>,
     segments: BTreeMap<(RegionId, u32), Segment>,
 }
 
@@ -95,33 +95,37 @@ impl Inspector {
     }
 
     fn read_superblock(&mut self, durable: &[u8]) {
+        let mut newest = None;
         for slot in durable.chunks(SLOT_STRIDE) {
             let Some(slot) = slot.get(..SLOT_BYTES) else { continue };
-            if !is_slot_valid(slot) {
-                continue;
+            let sequence = slot_sequence(slot);
+            if sequence >= self.sequence && is_slot_valid(slot) {
+                (self.sequence, newest) = (sequence, Some(slot));
             }
-            let sequence = word(slot, 24);
-            if sequence < self.sequence {
-                continue;
-            }
-            self.sequence = sequence;
-            self.promises.clear();
-            let seen = slot[SEEN_AT..].chunks_exact(8).take(SEEN_MAX).map(|of| word(of, 0));
-            self.seen = seen.map(|word| (word as u16, word >> 16)).collect();
-            for entry in slot[32..].chunks_exact(80).take(usize::from(slot[13])) {
-                let mut last_hash = [0; 32];
-                last_hash.copy_from_slice(&entry[40..72]);
-                let promise = Promise {
-                    term: word(entry, 8),
-                    vote: word(entry, 16),
-                    durable_index: word(entry, 32),
-                    last_hash,
-                    tail_segment: word(entry, 72) as u32,
-                    forgotten: entry[2] != 0,
-                    generation: entry[3],
-                };
-                self.promises.insert(RegionId(entry[0]), promise);
-            }
+        }
+        if let Some(slot) = newest {
+            self.read_slot(slot);
+        }
+    }
+
+    fn read_slot(&mut self, slot: &[u8]) {
+        let seen = slot[SEEN_AT..].chunks_exact(8).take(SEEN_MAX).map(|of| word(of, 0));
+        self.seen.clear();
+        self.seen.extend(seen.map(|word| (word as u16, word >> 16)));
+        self.promises.clear();
+        for entry in slot[32..].chunks_exact(80).take(usize::from(slot[13])) {
+            let mut last_hash = [0; 32];
+            last_hash.copy_from_slice(&entry[40..72]);
+            let promise = Promise {
+                term: word(entry, 8),
+                vote: word(entry, 16),
+                durable_index: word(entry, 32),
+                last_hash,
+                tail_segment: word(entry, 72) as u32,
+                forgotten: entry[2] != 0,
+                generation: entry[3],
+            };
+            self.promises.insert(RegionId(entry[0]), promise);
         }
     }
 
@@ -132,7 +136,8 @@ impl Inspector {
 
     /// The highest sequence of another node that this one will remember after a power cut.
     pub fn seen_of(&self, node: NodeId) -> u64 {
-        self.seen.get(&node.0).copied().unwrap_or(0)
+        let seen = self.seen.iter().rfind(|(of, _)| *of == node.0);
+        seen.map_or(0, |(_, sequence)| *sequence)
     }
 
     /// Whether any segment holds that record, hidden by a later one or not.
