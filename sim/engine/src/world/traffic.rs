@@ -131,6 +131,10 @@ impl World {
 
     /// The clients act; what they send is on its way.
     pub(super) fn wake_clients(&mut self) -> Option<Todo> {
+        if self.now < self.clients_wake_at {
+            // They were woken earlier meanwhile, and will be again.
+            return None;
+        }
         self.clients_wake_at = u64::MAX;
         let mut actions = std::mem::take(&mut self.actions);
         self.clients.wake(self.now, &mut actions);
