@@ -32,8 +32,7 @@ struct Slot<R> {
     // `None`: removed, and the database may not know it yet.
     row: Option<R>,
     state: State,
-    // Read since the last time that the hand came by.
-    recent: bool,
+    recent: bool, // Read since the last time that the hand came by.
 }
 
 /// The rows of one kind.
