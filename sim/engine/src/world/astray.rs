@@ -132,12 +132,13 @@ impl World {
     pub(super) fn begins_to_lie(&mut self, slot: usize) -> bool {
         let is_honest = |other: usize| {
             let machine = &self.machines[other];
+            let forgot = self.forgot(other);
             let disk = machine.disk();
             machine.power == Power::Up
                 && !machine.is_repairing
                 && !disk.lies()
                 && !disk.lacks()
-                && !disk.inspector().is_forgotten()
+                && !forgot
         };
         let may = self.slots_beside(slot).all(is_honest);
         if may {
@@ -177,6 +178,15 @@ impl World {
         let mut others = self.slots_beside(slot).filter(|other| *other != slot);
         let knows = |other: usize| self.machines[other].disk().inspector().seen_of(node) > sequence;
         if all { others.all(knows) } else { others.any(knows) }
+    }
+
+    /// Whether a node forgot what it promised and was not let in again, or will be told that it did:
+    /// its disk is an older one than another node of its region has seen.
+    pub(super) fn forgot(&self, slot: usize) -> bool {
+        let disk = self.machines[slot].disk();
+        let (sequence, forgot) = (disk.inspector().sequence(), disk.inspector().is_forgotten());
+        drop(disk);
+        forgot || self.is_known_beyond(slot, sequence, false)
     }
 
     /// A node was opened: an older superblock than it once had must be known to the others.

@@ -140,10 +140,9 @@ impl World {
         if self.is_unrestricted {
             return true;
         }
-        let alone = self.slots_beside(slot).all(|other| {
-            let machine = &self.machines[other];
-            !machine.disk().inspector().is_forgotten() && !machine.is_damaged()
-        });
+        let alone = self
+            .slots_beside(slot)
+            .all(|other| !self.forgot(other) && !self.machines[other].is_damaged());
         let ends: Vec<_> = self.machines[slot].disk().inspector().ends().collect();
         let mut all =
             ends.into_iter().flat_map(|(region, end)| (1..=end).map(move |i| (region, i)));
@@ -163,9 +162,8 @@ impl World {
     /// no region is sealed or about to be, and what the region has committed is on two disks of
     /// another one. Two regions out at once is more than is promised.
     pub(super) fn may_lose_disks(&self, region: RegionId) -> bool {
-        let is_well = |machine: &Machine| {
-            let is_let_in = !machine.disk().inspector().is_forgotten();
-            is_let_in && !machine.is_destroyed && !machine.is_damaged()
+        let is_well = |(slot, machine): (usize, &Machine)| {
+            !self.forgot(slot) && !machine.is_destroyed && !machine.is_damaged()
         };
         let nothing_else = self.destroyed.is_empty() && !self.is_a_region_out();
         let committed = self.machines.iter().map(|machine| machine.told.of(region)).max();
@@ -177,7 +175,7 @@ impl World {
         let is_elsewhere = self.regions().any(|other| {
             RegionId(other as u8) != region && self.region_slots(other).filter(has_all).count() > 1
         });
-        nothing_else && self.machines.iter().all(is_well) && is_elsewhere
+        nothing_else && self.machines.iter().enumerate().all(is_well) && is_elsewhere
     }
 
     /// A machine without power has another, empty disk, which says that the node lost its own.
