@@ -192,6 +192,11 @@ impl Disk {
         Submitted { done_at: at, result, power_cut_at, crash_at }
     }
 
+    /// From here on nothing waits any more that a fault made slow or held up.
+    pub fn is_free_from(&self) -> u64 {
+        self.faults.stalled_until.max(self.held_up_until)
+    }
+
     fn strike(&mut self, step: &DiskStep) -> Result<(), DiskFault> {
         match step {
             DiskStep::Write { .. } if self.faults.write_fails > 0 => {
@@ -299,6 +304,7 @@ impl Disk {
         self.advance(now);
         let moment = self.crash.as_mut().and_then(|crash| crash.power_goes());
         let in_progress = self.job.take().and_then(Job::in_progress);
+        self.held_up_until = 0;
         if let Some(step) = in_progress.filter(|_| moment.is_none_or(|at| at == Moment::Amid)) {
             // A write in progress is an un-synced operation like the others; a sync in progress
             // has kept any part of what it covers.
@@ -394,6 +400,7 @@ impl Disk {
     pub fn kill(&mut self, now: u64) {
         self.advance(now);
         self.job = None;
+        self.held_up_until = 0;
         self.life += 1;
         if let Some(crash) = &mut self.crash {
             crash.killed();
@@ -405,6 +412,7 @@ impl Disk {
         self.files.clear();
         self.removed.clear();
         self.job = None;
+        self.held_up_until = 0;
         self.life += 1;
         self.rescan();
     }

@@ -61,8 +61,9 @@ impl World {
                 // A disk that was found full keeps its node apart for a while.
                 Power::Up if machine.full_until > self.now => return false,
                 Power::Up if machine.is_repairing => return false,
+                // So does one whose disk still works at what began while it was slow.
                 Power::Up if is_well(machine) => {
-                    well += usize::from(machine.disk().faults.stalled_until <= self.now);
+                    well += usize::from(machine.disk().is_free_from() <= self.now);
                 }
                 Power::Up => return false,
                 Power::Down | Power::Paused(_) => {}
@@ -71,9 +72,12 @@ impl World {
         2 * well > size
     }
 
-    /// When something ends next that ends by itself: late frames on clean links, a disk's stall.
+    /// When something ends next that ends by itself: late frames on clean links, a disk's stall and
+    /// what it holds up.
     fn health_changes_by_itself(&self) -> u64 {
-        let stalls = self.machines.iter().map(|machine| machine.disk().faults.stalled_until);
+        let disks = || self.machines.iter().map(Machine::disk);
+        let stalls = disks().map(|disk| disk.faults.stalled_until);
+        let stalls = stalls.chain(disks().map(|disk| disk.held_up_until));
         let full = self.machines.iter().map(|machine| machine.full_until);
         let ends = stalls.chain(full).chain(self.links.late_on_clean());
         ends.filter(|end| *end > self.now).min().unwrap_or(u64::MAX)
