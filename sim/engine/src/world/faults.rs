@@ -9,7 +9,7 @@ use super::{Phase, Todo, World};
 use crate::disk::{CrashPoint, DiskFaults};
 use crate::trace::Traced;
 use billing_core::{DiskFault, sometimes};
-use billsim_record::{Fault, Happening, NodeNumber};
+use billsim_record::{Fault, Happening, NodeNumber, PlannedFault};
 
 const MS: u64 = 1_000_000;
 /// The kind of a power cut at a planned disk step.
@@ -23,7 +23,7 @@ impl World {
         let ends_at = self.now + planned.for_ms * MS;
         self.trace.add(self.now, Traced::Fault, number as u8, kind.as_bytes());
         self.tell(|_| Happening::FaultBegins { fault: number as u64 + 1, planned });
-        self.last_fault = Some(planned.to_string());
+        self.last_fault = Some(self.words_of(number));
         self.disturbed_at = self.now;
         self.note_trouble_of(&fault);
         match fault {
@@ -86,6 +86,19 @@ impl World {
             self.queue.push(ends_at, Event::FaultEnds(number));
         }
         Todo::Nothing
+    }
+
+    /// What a planned fault is, in words. A drawn one may be several links at once.
+    fn words_of(&self, number: usize) -> String {
+        let planned = self.plan.faults[number];
+        let as_one = |other: &&PlannedFault| {
+            (other.at_ms, other.for_ms, other.fault.kind())
+                == (planned.at_ms, planned.for_ms, planned.fault.kind())
+        };
+        match self.plan.faults.iter().filter(as_one).count() {
+            1 => planned.to_string(),
+            more => format!("{planned}, and {} more like it", more - 1),
+        }
     }
 
     fn lasts_until(&mut self, number: usize, ends_at: u64) -> Todo {

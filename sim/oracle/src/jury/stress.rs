@@ -3,6 +3,7 @@
 use super::Jury;
 use crate::promises::c3_twice_is_once;
 use billing_wire::NodeId;
+use std::ops::Range;
 
 impl Jury {
     /// In this run nothing goes wrong but that much more is asked from `from` to `to` (L6). To be
@@ -16,8 +17,9 @@ impl Jury {
         c3_twice_is_once::delivered(&mut self.verdicts, at, node, changed);
     }
 
-    /// In this run one thing at a time goes wrong (L7). To be told before the first call.
-    pub fn one_fault_at_a_time(&mut self) {
-        self.availability.is_judged();
+    /// In this run one thing at a time goes wrong (L7); during these times no node of any region and
+    /// a majority of that region hear each other. To be told before the first call.
+    pub fn one_fault_at_a_time(&mut self, unserved: Vec<Range<u64>>) {
+        self.availability.is_judged(unserved);
     }
 }

@@ -4,6 +4,9 @@
 //! first of its answers says what became of it, within the time that a lost region may take (L2). A
 //! run that is too short for one in ten thousand to be seen is not judged; one seed is long enough,
 //! so nothing has to be added up over a sweep.
+//!
+//! Time in which no node of any region and a majority of that region hear each other does not count:
+//! nobody can lead then, whatever the nodes do. What waits for it to end has its ten seconds still.
 
 use crate::catalogue::Promise;
 use crate::facts::Call;
@@ -11,6 +14,7 @@ use crate::history::Answer;
 use crate::verdicts::Verdicts;
 use billing_wire::{OpId, WriteAnswer};
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 pub(crate) const WORDS: &str =
     "with one thing wrong at a time 9,999 of 10,000 payments are answered in 10 s";
@@ -24,6 +28,8 @@ const ONE_IN: u64 = 10_000;
 #[derive(Debug, Default)]
 pub(crate) struct Availability {
     is_judged: bool,
+    /// When nobody could lead.
+    unserved: Vec<Range<u64>>,
     /// When each payment that has no answer yet was first asked for.
     open: BTreeMap<OpId, u64>,
     answered: u64,
@@ -33,15 +39,23 @@ pub(crate) struct Availability {
 }
 
 impl Availability {
-    /// One thing at a time goes wrong in this run.
-    pub(crate) fn is_judged(&mut self) {
-        self.is_judged = true;
+    /// One thing at a time goes wrong in this run; nobody can lead during these times.
+    pub(crate) fn is_judged(&mut self, unserved: Vec<Range<u64>>) {
+        (self.is_judged, self.unserved) = (true, unserved);
+    }
+
+    /// For how long a payment has waited that was asked for then.
+    fn waited(&self, began: u64, at: u64) -> u64 {
+        let lost = |times: &Range<u64>| times.end.min(at).saturating_sub(times.start.max(began));
+        at - began - self.unserved.iter().map(lost).sum::<u64>()
     }
 
     /// Clients only finish what is unknown from here on.
     pub(crate) fn load_ends(&mut self, at: u64) {
         // Who was not there for as long as an answer may take has not waited in vain.
-        self.open.retain(|_, began| *began + IN_TIME_NS <= at);
+        let mut open = std::mem::take(&mut self.open);
+        open.retain(|_, began| self.waited(*began, at) >= IN_TIME_NS);
+        self.open = open;
     }
 
     /// A payment is sent, first or again.
@@ -64,7 +78,7 @@ impl Availability {
         }
         let Some(began) = self.open.remove(&op_id) else { return };
         self.answered += 1;
-        if at - began > IN_TIME_NS {
+        if self.waited(began, at) > IN_TIME_NS {
             self.note_late(op_id, began);
         }
     }

@@ -159,8 +159,24 @@ pub(crate) const CASES: &[Case] = &[
         }
         s.quiesce(|_| {});
     }),
+    // While nobody can lead nobody waits in vain; whoever waits on does.
     ("L7", "payments without an answer in time", |s, broken| {
-        s.jury.one_fault_at_a_time();
+        let unserved = s.now + SECOND..s.now + 9 * SECOND;
+        s.jury.one_fault_at_a_time(vec![unserved]);
+        let calls: Vec<_> = (1..=10_000_u128).map(|op| s.invoke_write(1, op, pay(1, 5))).collect();
+        for batch in (1..=10_000_u128).collect::<Vec<_>>().chunks(500) {
+            let record = s.log(batch.iter().map(|op| submission(*op, pay(1, 5))).collect());
+            s.commit(&record);
+        }
+        s.now += if broken { 18 * SECOND + 1 } else { 18 * SECOND };
+        for (call, op) in calls.into_iter().zip(1..) {
+            let receipt = s.receipt(op);
+            s.done(call, receipt);
+        }
+        s.quiesce(|_| {});
+    }),
+    ("L7", "payments without an answer in time", |s, broken| {
+        s.jury.one_fault_at_a_time(Vec::new());
         let payments = 1..=10_000_u128;
         let calls: Vec<_> = payments.clone().map(|op| s.invoke_write(1, op, pay(1, 5))).collect();
         for batch in payments.collect::<Vec<_>>().chunks(500) {
