@@ -180,8 +180,8 @@ impl World {
         if all { others.all(knows) } else { others.any(knows) }
     }
 
-    /// Whether a node forgot what it promised and was not let in again, or will be told that it did:
-    /// its disk is an older one than another node of its region has seen.
+    /// Whether a node forgot what it promised and was not let in again, or will be told that it
+    /// did, because its disk is an older one than another node of its region has seen.
     pub(super) fn forgot(&self, slot: usize) -> bool {
         let disk = self.machines[slot].disk();
         let (sequence, forgot) = (disk.inspector().sequence(), disk.inspector().is_forgotten());

@@ -90,7 +90,8 @@ mod tests {
 
     #[test]
     fn nobody_is_served_where_no_node_and_a_majority_hear_each_other() {
-        let (whole_time, never) = (vec![5 * MS..14 * MS], Vec::new());
+        let meanwhile = 5 * MS..14 * MS;
+        let (whole_time, never) = (vec![meanwhile], Vec::new());
         assert_eq!(all_cut_but(&[]), whole_time);
         assert_eq!(all_cut_but(&[(3, 4)]), whole_time, "one direction is not enough");
         assert_eq!(all_cut_but(&[(2, 3), (3, 2)]), whole_time, "they are of two regions");

@@ -17,8 +17,8 @@ impl Jury {
         c3_twice_is_once::delivered(&mut self.verdicts, at, node, changed);
     }
 
-    /// In this run one thing at a time goes wrong (L7); during these times no node of any region and
-    /// a majority of that region hear each other. To be told before the first call.
+    /// In this run one thing at a time goes wrong (L7); during these times no node of any region
+    /// and a majority of that region hear each other. To be told before the first call.
     pub fn one_fault_at_a_time(&mut self, unserved: Vec<Range<u64>>) {
         self.availability.is_judged(unserved);
     }

@@ -5,8 +5,8 @@
 //! run that is too short for one in ten thousand to be seen is not judged; one seed is long enough,
 //! so nothing has to be added up over a sweep.
 //!
-//! Time in which no node of any region and a majority of that region hear each other does not count:
-//! nobody can lead then, whatever the nodes do. What waits for it to end has its ten seconds still.
+//! Time in which no node of any region and a majority of that region hear each other does not
+//! count: nobody can lead then, whatever the nodes do. Who waits for its end has ten seconds yet.
 
 use crate::catalogue::Promise;
 use crate::facts::Call;
