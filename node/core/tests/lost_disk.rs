@@ -141,6 +141,25 @@ fn a_lost_learner_comes_back_and_damage_meanwhile_does_not_stop_it() {
 
 /// An operator makes a lost directory as if the node were new, or puts an old copy of it back: the
 /// others know better, and no vote is cast.
+/// As many as the others have seen, and more: whoever repairs his log writes them, before he hears
+/// anybody.
+#[test]
+fn superblocks_that_are_written_since_do_not_hide_that_a_disk_is_older() {
+    let mut world = World::new(1);
+    let place = follower(&world);
+    let old = world.machines[place].directory.clone();
+    (0..5).for_each(|_| world.write());
+    world.ticks(20);
+    world.reopen(place, |directory| *directory = old);
+    for _ in 0..40 {
+        world.feed(place, Input::Damaged { file: FileName::Superblock });
+    }
+    assert_eq!(world.halts, 0, "it has heard nobody");
+    world.ticks(100);
+    assert_eq!(world.halts, 1, "it opened again as one that forgot");
+    world.assert_whole_everywhere();
+}
+
 #[test]
 fn a_node_that_is_not_what_the_others_know_is_found_out() {
     for is_copy in [true, false] {

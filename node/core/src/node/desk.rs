@@ -1,6 +1,7 @@
 //! Where outgoing things pass: records and promises go to the journal's writer, messages become
 //! frames.
 
+use super::presence::Presented;
 use crate::consensus::{Life, Presence, Sink, message};
 use crate::io::{Output, Outputs};
 use crate::journal::Writer;
@@ -21,8 +22,7 @@ pub(super) struct Desk<'a> {
     pub(super) me: NodeId,
     pub(super) cluster: u64,
     pub(super) wall_ms: u64,
-    /// Of the durable superblock.
-    pub(super) sequence: u64,
+    pub(super) presented: &'a mut Presented,
 }
 
 impl Desk<'_> {
@@ -69,7 +69,8 @@ impl Sink for Desk<'_> {
         let entries: usize = message.entries.iter().map(|e| 12 + e.data.len()).sum();
         let to = NodeId(message.to as u16);
         let third = self.writer.seen_of_another(to, self.wall_ms);
-        let says = Presence { sequence: self.sequence, seen: self.writer.seen(to), third };
+        let sequence = self.presented.state();
+        let says = Presence { sequence, seen: self.writer.seen(to), third };
         self.send_frame(FrameKind::Raft, to, region, MESSAGE_BYTES + entries, |bytes| {
             message::encode(message, life, says, bytes);
         });

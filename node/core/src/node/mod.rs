@@ -378,7 +378,7 @@ impl Node {
             me: self.config.node,
             cluster: self.cluster_mark,
             wall_ms: now.wall.ms(),
-            sequence: self.presented.sequence(),
+            presented: &mut self.presented,
         };
         (&mut self.logs, desk)
     }

@@ -1,9 +1,11 @@
 //! Whether this node is what the others know (billing.md §8). Each superblock has a sequence;
 //! nodes of a region tell each other theirs (a leader tells its followers of each other), keep the
 //! highest that they saw in their own superblock, and state it in every message. A node that is
-//! told of a higher one than it has was made again or got an older disk: it forgot what it
-//! promised, says so durably, and opens again as one that the others must let in. It finds out
-//! itself: messages that overtake each other tell nobody else anything.
+//! told of a higher one than it had when it was opened, and has stated none as high since, was made
+//! again or got an older disk: it forgot what it promised, says so durably, and opens again as one
+//! that the others must let in. That it has one as high by now says nothing: whoever repairs his
+//! log writes superblocks before he hears anybody. It finds out itself: messages that overtake each
+//! other tell nobody else anything.
 
 use super::Node;
 use crate::canary;
@@ -34,17 +36,21 @@ pub(super) struct Presented {
     durable: u64,
     /// Sequence of the one in the open persist.
     persisting: u64,
+    /// The highest that others can have seen of this life of the node, of an earlier one that it
+    /// remembers, or, when it knows that it forgot one, of that.
+    known: u64,
     forgetting: Option<Forgetting>,
 }
 
 impl Presented {
     pub(super) fn of(superblock: &Superblock) -> Self {
         let sequence = superblock.sequence;
-        Self { durable: sequence, persisting: sequence, forgetting: None }
+        Self { durable: sequence, persisting: sequence, known: sequence, forgetting: None }
     }
 
-    /// What messages say: only what cannot be lost any more.
-    pub(super) fn sequence(&self) -> u64 {
+    /// What a message says: only what cannot be lost any more.
+    pub(super) fn state(&mut self) -> u64 {
+        self.known = self.known.max(self.durable);
         self.durable
     }
 
@@ -53,6 +59,10 @@ impl Presented {
     }
 
     pub(super) fn persisted(&mut self) {
+        // It jumped over everything that others have seen.
+        if self.persisting > self.durable + 1 {
+            self.known = self.persisting;
+        }
         self.durable = self.persisting;
     }
 
@@ -81,7 +91,7 @@ impl Node {
                 self.writer.note_seen(third, sequence);
             }
         }
-        if says.seen <= self.presented.durable || canary!("amnesiac-voter") {
+        if says.seen <= self.presented.known || canary!("amnesiac-voter") {
             return true;
         }
         if self.logs.iter().all(RegionLog::is_forgotten) {
