@@ -6,7 +6,7 @@ mod memory_directory;
 
 use billing_core::journal::superblock::SLOT_STRIDE;
 use billing_core::journal::{
-    Image, RecoveredLog, Superblock, Tail, Writer, first_steps, inspect, recover,
+    Forgot, Image, RecoveredLog, Superblock, Tail, Writer, first_steps, inspect, recover,
 };
 use billing_core::{DiskStep, FileName};
 use billing_wire::{Genesis, NodeId, RecordView, RegionId};
@@ -201,6 +201,34 @@ fn a_node_without_superblock_knows_that_it_forgot() {
         generations.push(promise.generation);
     }
     assert_ne!(generations[0], generations[1]);
+}
+
+/// A pair of which neither copy verifies was damaged after it was written: what the other pair
+/// promises may be less than what the node told others.
+#[test]
+fn a_node_that_lost_one_of_its_two_superblocks_knows_that_it_may_have_forgotten() {
+    let (directory, _) = written();
+    let whole = file(&mut directory.image(), FileName::Superblock).clone();
+    let (newest, 0) = Superblock::newest(&whole).unwrap() else { panic!("nothing is damaged") };
+    for pair in 0..2 {
+        let mut directory = directory.clone();
+        for copy in [2 * pair, 2 * pair + 1] {
+            let (offset, bytes) = (copy * SLOT_STRIDE + 40, vec![0xff; 8].into());
+            directory.run(&[DiskStep::Write { file: FileName::Superblock, offset, bytes }]);
+        }
+        let report = inspect(&genesis(), NODE, directory.image());
+        let (found, steps) = recover(&genesis(), NODE, directory.image()).unwrap();
+        assert_eq!(found.forgot, Some(Forgot::SuperblockPairDamaged));
+        assert_eq!(Some(Forgot::SuperblockPairDamaged.to_string()), report.damage.last().cloned());
+        let is_newest = newest.sequence % 2 == pair;
+        let left = if is_newest { newest.sequence - 1 } else { newest.sequence };
+        assert_eq!(found.superblock.sequence, left + 1);
+        assert!(found.superblock.regions.iter().all(|promise| promise.forgotten));
+        // What is written instead of the lost one is believed from then on.
+        directory.run(&steps);
+        let (again, _) = recover(&genesis(), NODE, directory.image()).unwrap();
+        assert_eq!((again.forgot, again.superblock), (None, found.superblock));
+    }
 }
 
 /// Whatever happens to whole segments: what is left is kept, and what is missing is said.

@@ -73,6 +73,12 @@ pub enum Forgot {
          forgot what it promised, and takes part in nothing before the others let it in again"
     )]
     SuperblockDamaged,
+    /// Both copies of one are broken, which may have been the last.
+    #[error(
+        "superblock: neither copy of one verifies, and what is left may be older: the node forgot \
+         what it promised, and takes part in nothing before the others let it in again"
+    )]
+    SuperblockPairDamaged,
 }
 
 /// A stretch of a region log that was promised and is not readable any more.

@@ -36,19 +36,31 @@ pub fn recover(
     };
     let file = superblock.unwrap_or_default();
     let newest = Superblock::newest(&file);
-    let forgot = newest.is_none().then_some(forgot);
+    let forgot = match newest {
+        None => Some(forgot),
+        Some(_) if Superblock::is_pair_lost(&file) => Some(Forgot::SuperblockPairDamaged),
+        Some(_) => None,
+    };
+    if let Some((superblock, _)) = &newest {
+        check_identity(genesis, node, superblock)?;
+    }
     let (mut superblock, damaged) = match (newest, forgot) {
-        (Some(newest), _) => newest,
-        (None, Some(forgot)) if genesis.nodes().count() == 1 => {
+        (Some(newest), None) => newest,
+        (_, Some(forgot)) if genesis.nodes().count() == 1 => {
             return Err(RecoverError::Alone(forgot));
         }
-        (None, _) => (superblock_of_lost(genesis, node, &file, &files), 0),
+        (older, _) => {
+            let lost = superblock_of_lost(genesis, node, &file, &files);
+            // In the place of the one that is lost, and not of the one that is left.
+            let sequence = older.as_ref().map_or(lost.sequence, |(older, _)| older.sequence + 1);
+            let seen = older.map_or_else(Vec::new, |(older, _)| older.seen);
+            (Superblock { sequence, seen, ..lost }, 0)
+        }
     };
     if let Some(forgot) = forgot {
         sometimes!("superblock-lost");
         tracing::error!(%forgot);
     }
-    check_identity(genesis, node, &superblock)?;
     if damaged > 0 {
         tracing::warn!(damaged, "superblock copies do not match their checksums");
     }

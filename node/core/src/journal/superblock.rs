@@ -2,8 +2,11 @@
 //! rotten record can never look alike (billing.md §8).
 //!
 //! One file of four slots, [`SLOT_STRIDE`] bytes apart. Sequence n is written twice, to the slots
-//! 2·(n mod 2) and 2·(n mod 2)+1, then synced once. A write that is torn by a power cut can
-//! only damage the pair of its own sequence; the pair before is whole.
+//! 2·(n mod 2) and 2·(n mod 2)+1, then synced once. A power cut can only damage the pair of its
+//! own sequence; the pair before is whole. A slot is one sector: a disk writes it whole or not at
+//! all, and one that does not was at work at one place when the power went, not at two. So a power
+//! cut leaves a copy in each pair, a new one or an old one; a pair of which neither verifies was
+//! damaged later, and nobody knows any more what it promised.
 //!
 //! ```text
 //!   0  magic     8    "BILLSUP\x01"
@@ -191,6 +194,20 @@ impl Superblock {
         })
     }
 
+    /// Whether both copies of a superblock were lost, beside the newest that is left: it may have
+    /// been newer than that one.
+    pub fn is_pair_lost(file: &[u8]) -> bool {
+        let Some((newest, _)) = Self::newest(file) else { return false };
+        let slots: Vec<&[u8]> = (0..SLOTS as usize)
+            .map(|slot| slot * SLOT_STRIDE as usize)
+            .map(|at| file.get(at..at + SLOT_BYTES).unwrap_or_default())
+            .collect();
+        // The second superblock filled the slots that the first one left.
+        let was_written = |slot: &[u8]| newest.sequence > 1 || slot.iter().any(|byte| *byte != 0);
+        let is_lost = |slot: &&[u8]| Self::decode(slot).is_none() && was_written(slot);
+        slots.chunks(2).any(|pair| pair.iter().all(is_lost))
+    }
+
     /// The steps that write and sync this superblock.
     pub fn steps(&self, out: &mut Vec<DiskStep>) {
         let file = FileName::Superblock;
@@ -262,8 +279,23 @@ mod tests {
         let pair = 2 * SLOT_STRIDE as usize;
         file[pair + 40] ^= 1;
         assert_eq!(Superblock::newest(&file), Some((superblock(5), 1)));
+        assert!(!Superblock::is_pair_lost(&file));
         file[pair + SLOT_STRIDE as usize + SLOT_BYTES - 1] ^= 1;
         assert_eq!(Superblock::newest(&file), Some((superblock(4), 2)));
+        assert!(Superblock::is_pair_lost(&file), "sequence 4 need not have been the last one");
+    }
+
+    #[test]
+    fn a_pair_that_was_never_written_is_not_lost() {
+        let mut file = Vec::new();
+        assert!(!Superblock::is_pair_lost(&file), "nothing is known");
+        write(&mut file, &superblock(1));
+        assert!(!Superblock::is_pair_lost(&file));
+        write(&mut file, &superblock(2));
+        write(&mut file, &superblock(3));
+        assert!(!Superblock::is_pair_lost(&file));
+        file[2 * SLOT_STRIDE as usize..].fill(0);
+        assert!(Superblock::is_pair_lost(&file), "it was written before it became zeros");
     }
 
     #[test]

@@ -36,10 +36,14 @@ impl Directory {
 
     /// Loses power; `draw` decides what becomes of each unsynced step.
     pub(crate) fn power_cut(&mut self, draw: &mut dyn FnMut(u64) -> u64) {
+        let mut tears_superblock = true;
         for step in std::mem::take(&mut self.unsynced) {
+            let is_superblock = name(&step) == FileName::Superblock;
             match draw(4) {
                 0 => {}
                 1 | 2 => apply(&mut self.durable, &step),
+                // It is at one of the two copies when the power goes.
+                _ if is_superblock && !std::mem::take(&mut tears_superblock) => {}
                 _ => apply(&mut self.durable, &in_part(&step, draw)),
             }
         }

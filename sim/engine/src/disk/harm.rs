@@ -3,7 +3,7 @@
 
 use super::Disk;
 use super::astray::Astray;
-use super::inspector::{Placed, is_header_valid, is_slot_valid, slot_sequence};
+use super::inspector::{Inspector, Placed, is_header_valid, is_slot_valid, slot_sequence};
 use crate::seed::Stream;
 use billing_core::FileName;
 use billing_wire::RecordView;
@@ -72,6 +72,19 @@ impl Disk {
     pub fn is_slot_good(&self, slot: usize) -> bool {
         let own = self.slot_sequence(slot);
         own.is_some() && own >= self.slot_sequence(slot ^ 1)
+    }
+
+    /// What the disk promised, where faults took both copies of a superblock since it was written:
+    /// whoever reads it cannot tell which was the last one.
+    pub fn promise_in_doubt(&self) -> Option<Inspector> {
+        let is_gone = |slot| self.slot_sequence(slot).is_none();
+        let is_pair_gone = (0..SLOTS).step_by(2).any(|slot| is_gone(slot) && is_gone(slot + 1));
+        (is_pair_gone && self.inspector.sequence() > 1).then(|| self.promised().clone())
+    }
+
+    /// The node has read that it does not know any more what it promised.
+    pub fn forgot_promise(&mut self, promised: Inspector) {
+        self.lost.take(promised);
     }
 
     fn slot_sequence(&self, slot: usize) -> Option<u64> {

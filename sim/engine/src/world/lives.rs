@@ -45,6 +45,7 @@ impl World {
         self.trace.add(now, Traced::Life, slot as u8, &[1]);
         let before = durable_tails(machine, regions);
         let (harmed, is_damaged) = (machine.harm_to_find(), machine.is_damaged());
+        let in_doubt = machine.disk().promise_in_doubt();
         let opened = machine.open(now, seed);
         if machine.disk().is_power_gone() {
             self.cut_while_opening(slot);
@@ -65,9 +66,15 @@ impl World {
                 let tick_ns = machine.tick_ns();
                 // After a kill the superblock may promise what was struck before it was durable.
                 let is_damaged = is_damaged || machine.is_damaged();
-                match is_damaged {
-                    true => self.judge_damaged(slot, (&disk, &after), &replica),
-                    false => self.judge_recovery(node, &disk, &replica),
+                let forgot = in_doubt.filter(|_| machine.disk().inspector().is_forgotten());
+                if let Some(promised) = forgot {
+                    // It says so, and cuts nothing: its segments stay behind new ones.
+                    machine.disk().forgot_promise(promised);
+                    self.jury.wiped(node);
+                } else if is_damaged {
+                    self.judge_damaged(slot, (&disk, &after), &replica);
+                } else {
+                    self.judge_recovery(node, &disk, &replica);
                 }
                 self.note_damage(slot, harmed, &replica);
                 self.note_setback(slot);
