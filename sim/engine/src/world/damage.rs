@@ -169,18 +169,20 @@ impl World {
     pub(super) fn without_the_needed(&mut self, broken: Vec<usize>) -> Vec<usize> {
         let is_forgotten = |slot: usize| {
             let machine = &self.machines[slot];
-            machine.set_back.is_some() || machine.disk().promised().is_forgotten()
+            let knows = machine.set_back.is_some() || machine.disk().promised().is_forgotten();
+            // One that has not been opened since will be told.
+            knows || self.forgot(slot)
         };
-        let all_know = !(0..self.machines.len()).any(is_forgotten);
-        if all_know && !self.machines.iter().any(Machine::is_damaged) {
+        let forgotten: Vec<bool> = (0..self.machines.len()).map(is_forgotten).collect();
+        if !forgotten.contains(&true) && !self.machines.iter().any(Machine::is_damaged) {
             return broken;
         }
         let mut kept = Vec::new();
         for slot in broken {
             let mut others = self.slots_beside(slot);
             // One that lost its disk is let in by all others, so it is the one to be broken.
-            let free = match others.clone().find(|other| is_forgotten(*other)) {
-                Some(forgotten) => Some(forgotten),
+            let free = match others.clone().find(|other| forgotten[*other]) {
+                found @ Some(_) => found,
                 None if !self.is_needed(slot) => Some(slot),
                 None => others.find(|other| !self.is_needed(*other)),
             };
