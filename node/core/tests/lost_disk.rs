@@ -139,8 +139,6 @@ fn a_lost_learner_comes_back_and_damage_meanwhile_does_not_stop_it() {
     world.assert_whole_everywhere();
 }
 
-/// An operator makes a lost directory as if the node were new, or puts an old copy of it back: the
-/// others know better, and no vote is cast.
 /// As many as the others have seen, and more: whoever repairs his log writes them, before he hears
 /// anybody.
 #[test]
@@ -160,6 +158,8 @@ fn superblocks_that_are_written_since_do_not_hide_that_a_disk_is_older() {
     world.assert_whole_everywhere();
 }
 
+/// An operator makes a lost directory as if the node were new, or puts an old copy of it back: the
+/// others know better, and no vote is cast.
 #[test]
 fn a_node_that_is_not_what_the_others_know_is_found_out() {
     for is_copy in [true, false] {

@@ -35,9 +35,10 @@ impl Jury {
         self.undisturbed.is_judged();
     }
 
-    /// From here on other things go wrong, too (S4).
+    /// From here on other things go wrong, too (S4, L6).
     pub fn more_fails(&mut self, at: u64) {
         std::mem::take(&mut self.undisturbed).settled(&mut self.verdicts, at);
+        std::mem::take(&mut self.spike).settled(&mut self.verdicts, at);
     }
 
     /// A notice leaves a node (S3).

@@ -130,15 +130,19 @@ pub(crate) const CASES: &[Case] = &[
         }
         s.quiesce(|_| {});
     }),
+    // It ends where more goes wrong: what is slow then does not count.
     ("L6", "payments wait in a spike", |s, broken| {
         s.jury.spike(s.now, s.now + 20 * SECOND);
-        for op in 1..=100 {
+        for op in 1..=110 {
+            if op == 101 {
+                s.jury.more_fails(s.now);
+            }
             let call = s.invoke_write(1, op, pay(1, 5));
             let record = s.log(vec![submission(op, pay(1, 5))]);
             s.commit(&record);
             let receipt = s.receipt(op);
             s.acknowledge(&receipt);
-            s.now += if broken { SECOND / 10 } else { SECOND / 100 };
+            s.now += if broken || op > 100 { SECOND / 10 } else { SECOND / 100 };
             s.done(call, receipt);
         }
         s.quiesce(|_| {});
