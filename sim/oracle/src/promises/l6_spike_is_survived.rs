@@ -1,6 +1,6 @@
 //! L6: ten times the load is answered in time or turned down before it is logged, and half a
-//! minute later it is as if it had never been. Judged where nothing but the load is wrong, and for as
-//! long: what returns after nodes were broken for the liveness phase says nothing of a spike.
+//! minute later it is as if it had never been. Judged where nothing but the load is wrong, and for
+//! as long: what returns after nodes were broken for the liveness phase says nothing of a spike.
 //!
 //! P0 are the payments. *In time*: of those that were acknowledged 99 of 100 within the limit; of
 //! the others each was told that it was not logged. A payment counts once, with the first of its
