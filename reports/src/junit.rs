@@ -6,6 +6,7 @@ use crate::page::escape;
 use crate::run::Run;
 use crate::tally::{Failed, ScenarioTally};
 use crate::waived;
+use std::collections::BTreeMap;
 
 /// The whole document.
 pub fn junit(run: &Run<'_>) -> String {
@@ -69,12 +70,14 @@ fn cases(run: &Run<'_>, name: &str, scenario: &ScenarioTally) -> Vec<(Kind, Stri
     oracles.into_iter().map(case).collect()
 }
 
-/// A known failure: neither passed nor failed.
-fn waived(run: &Run<'_>, failed: &Failed) -> String {
-    let cause = crate::tally::cause_of(&failed.first).unwrap_or_default();
-    let terms = run.tally.waivers.get(&cause).map(waived::terms).unwrap_or_default();
-    let seeds = plural(failed.seeds, "seed");
-    format!("<skipped message=\"{}\"/>", escape(&format!("{cause}: {seeds}, {terms}")))
+/// Known failures of an oracle, each with its seeds and terms: neither passed nor failed.
+fn waived(run: &Run<'_>, causes: &BTreeMap<String, u64>) -> String {
+    let sentence = |(cause, seeds): (&String, &u64)| {
+        let terms = run.tally.waivers.get(cause).map(waived::terms).unwrap_or_default();
+        format!("{cause}: {}, {terms}", plural(*seeds, "seed"))
+    };
+    let sentences: Vec<String> = causes.iter().map(sentence).collect();
+    format!("<skipped message=\"{}\"/>", escape(&sentences.join("; ")))
 }
 
 fn failure(run: &Run<'_>, failed: &Failed) -> String {

@@ -33,8 +33,8 @@ pub struct ScenarioTally {
     pub comparisons: BTreeMap<String, u64>,
     /// What failed, by oracle, or by verdict where no oracle spoke.
     pub failed: BTreeMap<String, Failed>,
-    /// The same of what is waived.
-    pub waived: BTreeMap<String, Failed>,
+    /// What is waived, by the same: seeds of each cause.
+    pub waived: BTreeMap<String, BTreeMap<String, u64>>,
 }
 
 /// Seeds of a scenario that one oracle found wanting.
@@ -48,7 +48,7 @@ pub struct Failed {
 
 impl ScenarioTally {
     /// What was compared, and what failed.
-    fn note(&mut self, outcome: &Outcome, is_waived: bool) {
+    fn note(&mut self, outcome: &Outcome, waived: Option<String>) {
         for (oracle, count) in &outcome.comparisons {
             *self.comparisons.entry(oracle.clone()).or_default() += count;
         }
@@ -57,8 +57,11 @@ impl ScenarioTally {
         }
         let oracle = outcome.failure.as_ref().map(|failure| failure.oracle.clone());
         let name = oracle.unwrap_or_else(|| outcome.verdict.name().to_owned());
-        let failed = if is_waived { &mut self.waived } else { &mut self.failed };
-        let failed = failed.entry(name);
+        if let Some(cause) = waived {
+            *self.waived.entry(name).or_default().entry(cause).or_default() += 1;
+            return;
+        }
+        let failed = self.failed.entry(name);
         let failed = failed.or_insert_with(|| Failed { seeds: 0, first: outcome.clone() });
         failed.seeds += 1;
         if outcome.seed < failed.first.seed {
@@ -133,14 +136,14 @@ impl Tally {
     /// Adds what one seed came to.
     pub fn add(&mut self, outcome: &Outcome) {
         let cause = cause_of(outcome);
-        let is_waived = cause.as_ref().is_some_and(|name| self.waivers.contains_key(name));
+        let waived = cause.clone().filter(|name| self.waivers.contains_key(name));
         let scenario = self.scenarios.entry(outcome.scenario.clone()).or_default();
         scenario.seeds += 1;
         scenario.held += u64::from(outcome.verdict == Verdict::Held);
         scenario.simulated_ns += (outcome.simulated_seconds * 1e9).round() as u64;
         scenario.simulated_seconds = scenario.simulated_ns as f64 / 1e9;
         scenario.acknowledged += outcome.acknowledged;
-        scenario.note(outcome, is_waived);
+        scenario.note(outcome, waived);
         *self.verdicts.entry(outcome.verdict).or_default() += 1;
         self.delivered_messages += outcome.delivered_messages;
         for (kind, fault) in &outcome.faults {
