@@ -19,12 +19,12 @@ mod planted {
     use super::{Canary, ExitCode, ToolError};
     use crate::arguments::Format;
     use crate::context::{choices, jobs, say};
-    use crate::corpus::Corpus;
+    use crate::corpus::{Corpus, read_plan};
     use crate::identity;
     use billsim_engine::sweep::{Settings, sweep};
     use billsim_engine::{Job, Scenario, canaries};
     use billsim_gate::CanaryShown;
-    use billsim_record::Verdict;
+    use billsim_record::{FaultPlan, Verdict};
     use serde::Deserialize;
     use std::collections::BTreeMap;
     use std::sync::Arc;
@@ -43,6 +43,42 @@ mod planted {
         /// Oracles that always see it first and are passed over here.
         #[serde(default)]
         past: Vec<String>,
+        /// A kept plan that shows it, instead of seeds: what takes a coincidence that no scenario
+        /// draws often.
+        #[serde(default)]
+        plan: Option<String>,
+    }
+
+    /// What is run with the bug, and again without it.
+    struct Trial {
+        scenario: Arc<Scenario>,
+        plan: Option<FaultPlan>,
+    }
+
+    impl Trial {
+        fn find(corpus: &Corpus, section: &str, of: &Expectation) -> Result<Self, ToolError> {
+            let scenario = corpus.scenario(&of.scenario)?.scenario;
+            let plan =
+                of.plan.as_deref().map(|name| read_plan(&corpus.regression(name))).transpose()?;
+            let fits = |plan: &FaultPlan| plan.scenario == of.scenario && of.seeds == 1;
+            if plan.as_ref().is_some_and(|plan| !fits(plan)) {
+                let words = "a plan is of the section's scenario, and is one seed";
+                let file = "scenarios/canaries.toml";
+                return Err(ToolError::usage(format!("{file}: {section}: {words}")));
+            }
+            Ok(Self { scenario, plan })
+        }
+
+        /// The run at a place from 0: the seed of that number, or the plan.
+        fn job(&self, place: u64) -> Job {
+            let seed = self.plan.as_ref().map_or(place, |plan| plan.seed);
+            let plan = self.plan.clone();
+            Job { plan, ..Job::new(Arc::clone(&self.scenario), seed) }
+        }
+
+        fn place(&self, seed: u64) -> u64 {
+            if self.plan.is_some() { 0 } else { seed }
+        }
     }
 
     pub(crate) fn canary(arguments: &Canary) -> Result<ExitCode, ToolError> {
@@ -99,13 +135,13 @@ mod planted {
         expectation: &Expectation,
         jobs: usize,
     ) -> Result<CanaryShown, ToolError> {
-        let scenario = corpus.scenario(&expectation.scenario)?.scenario;
+        let trial = Trial::find(corpus, section, expectation)?;
         let name = name_of(section);
         canaries::select(Some(name));
-        let caught = first_red(&scenario, name, expectation, jobs);
+        let caught = first_red(&trial, name, expectation, jobs);
         canaries::select(None);
-        let after_seeds = caught.as_ref().map_or(expectation.seeds, |(seed, _)| seed + 1);
-        let green_without = green(&scenario, after_seeds, jobs);
+        let after_seeds = caught.as_ref().map_or(expectation.seeds, |(place, _)| place + 1);
+        let green_without = green(&trial, after_seeds, jobs);
         Ok(CanaryShown {
             canary: section.to_owned(),
             caught: caught.is_some(),
@@ -117,30 +153,30 @@ mod planted {
         })
     }
 
-    /// The lowest seed that one of the expected oracles catches, and that oracle.
+    /// The first run that one of the expected oracles catches, and that oracle.
     fn first_red(
-        scenario: &Arc<Scenario>,
+        trial: &Trial,
         name: &str,
         expectation: &Expectation,
         jobs: usize,
     ) -> Option<(u64, String)> {
         let stop = AtomicBool::new(false);
         let mut first: Option<(u64, String)> = None;
-        let job = |seed| Job {
+        let job = |place| Job {
             canary: Some(name.to_owned()),
             past: expectation.past.clone(),
             second: true,
-            ..Job::new(Arc::clone(scenario), seed)
+            ..trial.job(place)
         };
         let settings = Settings { jobs, time_limit: WALL_LIMIT };
         let take = |result: billsim_engine::RunResult| {
             let Some(failure) = result.outcome.failure else { return };
-            let seed = result.outcome.seed;
+            let place = trial.place(result.outcome.seed);
             if !expectation.oracles.contains(&failure.oracle) {
                 return;
             }
-            if first.as_ref().is_none_or(|(lowest, _)| seed < *lowest) {
-                first = Some((seed, failure.oracle));
+            if first.as_ref().is_none_or(|(lowest, _)| place < *lowest) {
+                first = Some((place, failure.oracle));
             }
             // Lower seeds that are still running end before the sweep does.
             stop.store(true, Ordering::Relaxed);
@@ -149,15 +185,15 @@ mod planted {
         first
     }
 
-    /// How many of the first seeds hold without a planted bug.
-    fn green(scenario: &Arc<Scenario>, seeds: u64, jobs: usize) -> u64 {
+    /// How many of the first runs hold without a planted bug.
+    fn green(trial: &Trial, runs: u64, jobs: usize) -> u64 {
         let mut held = 0;
-        let job = |seed| Job::new(Arc::clone(scenario), seed);
+        let job = |place| trial.job(place);
         let settings = Settings { jobs, time_limit: WALL_LIMIT };
         let take = |result: billsim_engine::RunResult| {
             held += u64::from(result.outcome.verdict == Verdict::Held);
         };
-        sweep((0..seeds).map(job), settings, &AtomicBool::new(false), take, || {});
+        sweep((0..runs).map(job), settings, &AtomicBool::new(false), take, || {});
         held
     }
 
