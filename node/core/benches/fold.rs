@@ -100,12 +100,13 @@ fn genesis() -> Genesis {
     Genesis { cluster: ClusterId(1), currency: *b"EUR", secret: [7; 32], regions }
 }
 
-/// A log per region, whose stamps take turns.
+/// A log per region, whose stamps take turns; the accounts are opened by the first entry of all.
 fn logs() -> Vec<CommittedLog> {
     let mut lasts = vec![None; usize::from(REGIONS)];
     let mut logs = vec![Vec::new(); usize::from(REGIONS)];
-    for (number, batch) in (1..).zip(batches()) {
-        let place = number as usize % usize::from(REGIONS);
+    let openings = std::iter::once((0..ACCOUNTS).map(opening).collect());
+    for (number, batch) in (1..).zip(openings.chain(batches())) {
+        let place = (number as usize - 1) % usize::from(REGIONS);
         let region = RegionId(place as u8);
         let last = lasts[place].as_ref();
         let mut header = billing_wire::RecordHeader::derived_noop(region, Incarnation(0), 1, last);

@@ -1,5 +1,5 @@
 //! `billsim bench`: how fast the testbed is at one job. CPU time and peak memory come from
-//! getrusage, so that other work on the machine does not count.
+//! getrusage, so that other work on the machine counts less than it would on a clock.
 
 use super::bench_compare::compare;
 use crate::arguments::{Bench, Format};
