@@ -4,8 +4,8 @@
 
 use crate::facts::Facts;
 use billing_wire::{
-    Hash, LogIndex, NodeId, OpId, Position, ReadAnswer, RecordHeader, RecordKind, RecordView,
-    RegionId, SealedChain,
+    Frontier, Hash, LogIndex, NodeId, OpId, Position, ReadAnswer, RecordHeader, RecordKind,
+    RecordView, RegionId, SealedChain,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,6 +26,10 @@ pub(crate) struct Orphans {
     candidates: BTreeMap<Hash, Vec<u8>>,
 }
 
+fn header_of(bytes: &[u8]) -> Option<RecordHeader> {
+    RecordView::decode(bytes).ok().map(|view| view.header)
+}
+
 impl Orphans {
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&Hash, &Orphan)> {
         self.known.iter()
@@ -40,6 +44,18 @@ impl Orphans {
         let times = self.readmitted.entry(hash).or_default();
         *times += 1;
         *times
+    }
+
+    /// Headers of what lies outside sealed chains, and of what may.
+    fn outside(&self) -> impl Iterator<Item = RecordHeader> {
+        let known = self.known.values().map(|orphan| orphan.header);
+        known.chain(self.candidates.values().filter_map(|bytes| header_of(bytes)))
+    }
+
+    /// Header of such a record by its hash.
+    fn header(&self, hash: &Hash) -> Option<RecordHeader> {
+        let known = self.known.get(hash).map(|orphan| orphan.header);
+        known.or_else(|| header_of(self.candidates.get(hash)?))
     }
 
     fn note(&mut self, record: &RecordView<'_>) {
@@ -204,8 +220,7 @@ impl Facts {
 
     fn header_at(&self, region: RegionId, index: LogIndex) -> Option<RecordHeader> {
         let place = usize::try_from(index).ok()?.checked_sub(1)?;
-        let bytes = self.log(region).records().get(place)?;
-        RecordView::decode(bytes).ok().map(|view| view.header)
+        header_of(self.log(region).records().get(place)?)
     }
 
     /// A sentence per region that is not gone and has not come back from its seal, and per region
@@ -246,11 +261,48 @@ impl Facts {
     /// Whether a read may show what a seal has left out since: it reaches behind the end of the
     /// sealed chain, and its node has not heard of the seal.
     pub(crate) fn may_show_orphans(&self, answer: &ReadAnswer) -> bool {
-        let may_show = |orphan: &Orphan| {
-            let header = &orphan.header;
+        let mut outside = self.orphans.outside();
+        outside.any(|header| {
             answer.frontier.of(header.region) >= header.index
-                && answer.watermark < self.finality.sealed_at(header.region)
-        };
-        self.orphans.known.values().any(may_show)
+                && self.has_not_heard(header.region, answer)
+        })
+    }
+
+    /// The frontier of an answer without what its node names behind the end of a sealed chain
+    /// because it has not heard of the seal, as far as that carries no submission: it has the same
+    /// books. `None` when there is nothing like it.
+    pub(crate) fn without_empty_orphans(&self, answer: &ReadAnswer) -> Option<Frontier> {
+        let mut frontier = answer.frontier;
+        for header in self.orphans.outside() {
+            let is_named = answer.frontier.of(header.region) == header.index;
+            if !is_named || !self.has_not_heard(header.region, answer) {
+                continue;
+            }
+            if let Some(end) = self.last_before_empty(header) {
+                frontier.set(header.region, end);
+            }
+        }
+        (frontier != answer.frontier).then_some(frontier)
+    }
+
+    /// Whether the node that gave an answer had not heard of the last seal of a region.
+    fn has_not_heard(&self, region: RegionId, answer: &ReadAnswer) -> bool {
+        answer.watermark < self.finality.sealed_at(region)
+    }
+
+    /// Walks back from a record outside a sealed chain over others without submissions: where its
+    /// region's log begins, if nothing else lies between.
+    fn last_before_empty(&self, mut header: RecordHeader) -> Option<LogIndex> {
+        let log = self.log(header.region);
+        loop {
+            let before = header.index.checked_sub(1)?;
+            if header.kind.has_submissions() {
+                return None;
+            }
+            if before == 0 || log.hash(before) == Some(&header.prev_hash) {
+                return Some(before);
+            }
+            header = self.orphans.header(&header.prev_hash)?;
+        }
     }
 }

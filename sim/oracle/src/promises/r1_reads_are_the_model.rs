@@ -1,4 +1,8 @@
 //! R1: a read is compared with the reference fold at the very frontier that the answer claims.
+//!
+//! A region that was sealed and has not heard leads its own log on, and names its entries. Those
+//! without submissions show nothing, so that such an answer may be final: it has the books of its
+//! frontier without them.
 
 use crate::catalogue::Promise;
 use crate::facts::Facts;
@@ -46,7 +50,8 @@ pub(crate) fn answered(
     if answer.provisional {
         return provisional(facts, verdicts, at, read, answer);
     }
-    let step = facts.step_of_books(&answer.frontier);
+    let without = || facts.step_of_books(&facts.without_empty_orphans(answer)?);
+    let step = facts.step_of_books(&answer.frontier).or_else(without);
     verdicts.check(Promise::R1, at, operation, step.is_some(), || {
         let shape = "answer claims what is not committed".to_owned();
         let (claimed, ends) = (words::frontier(&answer.frontier), facts.log_ends());

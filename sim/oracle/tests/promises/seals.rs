@@ -2,12 +2,12 @@
 //! their final place, for L4; the place that they get, for O7.
 
 use crate::Case;
-use crate::stage::{Answers, Disks, NODES, Stage, open, submission};
+use crate::stage::{Answers, Disks, NODES, Stage, local, open, submission};
 use billing_wire::record::encode_readmitted;
 use billing_wire::{
     Control, Frontier, Hlc, Incarnation, NodeId, OpId, OperationState, Position, Query,
-    QueryResult, Receipt, Record, RecordHeader, RecordKind, RecordView, RegionId, RegionMembers,
-    SealedChain, Token,
+    QueryResult, ReadAnswer, Receipt, Record, RecordHeader, RecordKind, RecordView, RegionId,
+    RegionMembers, SealedChain, Token,
 };
 use billsim_model::Model;
 use billsim_oracle::{Answer, Fate, Jury, LedgerView, NodeView, Request};
@@ -105,6 +105,18 @@ pub(crate) const CASES: &[Case] = &[
         log.close(s, 135, last + 1);
         left.close(s, 140, 3);
         s.jury.quiescent(s.now, &[], &Answers(&Model::new(), Hlc::ZERO, &[]));
+    }),
+    ("R1", "answer claims what is not committed", |s, broken| {
+        two_regions(s);
+        read_of_one_that_has_not_heard(s, broken, |_| {});
+    }),
+    ("R1", "operation differs from the books", |s, broken| {
+        two_regions(s);
+        read_of_one_that_has_not_heard(s, false, |answer| {
+            if let QueryResult::Operation(OperationState::Final { position, .. }) = answer {
+                position.hlc.0 += u64::from(broken);
+            }
+        });
     }),
     ("L4", "a logged command never became final", |s, broken| {
         two_regions(s);
@@ -244,6 +256,40 @@ fn leave_out_the_second(stage: &mut Stage, left: &mut Log, is_geo: bool) {
     let orphan = lost.submit(stage, 20, 2);
     lost.close(stage, 25, 1 + u64::from(is_geo));
     seal_and_return(stage, left, end, &lost).readmit(stage, &orphan);
+}
+
+/// A region is sealed with its first entry alone, has not heard, and names three in a final read:
+/// those that the seal leaves out carry no submission, or one does.
+fn read_of_one_that_has_not_heard(
+    stage: &mut Stage,
+    leaves_out_submission: bool,
+    bend: impl FnOnce(&mut QueryResult),
+) {
+    let (mut lost, mut left) = (Log::of(LOST), Log::of(LEFT));
+    lost.submit(stage, 10, 1);
+    let end = lost.last.expect("just logged");
+    left.close(stage, 15, 0);
+    if leaves_out_submission {
+        lost.submit(stage, 20, 2);
+    } else {
+        lost.close(stage, 20, 1);
+    }
+    lost.close(stage, 25, 1);
+    left.close(stage, 26, 1);
+    let (region, incarnation) = (LOST, Incarnation(0));
+    let chain = SealedChain { region, incarnation, last_index: 1, last_hash: end.hash };
+    left.control(stage, RecordKind::RegionSealed, 30, &Control::Sealed(vec![chain]));
+    let mut model = Model::new();
+    model.apply(&RecordView::decode(&lost.first).expect("just encoded"));
+    let mut frontier = model.frontier();
+    frontier.set(LOST, 3);
+    let (query, watermark) = (Query::Operation { op_id: OpId(1) }, end.hlc);
+    let mut result = model.answer(&query, model.step(), watermark);
+    bend(&mut result);
+    let honest = stage.answer(&local(query));
+    let answer = ReadAnswer { result, frontier, watermark, ..honest };
+    let call = stage.invoke(2, Request::Read(local(query)));
+    stage.returns(call, Answer::Read(Box::new(answer)));
 }
 
 /// One region is sealed with `end` as its last entry, and let in again: the log of its next
