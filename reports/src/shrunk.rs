@@ -28,7 +28,8 @@ pub struct Cause<'a> {
     pub told: &'a str,
     /// The plan.
     pub plan: &'a FaultPlan,
-    /// Whether each fault and each operation was left out in turn, and the failure was gone.
+    /// Whether each fault, each operation and each action of the operator was left out in turn,
+    /// and the failure was gone.
     pub is_minimal: bool,
     /// Whether it was seen behind the safety phase, where every run goes through the same.
     pub is_late: bool,
@@ -70,8 +71,8 @@ pub fn explanation(cause: &Cause<'_>) -> String {
 }
 
 fn needs(cause: &Cause<'_>) -> String {
-    let faults: Vec<String> = cause.plan.faults.iter().map(of_fault).collect();
-    let mut parts = faults;
+    let mut parts: Vec<String> = cause.plan.faults.iter().map(of_fault).collect();
+    parts.extend(cause.plan.operator.iter().map(ToString::to_string));
     match &cause.plan.load.only {
         None => parts.push("the whole load".to_owned()),
         Some(only) if only.is_empty() => {}

@@ -1,6 +1,6 @@
 //! What a shrunk failure looks like to people.
 
-use billsim_record::{Failure, Fault, FaultPlan, NodeNumber, PlannedFault};
+use billsim_record::{Failure, Fault, FaultPlan, NodeNumber, PlannedAction, PlannedFault};
 use billsim_reports::shrunk::{Cause, Size, comparison, explanation};
 
 fn failure() -> Failure {
@@ -33,6 +33,7 @@ fn the_explanation_is_three_lines() {
         PlannedFault { at_ms: 7, for_ms: 1, fault: Fault::PowerCut { node: NodeNumber::at(1) } },
     ];
     let mut plan = FaultPlan::new("smoke/crash".to_owned(), 7, faults);
+    plan.operator = vec![PlannedAction { at_ms: 9, seal: 1 }];
     let told = "client 4 sent a payment of 42.05 EUR; node 3 acknowledged it at 1.000 s.";
     let mut texts = Vec::new();
     for (only, is_minimal) in [(None, false), (Some([3, 7].into()), true), (Some([].into()), true)]
@@ -43,6 +44,7 @@ fn the_explanation_is_three_lines() {
         texts.push(explanation(&cause));
     }
     plan.faults.clear();
+    plan.operator.clear();
     let (is_minimal, is_late, is_bare) = (true, false, false);
     let cause = Cause { failure: &failure, told, plan: &plan, is_minimal, is_late, is_bare };
     texts.push(explanation(&cause));

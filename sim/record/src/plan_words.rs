@@ -1,6 +1,6 @@
-//! Planned faults in words: how strong, when, how long.
+//! What is planned, in words: how strong, when, how long.
 
-use crate::plan::{Fault, PlannedFault};
+use crate::plan::{Fault, PlannedAction, PlannedFault};
 use std::fmt::{self, Display, Formatter};
 
 impl Fault {
@@ -65,6 +65,12 @@ impl Fault {
             | Self::Rollback { .. }
             | Self::ClockFreeze { .. } => return None,
         })
+    }
+}
+
+impl Display for PlannedAction {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        write!(out, "operator seals region {} at {} ms", self.seal, self.at_ms)
     }
 }
 

@@ -35,8 +35,8 @@ pub struct Shrunk {
     pub plan: FaultPlan,
     /// Where it fails.
     pub place: Place,
-    /// Whether nothing more could be left out: each fault and each operation was left out in
-    /// turn, and the failure was another one or none. `false`: the budget was over before.
+    /// Whether nothing more could be left out: each fault, each operation and each action of the
+    /// operator was left out in turn, and the failure was another one or none. `false`: the budget was over before.
     pub is_minimal: bool,
 }
 
@@ -97,6 +97,7 @@ impl Search<'_> {
             let before = self.best.clone();
             self.cut()?;
             self.faults()?;
+            self.operator()?;
             self.cut()?;
             self.operations()?;
             self.clients()?;
@@ -124,6 +125,7 @@ impl Search<'_> {
         plan.load.only = Some(self.numbers(operations).into_iter().collect());
         if at_ms + 1 < end {
             plan.faults.retain(|planned| planned.at_ms <= at_ms);
+            plan.operator.retain(|planned| planned.at_ms <= at_ms);
             plan.load.until_ms = Some(at_ms + 1);
         }
         self.first(1, &|_| plan.clone()).map(|_| ())
@@ -139,6 +141,17 @@ impl Search<'_> {
         let base = self.best.clone();
         let with = |faults| FaultPlan { faults, ..base.clone() };
         ddmin(base.faults.clone(), |count, candidate| {
+            self.first(count, &|number| with(candidate(number)))
+        })?;
+        Ok(())
+    }
+
+    /// Without what people do: each is as much to read as a fault.
+    fn operator(&mut self) -> Result<(), Stopped> {
+        self.pass = "operator";
+        let base = self.best.clone();
+        let with = |operator| FaultPlan { operator, ..base.clone() };
+        ddmin(base.operator.clone(), |count, candidate| {
             self.first(count, &|number| with(candidate(number)))
         })?;
         Ok(())

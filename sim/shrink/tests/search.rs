@@ -1,7 +1,9 @@
 //! Shrinking against pretended runs: what is left, and that neither interruptions nor the number
 //! of runs at a time change it.
 
-use billsim_record::{Fault, FaultPlan, NodeNumber, PlannedFault, PlannedService, document};
+use billsim_record::{
+    Fault, FaultPlan, NodeNumber, PlannedAction, PlannedFault, PlannedService, document,
+};
 use billsim_shrink::{Memory, Place, Shrunk, Start, Trial, shrink};
 
 const SAFETY_MS: u64 = 60_000;
@@ -10,7 +12,7 @@ fn node(slot: u8) -> NodeNumber {
     NodeNumber::at(slot)
 }
 
-/// Forty faults, two of which matter, and no word about the load.
+/// Forty faults, two of which matter, three seals, one of which does, and no word about the load.
 fn red_plan() -> FaultPlan {
     let faults = (0..40).map(|number| {
         let at_ms = 1_000 * (number + 1);
@@ -22,12 +24,14 @@ fn red_plan() -> FaultPlan {
         PlannedFault { at_ms, for_ms, fault }
     });
     let provider = PlannedService { slow_percent: 20, lied_percent: 30, ..Default::default() };
-    FaultPlan { provider, ..FaultPlan::new("test".to_owned(), 7, faults.collect()) }
+    let seal = |(at_ms, seal)| PlannedAction { at_ms, seal };
+    let operator = [(300, 0), (500, 1), (59_000, 2)].map(seal).to_vec();
+    FaultPlan { provider, operator, ..FaultPlan::new("test".to_owned(), 7, faults.collect()) }
 }
 
 /// A run that draws ten operations a second. It fails at the end of the clock fault if the power
-/// cut came before it, the clock was far enough off for long enough, and operations 3 and 120, or
-/// 3 and 7, were sent before by at least two clients.
+/// cut came before it, the clock was far enough off for long enough, region 1 is sealed, and
+/// operations 3 and 120, or 3 and 7, were sent before by at least two clients.
 fn run(plan: &FaultPlan) -> Trial {
     let load = &plan.load;
     let cut = plan.faults.iter().find(|planned| planned.fault.kind() == "power-cut");
@@ -41,6 +45,7 @@ fn run(plan: &FaultPlan) -> Trial {
     let sends = |number| number <= operations && load.sends(number);
     let fails = cut.at_ms < clock.at_ms
         && plan.provider.lied_percent > 0
+        && plan.operator.iter().any(|action| action.seal == 1)
         && clock.for_ms >= 300
         && at_ms < load.until_ms.unwrap_or(SAFETY_MS)
         && load.clients.is_none_or(|clients| clients >= 2)
@@ -84,6 +89,7 @@ fn what_does_not_matter_is_left_out_and_what_does_is_made_small() {
     assert!(memory.trials() < 400, "{} trials", memory.trials());
     let kinds: Vec<&str> = plan.faults.iter().map(|planned| planned.fault.kind()).collect();
     assert_eq!(kinds, ["power-cut", "clock-offset"]);
+    assert_eq!(plan.operator, [PlannedAction { at_ms: 500, seal: 1 }]);
     assert_eq!(plan.load.only, Some([3, 7].into()));
     assert_eq!(plan.load.clients, Some(2));
     assert_eq!(plan.load.until_ms, Some(place.at_ms + 1));

@@ -149,9 +149,7 @@ fn needed(
 fn in_a_line(part: &Part) -> String {
     match part {
         Part::Fault(planned) => planned.to_string(),
-        Part::Action(action) => {
-            format!("operator seals region {} at {} ms", action.seal, action.at_ms)
-        }
+        Part::Action(action) => action.to_string(),
     }
 }
 
