@@ -36,7 +36,8 @@ pub struct Shrunk {
     /// Where it fails.
     pub place: Place,
     /// Whether nothing more could be left out: each fault, each operation and each action of the
-    /// operator was left out in turn, and the failure was another one or none. `false`: the budget was over before.
+    /// operator was left out in turn, and the failure was another one or none. `false`: the budget
+    /// was over before.
     pub is_minimal: bool,
 }
 
