@@ -8,13 +8,14 @@ use std::time::Duration;
 /// Changes the node's source in many ways, and counts what sweeps see
 ///
 /// Changes the node's source as cargo-mutants would (`cargo install cargo-mutants --locked`), a
-/// seeded sample of each module, and sweeps each mutant until a seed fails. Those that hold are
-/// given to the unit tests. All mutants are in one build, in a scratch copy of the last commit, and
-/// a process is told which one it is. What `ci/mutants.toml` lists with its reason is equivalent:
-/// it does what the original does.
+/// seeded sample of each module, and sweeps each mutant, kept plans first, until one fails. Those
+/// that hold are given to the tests of the changed crate. All mutants are in one build, in a
+/// scratch copy of the last commit, and a process is told which one it is. What `ci/mutants.toml`
+/// lists with its reason is equivalent: it does what the original does.
 ///
 ///     billsim mutate --out runs/mutants                       the same command goes on
 ///     billsim mutate --out runs/mutants-2 --shard 2/4         results are lines: append them
+///     billsim mutate --out runs/again --seeds 12 --survivors-of runs/mutants/mutants.jsonl
 ///     billsim gate RUN --profile release --mutants runs/mutants/mutants.jsonl
 ///
 /// Exit codes: 0 all were tried, 2 no cargo-mutants, 10 or 11 a seed fails without any change,
@@ -50,7 +51,11 @@ pub(crate) struct Mutate {
     /// The builds' directory.
     #[arg(long, value_name = "DIR", default_value = "target/mutants")]
     pub(crate) build_dir: PathBuf,
-    /// Leaves out the unit tests.
+    /// Tries again what survived in earlier results, and nothing else: their lines and the new
+    /// ones together are the result, the later line of a mutant counts.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) survivors_of: Option<PathBuf>,
+    /// Leaves out the tests of the node.
     #[arg(long)]
     pub(crate) without_tests: bool,
     /// Tries a part only: the i-th mutant belongs to shard (i mod N) + 1; as for a sweep.

@@ -25,8 +25,8 @@ const RESULTS: &str = "mutants.jsonl";
 const PLAN: &str = "mutate.json";
 /// The binary with all mutants.
 const BINARY: &str = "billsim";
-/// The unit tests with all mutants.
-const TESTS: &str = "unit-tests";
+/// The tests with all mutants, a directory.
+const TESTS: &str = "tests";
 
 /// What a run is about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +42,8 @@ struct Plan {
     sizes: BTreeMap<String, [usize; 2]>,
     drawn: Vec<Drawn>,
     refused: BTreeSet<u32>,
+    /// Whose survivors are tried again, and none else.
+    survivors_of: Option<PathBuf>,
 }
 
 pub(crate) fn mutate(arguments: &Mutate) -> Result<ExitCode, ToolError> {
@@ -58,7 +60,7 @@ pub(crate) fn mutate(arguments: &Mutate) -> Result<ExitCode, ToolError> {
     };
     let trials = Trials {
         binary: out.join(BINARY),
-        tests: (!arguments.without_tests).then(|| out.join(TESTS)),
+        tests: tests(&out)?,
         tree: tree.path(),
         scratch: &out,
         scenarios: plan.scenarios.clone(),
@@ -126,6 +128,7 @@ fn prepare(
         sizes: BTreeMap::new(),
         drawn: Vec::new(),
         refused: BTreeSet::new(),
+        survivors_of: arguments.survivors_of.as_deref().map(absolute).transpose()?,
     };
     let file = out.join(PLAN);
     if let Ok(text) = fs::read_to_string(&file) {
@@ -145,6 +148,17 @@ fn prepare(
     let is_ours =
         |one: &Drawn| shard.is_none_or(|shard| (one.number - 1) % shard.of + 1 == shard.number);
     (plan.drawn, plan.sizes) = (drawn.into_iter().filter(is_ours).collect(), sizes);
+    if let Some(file) = &plan.survivors_of {
+        let survivors = survivors(file)?;
+        plan.drawn.retain(|one| survivors.contains(&one.mutant.name));
+        let gone = survivors.len() - plan.drawn.len();
+        if gone > 0 {
+            warn(&format!("mutate: {gone} survivors are not drawn at this commit: lines moved"));
+        }
+    }
+    if plan.drawn.is_empty() {
+        return Err(ToolError::usage("no mutant is drawn: another --module, --shard or list"));
+    }
     warn(&format!("mutate: {} mutants in one build, in {}", plan.drawn.len(), target.display()));
     let limit = arguments.build_limit;
     let workshop = Workshop { tree: tree.path(), target: &target, limit, stop };
@@ -153,14 +167,36 @@ fn prepare(
     };
     let Built { binary, tests, refused } = built;
     plan.refused = refused;
-    let copies = [(Some(binary), BINARY), (tests, TESTS)];
-    for (from, to) in copies {
-        let Some(from) = from else { continue };
-        fs::copy(&from, out.join(to)).map_err(|error| ToolError::write(&from, &error))?;
+    keep(&binary, &out.join(BINARY))?;
+    let directory = out.join(TESTS);
+    fs::create_dir_all(&directory).map_err(|error| ToolError::write(&directory, &error))?;
+    for (number, test) in tests.iter().enumerate() {
+        keep(test, &directory.join(number.to_string()))?;
     }
     let text = serde_json::to_string(&plan).map_err(ToolError::tool)?;
     fs::write(&file, text).map_err(|error| ToolError::write(&file, &error))?;
     Ok(Some(plan))
+}
+
+fn keep(built: &Path, kept: &Path) -> Result<(), ToolError> {
+    fs::copy(built, kept).map(|_| ()).map_err(|error| ToolError::write(kept, &error))
+}
+
+/// The tests that [`prepare`] kept.
+fn tests(out: &Path) -> Result<Vec<PathBuf>, ToolError> {
+    let directory = out.join(TESTS);
+    let list = || fs::read_dir(&directory)?.map(|entry| Ok(entry?.path())).collect();
+    let tests: std::io::Result<BTreeSet<PathBuf>> = list();
+    Ok(tests.map_err(|error| ToolError::read(&directory, &error))?.into_iter().collect())
+}
+
+/// Names of those that survived in earlier results.
+fn survivors(file: &Path) -> Result<BTreeSet<String>, ToolError> {
+    let text = fs::read_to_string(file).map_err(|error| ToolError::read(file, &error))?;
+    let shown = MutantShown::read_all(&text)
+        .map_err(|error| ToolError::usage(format!("{}: {error}", file.display())))?;
+    let survived = shown.into_iter().filter(|one| one.end == MutantEnd::Survived);
+    Ok(survived.map(|one| one.mutant).collect())
 }
 
 fn scenarios(arguments: &Mutate) -> Result<Vec<String>, ToolError> {
@@ -242,9 +278,9 @@ fn tell(format: Format, shown: &MutantShown, line: &str) {
         (MutantEnd::KilledBySweep, None) => {
             format!("killed: its process died, seed {}", shown.seeds)
         }
-        (MutantEnd::KilledByTests, _) => "killed by unit tests only".to_owned(),
+        (MutantEnd::KilledByTests, _) => "killed by tests only".to_owned(),
         (MutantEnd::Timeout, _) => "did not end".to_owned(),
-        (MutantEnd::Survived, _) => format!("SURVIVED {} seeds and the unit tests", shown.seeds),
+        (MutantEnd::Survived, _) => format!("SURVIVED {} seeds and the tests", shown.seeds),
         (MutantEnd::Equivalent, _) => "equivalent".to_owned(),
         (MutantEnd::DoesNotBuild, _) => "does not build".to_owned(),
     };

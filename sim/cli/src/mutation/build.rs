@@ -54,8 +54,8 @@ pub(crate) struct Workshop<'a> {
 pub(crate) struct Built {
     /// `billsim`, with all mutants.
     pub(crate) binary: PathBuf,
-    /// The unit tests of the mutated crate, with all mutants.
-    pub(crate) tests: Option<PathBuf>,
+    /// The tests of the mutated crate, with all mutants.
+    pub(crate) tests: Vec<PathBuf>,
     /// Mutants that the compiler refuses.
     pub(crate) refused: BTreeSet<u32>,
 }
@@ -89,11 +89,11 @@ impl Workshop<'_> {
         let Some(messages) = self.cargo(&release)? else { return Ok(None) };
         let binary = executable(&messages, "billsim")?;
         let tests = if with_tests {
-            let tests = ["test", "--no-run", "--lib", "--package", "billing-core"];
+            let tests = ["test", "--no-run", "--package", "billing-core"];
             let Some(messages) = self.cargo(&tests)? else { return Ok(None) };
-            Some(executable(&messages, "billing_core")?)
+            executables(&messages)?
         } else {
-            None
+            Vec::new()
         };
         Ok(Some(Built { binary, tests, refused }))
     }
@@ -200,22 +200,34 @@ fn owner(span: &Value, places: &Places) -> Option<u32> {
     lines.iter().find(|(range, _)| range.contains(&line)).map(|(_, number)| *number)
 }
 
-/// What cargo says that it made.
+/// What cargo says that it made: a program.
 fn executable(messages: &str, name: &str) -> Result<PathBuf, ToolError> {
-    let made = documents(messages).filter(|document| document["reason"] == "compiler-artifact");
-    let mut named = made.filter(|document| document["target"]["name"] == name);
-    let path = named.find_map(|document| document["executable"].as_str().map(PathBuf::from));
-    path.ok_or_else(|| {
-        let errors = documents(messages).filter(|d| d["message"]["level"] == "error");
-        let why =
-            errors.filter_map(|d| d["message"]["rendered"].as_str().map(str::to_owned)).next();
-        ToolError::tool(format!("cargo made no {name}: {}", why.unwrap_or_default()))
-    })
+    let mut made = artifacts(messages).filter(|document| document["target"]["name"] == name);
+    let path = made.find_map(|document| document["executable"].as_str().map(PathBuf::from));
+    path.ok_or_else(|| made_none(name, messages))
+}
+
+/// What cargo says that it made: every program of tests.
+fn executables(messages: &str) -> Result<Vec<PathBuf>, ToolError> {
+    let made = artifacts(messages).filter(|document| document["profile"]["test"] == true);
+    let paths = made.filter_map(|document| document["executable"].as_str().map(PathBuf::from));
+    let paths: Vec<PathBuf> = paths.collect();
+    if paths.is_empty() { Err(made_none("tests", messages)) } else { Ok(paths) }
+}
+
+fn artifacts(messages: &str) -> impl Iterator<Item = Value> {
+    documents(messages).filter(|document| document["reason"] == "compiler-artifact")
+}
+
+fn made_none(name: &str, messages: &str) -> ToolError {
+    let mut errors = documents(messages).filter(|d| d["message"]["level"] == "error");
+    let why = errors.find_map(|d| d["message"]["rendered"].as_str().map(str::to_owned));
+    ToolError::tool(format!("cargo made no {name}: {}", why.unwrap_or_default()))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{CHOICE, CHOOSER, blamed, executable};
+    use super::{CHOICE, CHOOSER, blamed, executable, executables};
     use serde_json::json;
     use std::collections::BTreeMap;
     use std::path::PathBuf;
@@ -242,6 +254,12 @@ mod tests {
             r#"{"reason":"compiler-artifact","target":{"name":"billsim"},"executable":"/t/b"}"#;
         assert_eq!(executable(made, "billsim").unwrap(), PathBuf::from("/t/b"));
         assert!(executable(made, "other").is_err());
+        assert!(executables(made).is_err(), "a program is no test");
+        let profile = json!({"test": true});
+        let artifact = |path: &str| json!({"reason": "compiler-artifact", "profile": profile, "executable": path});
+        let tests = format!("{made}\n{}\n{}\n", artifact("/t/lib-1"), artifact("/t/stories-2"));
+        let expected = ["/t/lib-1", "/t/stories-2"].map(PathBuf::from);
+        assert_eq!(executables(&tests).unwrap(), expected);
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! What a woven build does as one mutant: its sweep, and its unit tests where that holds.
+//! What a woven build does as one mutant: its sweep, kept plans first, and the tests of its crate
+//! where that holds.
 
 use super::build::CHOICE;
 use crate::machine::child::{self, Ended};
@@ -21,8 +22,8 @@ const SEED_LIMIT: &str = "20s";
 pub(crate) struct Trials<'a> {
     /// `billsim`, with all mutants.
     pub(crate) binary: PathBuf,
-    /// The unit tests, with all mutants.
-    pub(crate) tests: Option<PathBuf>,
+    /// The tests of the mutated crate, with all mutants.
+    pub(crate) tests: Vec<PathBuf>,
     /// Where scenarios are found.
     pub(crate) tree: &'a Path,
     /// Where runs are kept while they run.
@@ -70,7 +71,7 @@ impl Trials<'_> {
         let seeds = format!("0..{}", self.seeds);
         let mut command = bounded(&self.binary);
         command.arg("sweep").args(&self.scenarios).args(["--seeds", &seeds, "--jobs", "1"]);
-        command.args(["--fail-fast", "--without-regressions", "--without-waivers"]);
+        command.args(["--fail-fast", "--without-waivers"]);
         command.args(["--check-determinism", "0%", "--show-progress", "none"]);
         command.args(["--seed-limit", SEED_LIMIT, "--out"]).arg(out);
         command.current_dir(self.tree).env(CHOICE, number.to_string());
@@ -78,17 +79,19 @@ impl Trials<'_> {
     }
 
     fn unit_tests(&self, number: u32, held: Tried) -> Result<Option<Tried>, ToolError> {
-        let Some(tests) = &self.tests else { return Ok(Some(held)) };
-        let mut command = bounded(tests);
-        command.args(["--quiet", "--test-threads", "1"]);
-        command.current_dir(self.tree.join("node/core")).env(CHOICE, number.to_string());
-        let end = match child::run(&mut command, self.limit, self.stop)? {
-            Ended::Stopped => return Ok(None),
-            Ended::TooLate => MutantEnd::KilledByTests,
-            Ended::Itself(status) if status.success() => MutantEnd::Survived,
-            Ended::Itself(_) => MutantEnd::KilledByTests,
-        };
-        Ok(Some(Tried { end, ..held }))
+        for tests in &self.tests {
+            let mut command = bounded(tests);
+            command.args(["--quiet", "--test-threads", "1"]);
+            command.current_dir(self.tree.join("node/core")).env(CHOICE, number.to_string());
+            match child::run(&mut command, self.limit, self.stop)? {
+                Ended::Stopped => return Ok(None),
+                Ended::Itself(status) if status.success() => {}
+                Ended::TooLate | Ended::Itself(_) => {
+                    return Ok(Some(Tried { end: MutantEnd::KilledByTests, ..held }));
+                }
+            }
+        }
+        Ok(Some(held))
     }
 }
 
