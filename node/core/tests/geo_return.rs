@@ -27,3 +27,25 @@ fn a_long_log_returns_to_geo_mode_when_the_other_region_is_back() {
     world.ticks(200);
     assert_eq!(mode(&world), RegionMode::Geo);
 }
+
+#[test]
+fn of_five_nodes_three_make_an_entry_geo_durable() {
+    let mut world = World::of(2, 5);
+    let leader = (0..5).find(|place| world.leads(*place)).unwrap();
+    let geo_index = |world: &World| world.node(leader).status().geo_index;
+    for stopped in 5..7 {
+        world.machines[stopped].node = None;
+    }
+    world.ticks(100);
+    world.write();
+    world.ticks(20);
+    let before = geo_index(&world);
+    world.write();
+    world.ticks(20);
+    assert!(geo_index(&world) > before, "three of five are a majority");
+    world.machines[7].node = None;
+    let before = geo_index(&world);
+    world.write();
+    world.ticks(20);
+    assert_eq!(geo_index(&world), before, "two of five are none");
+}

@@ -222,6 +222,22 @@ mod tests {
     }
 
     #[test]
+    fn a_refused_append_keeps_its_hint_and_others_tell_what_was_seen() {
+        let answer = |reject: bool, reject_hint: u64| Message {
+            msg_type: MessageType::MsgAppendResponse,
+            from: 1,
+            to: 2,
+            reject,
+            reject_hint,
+            ..Message::default()
+        };
+        let (refused, ..) = decode(&frame(&answer(true, 42))).unwrap();
+        assert_eq!(refused, answer(true, 42), "the leader goes back as far as it says");
+        let (taken, _, _, says) = decode(&frame(&answer(false, 0))).unwrap();
+        assert_eq!((taken, says), (answer(false, 0), SAYS));
+    }
+
+    #[test]
     fn a_short_message_is_an_error() {
         let whole = frame(&Message { msg_type: MessageType::MsgHeartbeat, ..Message::default() });
         for length in 0..whole.body.len() {

@@ -196,3 +196,50 @@ impl Storage for LogWindow {
         Err(Error::Store(StorageError::SnapshotTemporarilyUnavailable))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::LogWindow;
+    use billing_wire::{Incarnation, RegionId};
+    use raft::eraftpb::{ConfState, Entry, HardState};
+    use raft::storage::{GetEntriesContext, Storage};
+
+    /// A log of entries that the library made; all are of one size.
+    fn window(entries: u64) -> LogWindow {
+        let (region, incarnation) = (RegionId(0), Incarnation(0));
+        let (state, members) = (HardState::default(), ConfState::default());
+        let mut window = LogWindow::new(region, incarnation, Vec::new(), state, members);
+        for index in 1..=entries {
+            window.append(&Entry { index, term: 1, ..Entry::default() });
+        }
+        window
+    }
+
+    #[test]
+    fn a_message_takes_as_many_entries_as_it_may_and_one_at_least() {
+        let window = window(5);
+        let bytes = window.get(1).unwrap().bytes.len() as u64;
+        let indexes = |low: u64, high: u64, max_size: Option<u64>| -> Vec<u64> {
+            let context = GetEntriesContext::empty(false);
+            let entries = window.entries(low, high, max_size, context).unwrap();
+            entries.iter().map(|entry| entry.index).collect()
+        };
+        assert_eq!(indexes(2, 6, None), [2, 3, 4, 5]);
+        assert_eq!(indexes(2, 6, Some(2 * bytes)), [2, 3]);
+        assert_eq!(indexes(2, 6, Some(3 * bytes - 1)), [2, 3]);
+        assert_eq!(indexes(2, 6, Some(0)), [2], "else nothing would ever be sent");
+    }
+
+    #[test]
+    fn what_the_log_does_not_hold_is_not_there() {
+        let window = window(3);
+        let entries = |low, high| {
+            window
+                .entries(low, high, None, GetEntriesContext::empty(false))
+                .map(|found| found.len())
+        };
+        assert_eq!(entries(1, 4), Ok(3));
+        assert!(entries(0, 2).is_err(), "entries are numbered from 1");
+        assert!(entries(2, 5).is_err(), "the last one is 3");
+    }
+}

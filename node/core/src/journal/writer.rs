@@ -299,3 +299,42 @@ impl RegionWriter {
         self.tail.offset += bytes.len() as u64;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Superblock, TURN, Writer};
+    use billing_wire::{ClusterId, NodeId};
+
+    fn writer() -> Writer {
+        let (regions, seen) = (Vec::new(), Vec::new());
+        let superblock = Superblock { node: NodeId(1), cluster: 77, sequence: 1, regions, seen };
+        Writer::new(ClusterId(77), 300, superblock, &[])
+    }
+
+    #[test]
+    fn a_node_is_told_of_each_of_the_others_in_its_turn() {
+        let mut writer = writer();
+        let seen = [(NodeId(2), 20), (NodeId(3), 30), (NodeId(4), 40)];
+        seen.iter().for_each(|(node, sequence)| writer.note_seen(*node, *sequence));
+        // Whoever is told knows of himself: the one behind him has his turn, too.
+        for (told, others) in [
+            (NodeId(9), [seen[0], seen[1], seen[2]]),
+            (NodeId(2), [seen[1], seen[1], seen[2]]),
+            (NodeId(4), [seen[0], seen[1], seen[0]]),
+        ] {
+            for turn in 0..6 * TURN {
+                let expected = others[(turn / TURN % 3) as usize];
+                assert_eq!(writer.seen_of_another(told, turn), expected, "{told:?}, {turn}");
+            }
+        }
+    }
+
+    #[test]
+    fn nobody_is_told_of_where_nobody_else_was_seen() {
+        let mut writer = writer();
+        let nobody = (NodeId::default(), 0);
+        assert_eq!(writer.seen_of_another(NodeId(2), TURN), nobody);
+        writer.note_seen(NodeId(2), 20);
+        assert_eq!(writer.seen_of_another(NodeId(2), TURN), nobody);
+    }
+}

@@ -328,7 +328,7 @@ impl Node {
         // One region has no geo grade; what is folded there is final (billing.md §3, §7).
         let grade = match options.min_durability {
             _ if self.has_company() => self.grade_now(known.position),
-            Some(Grade::Final) if known.position.hlc <= self.ledger.watermark() => Grade::Final,
+            Some(Grade::Final) => Grade::Final,
             _ => Grade::Region,
         };
         let token = self.token();

@@ -274,24 +274,4 @@ impl Sessions {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{COUNTING_BITS, Sessions};
-    use billing_wire::NodeId;
-
-    #[test]
-    fn a_forward_is_new_once_in_each_life_of_its_follower() {
-        let mut sessions = Sessions::new(1_000, 7);
-        let (first, second) = (NodeId(2), NodeId(3));
-        let number = (5 << COUNTING_BITS) + 1;
-        assert!(!sessions.is_heard_again(first, number));
-        assert!(sessions.is_heard_again(first, number), "a copy");
-        assert!(!sessions.is_heard_again(first, number + 2));
-        assert!(sessions.is_heard_again(first, number + 1), "overtaken: it might be a copy");
-        assert!(!sessions.is_heard_again(second, number), "another follower counts for itself");
-        let next_life = (3 << COUNTING_BITS) + 1;
-        assert!(!sessions.is_heard_again(first, next_life));
-        assert!(sessions.is_heard_again(first, number + 2), "the life before is remembered");
-        sessions.drop_queued();
-        assert!(!sessions.is_heard_again(first, number), "its term is over");
-    }
-}
+mod tests;

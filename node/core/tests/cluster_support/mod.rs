@@ -36,18 +36,30 @@ pub(crate) struct World {
     pub(crate) halts: u64,
     /// Frames of these kinds between the nodes are lost.
     pub(crate) lost: Vec<FrameKind>,
+    /// Nothing reaches these machines, and nothing comes from them.
+    pub(crate) apart: Vec<usize>,
     /// Every frame that was sent since this was emptied.
     pub(crate) sent: Vec<Frame>,
+    /// What clients were told that is no receipt; `None`: nothing else is expected.
+    pub(crate) refusals: Option<Vec<WriteAnswer>>,
+    nodes_each: u16,
 }
 
 impl World {
     /// Regions of three nodes that have acknowledged some writes, and are settled.
     pub(crate) fn new(regions: u8) -> Self {
+        Self::of(regions, 3)
+    }
+
+    /// As [`Self::new`], of so many nodes each.
+    pub(crate) fn of(regions: u8, nodes_each: u16) -> Self {
         let members = |region: u8| RegionMembers {
             region: RegionId(region),
             name: format!("region {region}"),
             incarnation: Incarnation(0),
-            nodes: (1..=3).map(|node| NodeId(u16::from(region) * 3 + node)).collect(),
+            nodes: (1..=nodes_each)
+                .map(|node| NodeId(u16::from(region) * nodes_each + node))
+                .collect(),
         };
         let genesis = Arc::new(Genesis {
             cluster: ClusterId(1),
@@ -61,9 +73,19 @@ impl World {
             Machine { directory, node: None }
         });
         let machines = machines.collect();
-        let (lost, sent) = (Vec::new(), Vec::new());
-        let mut world =
-            Self { genesis, machines, now_ms: 0, asked: 0, acknowledged: 0, halts: 0, lost, sent };
+        let mut world = Self {
+            genesis,
+            machines,
+            now_ms: 0,
+            asked: 0,
+            acknowledged: 0,
+            halts: 0,
+            lost: Vec::new(),
+            apart: Vec::new(),
+            sent: Vec::new(),
+            refusals: None,
+            nodes_each,
+        };
         (0..world.machines.len()).for_each(|place| world.open(place));
         world.ticks(60);
         (0..WRITES).for_each(|_| world.write());
@@ -114,15 +136,20 @@ impl World {
     }
 
     pub(crate) fn write(&mut self) {
+        let leads = |place: &usize| self.leads(*place);
+        let leader = (0..usize::from(self.nodes_each)).find(leads).expect("somebody leads");
+        self.write_at(leader);
+        self.ticks(4);
+    }
+
+    /// A client writes at this node.
+    pub(crate) fn write_at(&mut self, place: usize) {
         self.asked += 1;
         let (account, service_point) = (AccountId(self.asked), ServicePointId(self.asked));
         let command = Command::OpenAccount { account, service_point, date: Date(20_000) };
         let submission = Submission { op_id: OpId(self.asked.into()), command };
         let (request, options) = (RequestId(self.asked), WriteOptions::default());
-        let leads = |place: &usize| self.leads(*place);
-        let leader = (0..3).find(leads).expect("somebody leads");
-        self.feed(leader, Input::Write { request, submission, options, token: None });
-        self.ticks(4);
+        self.feed(place, Input::Write { request, submission, options, token: None });
     }
 
     /// Feeds a node and carries out everything that follows, on whatever node.
@@ -141,8 +168,10 @@ impl World {
                     }
                     Output::Send { to, frame } => {
                         let sent = Frame::decode(&frame).unwrap();
-                        if !self.lost.contains(&sent.header.kind) {
-                            inputs.push_back((usize::from(to.0) - 1, Input::Message(frame)));
+                        let target = usize::from(to.0) - 1;
+                        let is_cut = self.apart.contains(&place) || self.apart.contains(&target);
+                        if !is_cut && !self.lost.contains(&sent.header.kind) {
+                            inputs.push_back((target, Input::Message(frame)));
                         }
                         self.sent.push(sent);
                     }
@@ -159,8 +188,11 @@ impl World {
                     Output::AnswerSeal { answer, .. } => {
                         assert!(answer.is_ok(), "the seal is refused: {answer:?}");
                     }
-                    Output::AnswerWrite { .. }
-                    | Output::AnswerRead { .. }
+                    Output::AnswerWrite { answer, .. } => match &mut self.refusals {
+                        Some(refusals) => refusals.push(answer),
+                        None => panic!("a write ends with {answer:?}"),
+                    },
+                    Output::AnswerRead { .. }
                     | Output::AnswerProbe { .. }
                     | Output::Effect(_)
                     | Output::Mail(_)
