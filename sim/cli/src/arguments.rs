@@ -306,11 +306,19 @@ pub(crate) struct CorpusAdd {
     pub(crate) about: Option<String>,
 }
 
-/// Shows that every planted bug is caught by ordinary scenarios and seeds.
+/// Shows that every planted bug is caught by ordinary scenarios and seeds
+///
+/// Each must be caught by the oracle that `scenarios/canaries.toml` names, within the seeds that it
+/// allows, and the same seeds must hold without the bug. Exit codes: 0 all were, 14 one survived or
+/// was seen by another oracle only, 10 seeds fail without a bug.
 #[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
 pub(crate) struct Canary {
     /// Canaries to show; all of them without any.
     pub(crate) names: Vec<String>,
+    /// No canary may take more seeds than this, whatever the list allows it.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) each_within: Option<u64>,
     /// Seeds at a time; 0 for one per core.
     #[arg(long, default_value_t = 0)]
     pub(crate) jobs: usize,

@@ -14,10 +14,14 @@ pub struct CanaryShown {
     pub caught: bool,
     /// That oracle.
     pub oracle: Option<String>,
+    /// Another oracle, where one saw it and the right one did not: no proof of either.
+    pub wrong_oracle: Option<String>,
     /// Seeds that it took.
     pub after_seeds: u64,
     /// Seeds that it may take.
     pub allowed_seeds: u64,
+    /// CPU time until it was caught, of all jobs together, in milliseconds.
+    pub cpu_ms: u64,
     /// How many of the same seeds hold without it.
     pub green_without: u64,
     /// The commit of the code that it was planted into.

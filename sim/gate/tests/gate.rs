@@ -281,8 +281,10 @@ fn caught(name: &str) -> CanaryShown {
         canary: name.to_owned(),
         caught: true,
         oracle: Some("D1".to_owned()),
+        wrong_oracle: None,
         after_seeds: 3,
         allowed_seeds: 20,
+        cpu_ms: 40,
         green_without: 3,
         commit: Some("c0ffee".to_owned()),
     }

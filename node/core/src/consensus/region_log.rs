@@ -17,7 +17,6 @@ use bytes::Bytes;
 use raft::eraftpb::{ConfState, Entry, HardState, Message, MessageType};
 use raft::{Progress, RawNode, StateRole};
 use std::collections::{BTreeMap, VecDeque};
-use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 /// Bytes of entries in one append message, at most.
@@ -261,11 +260,6 @@ impl RegionLog {
         if message::travels(message) {
             sink.send(self.region, self.life(), message);
         }
-    }
-
-    /// Entries that were committed and not yet taken by the caller's fold.
-    pub fn unfolded(&self, folded: LogIndex) -> RangeInclusive<LogIndex> {
-        folded + 1..=self.committed
     }
 
     /// Tells every node at once how far the log is committed. They hear it with the next entry or

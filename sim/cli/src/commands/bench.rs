@@ -26,11 +26,12 @@ pub(super) struct Figures {
     pub(super) peak_rss_bytes: u64,
 }
 
-fn usage() -> Result<Usage, ToolError> {
+pub(super) fn usage() -> Result<Usage, ToolError> {
     getrusage(UsageWho::RUSAGE_SELF).map_err(ToolError::tool)
 }
 
-fn cpu_seconds(usage: &Usage) -> f64 {
+/// CPU time of this process, in seconds.
+pub(super) fn cpu_seconds(usage: &Usage) -> f64 {
     let seconds = |t: nix::sys::time::TimeVal| t.tv_sec() as f64 + t.tv_usec() as f64 / 1e6;
     seconds(usage.user_time()) + seconds(usage.system_time())
 }

@@ -18,6 +18,7 @@ pub(crate) use planted::canary;
 mod planted {
     use super::{Canary, ExitCode, ToolError};
     use crate::arguments::Format;
+    use crate::commands::bench::{cpu_seconds, usage};
     use crate::context::{choices, jobs, say};
     use crate::corpus::{Corpus, read_plan};
     use crate::identity;
@@ -83,13 +84,14 @@ mod planted {
 
     pub(crate) fn canary(arguments: &Canary) -> Result<ExitCode, ToolError> {
         let corpus = Corpus::find()?;
-        let expectations = expectations(&corpus)?;
+        let mut expectations = expectations(&corpus)?;
         let all: Vec<&str> = canaries::catalogue().map(|(name, _)| name).collect();
         let names: Vec<&str> = match arguments.names.as_slice() {
             [] => all.clone(),
             names => names.iter().map(String::as_str).collect(),
         };
         let mut code = ExitCode::Held;
+        let mut all_shown = Vec::new();
         for name in names {
             if !all.contains(&name) {
                 let choices = choices(name, &all, "list canaries");
@@ -99,15 +101,38 @@ mod planted {
                 let words = format!("scenarios/canaries.toml says nothing of '{name}'");
                 return Err(ToolError::usage(words));
             }
-            for (section, expectation) in &expectations {
+            for (section, expectation) in &mut expectations {
                 if name_of(section) == name {
+                    let within = arguments.each_within.unwrap_or(u64::MAX);
+                    expectation.seeds = expectation.seeds.min(within);
                     let shown = show(&corpus, section, expectation, jobs(arguments.jobs))?;
                     print(&shown, arguments.format)?;
                     code = code.worse(judge(&shown));
+                    all_shown.push(shown);
                 }
             }
         }
+        if arguments.format == Format::Human {
+            say(&summary(&all_shown));
+        }
         Ok(code)
+    }
+
+    /// All of them in a line.
+    fn summary(shown: &[CanaryShown]) -> String {
+        let caught: Vec<&CanaryShown> = shown.iter().filter(|one| one.caught).collect();
+        let mut seeds: Vec<u64> = caught.iter().map(|one| one.after_seeds).collect();
+        seeds.sort_unstable();
+        let (median, most) = (seeds.get(seeds.len() / 2), seeds.last());
+        let cpu_ms: u64 = shown.iter().map(|one| one.cpu_ms).sum();
+        format!(
+            "{} of {} caught, after {} seeds in the middle and {} at most; {:.1} CPU s until then\n",
+            caught.len(),
+            shown.len(),
+            median.unwrap_or(&0),
+            most.unwrap_or(&0),
+            cpu_ms as f64 / 1e3
+        )
     }
 
     /// The canary of a section `name` or `name/oracle`.
@@ -138,30 +163,37 @@ mod planted {
         let trial = Trial::find(corpus, section, expectation)?;
         let name = name_of(section);
         canaries::select(Some(name));
-        let caught = first_red(&trial, name, expectation, jobs);
+        let started = cpu_seconds(&usage()?);
+        let Seen { right, wrong } = first_red(&trial, name, expectation, jobs);
+        let cpu_ms = ((cpu_seconds(&usage()?) - started) * 1e3).round() as u64;
         canaries::select(None);
-        let after_seeds = caught.as_ref().map_or(expectation.seeds, |(place, _)| place + 1);
+        let after_seeds = right.as_ref().map_or(expectation.seeds, |(place, _)| place + 1);
         let green_without = green(&trial, after_seeds, jobs);
         Ok(CanaryShown {
             canary: section.to_owned(),
-            caught: caught.is_some(),
-            oracle: caught.map(|(_, oracle)| oracle),
+            caught: right.is_some(),
+            wrong_oracle: wrong.filter(|_| right.is_none()).map(|(_, oracle)| oracle),
+            oracle: right.map(|(_, oracle)| oracle),
             after_seeds,
             allowed_seeds: expectation.seeds,
+            cpu_ms,
             green_without,
             commit: identity::commit(),
         })
     }
 
-    /// The first run that one of the expected oracles catches, and that oracle.
-    fn first_red(
-        trial: &Trial,
-        name: &str,
-        expectation: &Expectation,
-        jobs: usize,
-    ) -> Option<(u64, String)> {
+    /// The first run that an expected oracle caught, and the first that another one did; each with
+    /// that oracle.
+    #[derive(Default)]
+    struct Seen {
+        right: Option<(u64, String)>,
+        wrong: Option<(u64, String)>,
+    }
+
+    /// Runs with the bug until one of the expected oracles catches it.
+    fn first_red(trial: &Trial, name: &str, expectation: &Expectation, jobs: usize) -> Seen {
         let stop = AtomicBool::new(false);
-        let mut first: Option<(u64, String)> = None;
+        let mut seen = Seen::default();
         let job = |place| Job {
             canary: Some(name.to_owned()),
             past: expectation.past.clone(),
@@ -172,17 +204,16 @@ mod planted {
         let take = |result: billsim_engine::RunResult| {
             let Some(failure) = result.outcome.failure else { return };
             let place = trial.place(result.outcome.seed);
-            if !expectation.oracles.contains(&failure.oracle) {
-                return;
-            }
+            let is_right = expectation.oracles.contains(&failure.oracle);
+            let first = if is_right { &mut seen.right } else { &mut seen.wrong };
             if first.as_ref().is_none_or(|(lowest, _)| place < *lowest) {
-                first = Some((place, failure.oracle));
+                *first = Some((place, failure.oracle));
             }
             // Lower seeds that are still running end before the sweep does.
-            stop.store(true, Ordering::Relaxed);
+            stop.fetch_or(is_right, Ordering::Relaxed);
         };
         sweep((0..expectation.seeds).map(job), settings, &stop, take, || {});
-        first
+        seen
     }
 
     /// How many of the first runs hold without a planted bug.
@@ -204,12 +235,16 @@ mod planted {
             return Ok(());
         }
         let CanaryShown { canary, after_seeds, allowed_seeds, green_without, .. } = shown;
-        say(&match &shown.oracle {
-            Some(oracle) => format!(
+        let cpu = shown.cpu_ms as f64 / 1e3;
+        say(&match (&shown.oracle, &shown.wrong_oracle) {
+            (Some(oracle), _) => format!(
                 "{canary:<36} caught by {oracle:<4} after {after_seeds:>3} seeds (allowed \
-                 {allowed_seeds}); without it {green_without} of {after_seeds} held\n"
+                 {allowed_seeds}), {cpu:.2} CPU s; without it {green_without} of {after_seeds} held\n"
             ),
-            None => format!("{canary:<36} SURVIVED {allowed_seeds} seeds\n"),
+            (None, Some(wrong)) => {
+                format!("{canary:<36} SURVIVED {allowed_seeds} seeds: only {wrong} saw something\n")
+            }
+            (None, None) => format!("{canary:<36} SURVIVED {allowed_seeds} seeds\n"),
         });
         Ok(())
     }
