@@ -126,7 +126,7 @@ mod planted {
         let (median, most) = (seeds.get(seeds.len() / 2), seeds.last());
         let cpu_ms: u64 = shown.iter().map(|one| one.cpu_ms).sum();
         format!(
-            "{} of {} caught, after {} seeds in the middle and {} at most; {:.1} CPU s until then\n",
+            "{} of {} caught, after {} seeds in the middle and {} at most, {:.1} CPU s in all\n",
             caught.len(),
             shown.len(),
             median.unwrap_or(&0),
@@ -239,7 +239,7 @@ mod planted {
         say(&match (&shown.oracle, &shown.wrong_oracle) {
             (Some(oracle), _) => format!(
                 "{canary:<36} caught by {oracle:<4} after {after_seeds:>3} seeds (allowed \
-                 {allowed_seeds}), {cpu:.2} CPU s; without it {green_without} of {after_seeds} held\n"
+                 {allowed_seeds}), {cpu:.2} CPU s; {green_without} of {after_seeds} hold without\n"
             ),
             (None, Some(wrong)) => {
                 format!("{canary:<36} SURVIVED {allowed_seeds} seeds: only {wrong} saw something\n")

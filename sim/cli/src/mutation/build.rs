@@ -255,8 +255,10 @@ mod tests {
         assert_eq!(executable(made, "billsim").unwrap(), PathBuf::from("/t/b"));
         assert!(executable(made, "other").is_err());
         assert!(executables(made).is_err(), "a program is no test");
-        let profile = json!({"test": true});
-        let artifact = |path: &str| json!({"reason": "compiler-artifact", "profile": profile, "executable": path});
+        let artifact = |path: &str| {
+            let (reason, profile) = ("compiler-artifact", json!({"test": true}));
+            json!({"reason": reason, "profile": profile, "executable": path})
+        };
         let tests = format!("{made}\n{}\n{}\n", artifact("/t/lib-1"), artifact("/t/stories-2"));
         let expected = ["/t/lib-1", "/t/stories-2"].map(PathBuf::from);
         assert_eq!(executables(&tests).unwrap(), expected);
