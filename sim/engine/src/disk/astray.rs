@@ -5,7 +5,7 @@ use super::file::File;
 use super::inspector::Inspector;
 use super::{Disk, Harm};
 use billing_core::{DiskStep, FileName};
-use billing_wire::{LogIndex, RegionId};
+use billing_wire::{Hash, LogIndex, RegionId};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -148,6 +148,16 @@ impl Disk {
             }
         }
         lacking
+    }
+
+    /// The nearest record from a lacking one on, itself or behind it, whose hash the disk still
+    /// knows: whoever has that one, has what stands before it (hash chain). The end of the log,
+    /// which the superblock names, if there is no nearer one.
+    pub fn pin_of(&self, region: RegionId, index: LogIndex) -> Option<(LogIndex, Hash)> {
+        let promise = self.inspector.promise(region)?;
+        let known = |at| Some((at, self.inspector.record_hash(region, at)?));
+        let nearest = (index..promise.durable_index).find_map(known);
+        Some(nearest.unwrap_or((promise.durable_index, promise.last_hash)))
     }
 
     /// What a node may believe durable: what is, or would be if no sync had lied.

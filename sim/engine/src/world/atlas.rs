@@ -123,12 +123,20 @@ impl World {
         others.into_iter().any(|(other, machine)| {
             let rotten = machine.disk().lacking();
             rotten.into_iter().any(|(region, index)| {
-                let third = self.machines.iter().enumerate();
-                !third.into_iter().any(|(third, machine)| {
-                    third != slot
-                        && third != other
-                        && !machine.is_destroyed
-                        && machine.disk().inspector().is_good(region, index)
+                // What stands there on another disk need not be the same: this one may have been
+                // the only one that had it yet, and a leader that has nobody else beside it cannot
+                // show that it was never acknowledged.
+                let pin = machine.disk().pin_of(region, index);
+                let has_it = |third: &Machine| {
+                    let disk = third.disk();
+                    let is_same = pin.is_some_and(|(at, hash)| {
+                        disk.inspector().record_hash(region, at) == Some(hash)
+                    });
+                    is_same && disk.inspector().is_good(region, index)
+                };
+                let mut third = self.machines.iter().enumerate();
+                !third.any(|(third, machine)| {
+                    third != slot && third != other && !machine.is_destroyed && has_it(machine)
                 })
             })
         })
