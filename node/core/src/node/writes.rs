@@ -325,10 +325,11 @@ impl Node {
         replayed: bool,
         options: WriteOptions,
     ) -> Receipt {
-        // One region has no geo grade; what is folded there is final (billing.md §3, §7).
+        // One region has no geo grade; what is folded there is final (billing.md §3, §7). One that
+        // is alone because the others are sealed may show what waits for one that is let in again.
         let grade = match options.min_durability {
             _ if self.has_company() => self.grade_now(known.position),
-            Some(Grade::Final) => Grade::Final,
+            Some(Grade::Final) if known.position.hlc <= self.ledger.watermark() => Grade::Final,
             _ => Grade::Region,
         };
         let token = self.token();
