@@ -369,6 +369,9 @@ pub struct Status {
     /// Records here that a seal left out and that are not known to be logged again; 0 in a
     /// cluster of one region.
     pub orphans: u64,
+    /// Region logs of which the node has promised to take no more, for a seal that it has not read:
+    /// that seal must be carried through.
+    pub unsealed_promises: u64,
     /// The own region log is geo-durable up to here, as far as the node knows; may lie beyond
     /// what it has committed itself.
     pub geo_index: LogIndex,

@@ -1,12 +1,13 @@
 //! A damaged region log is fetched again by hash from the other nodes, whoever has it, and takes
 //! part in nothing before that is durable. Cores in one process; frames and disks take no time.
 
+#[expect(dead_code, reason = "nothing is held up here")]
 mod cluster_support;
 #[expect(dead_code, reason = "no power cuts here")]
 mod memory_directory;
 
 use billing_core::{DiskStep, FileName, Input, Role, journal};
-use billing_wire::{ClusterId, FrameKind, NodeId, Record, RecordView};
+use billing_wire::{ClusterId, FrameKind, NodeId, Record, RecordView, RegionId};
 use bytes::Bytes;
 use cluster_support::{Directory, REGION, WRITES, World, rot, segments};
 use std::sync::Arc;
@@ -52,6 +53,34 @@ fn each_node_is_healed_by_the_others() {
     world.assert_whole_everywhere();
     world.write();
     assert_eq!(world.acknowledged, WRITES + 1);
+}
+
+/// Found by the simulator: a region was alone, and what it logged then lies behind the end of the
+/// chain that it is sealed with. Nobody has that at its place any more.
+#[test]
+fn damage_behind_the_end_of_a_sealed_chain_keeps_nobody_out() {
+    let mut world = World::new(2);
+    let first: Vec<_> = (0..3).map(|place| world.machines[place].node.take()).collect();
+    world.ticks(40);
+    let end = world.node(3).last_index(RegionId(1)) as usize;
+    for _ in 0..10 {
+        let leader = (3..6).find(|place| world.leads(*place)).unwrap();
+        world.write_at(leader);
+        world.ticks(4);
+    }
+    let log = world.records(4, RegionId(1));
+    assert!(log.len() > end + 8);
+    (3..6).for_each(|place| world.machines[place].node = None);
+    (0..3).zip(first).for_each(|(place, node)| world.machines[place].node = node);
+    world.ticks(40);
+    world.seal(RegionId(1));
+    rot(&mut world.machines[4].directory, RegionId(1), &log[end + 5]);
+    (3..6).for_each(|place| world.open(place));
+    assert!(world.node(4).is_repairing(RegionId(1)));
+    world.ticks(400);
+    world.assert_whole_everywhere();
+    // The two others had it all.
+    assert_eq!(world.operations(0).len() as u64, world.acknowledged);
 }
 
 #[test]

@@ -1,11 +1,12 @@
 //! A node whose directory was lost takes part in nothing before the others let it in again, in
 //! every group, and its data come back from them. Cores in one process.
 
+#[expect(dead_code, reason = "nothing is held up here")]
 mod cluster_support;
 #[expect(dead_code, reason = "no power cuts here")]
 mod memory_directory;
 
-use billing_core::{DiskStep, FileName, Input, RequestId, journal};
+use billing_core::{DiskStep, FileName, Input, journal};
 use billing_wire::{FrameKind, NodeId, RegionId};
 use cluster_support::{Directory, WRITES, World, rot, segments};
 use std::sync::Arc;
@@ -195,16 +196,6 @@ fn a_node_that_is_not_what_the_others_know_is_found_out() {
     }
 }
 
-/// An operator seals a region of two through the leader of the other one.
-fn seal(world: &mut World, region: RegionId) {
-    let is_elsewhere = |place: &usize| place / 3 != usize::from(region.0);
-    let leads = |place: &usize| is_elsewhere(place) && world.leads(*place);
-    let leader = (0..world.machines.len()).find(leads).expect("somebody leads");
-    let request = RequestId(u64::MAX);
-    world.feed(leader, Input::Seal { request, regions: vec![region], force: true });
-    world.ticks(40);
-}
-
 /// A region that lost every disk is rebuilt, in a cluster whose other region was sealed and let in
 /// before: the log of that one waits, where it came back, for what the lost log says of it. It
 /// grows meanwhile; nodes that start once more then must not wait for what they cannot take.
@@ -212,7 +203,7 @@ fn seal(world: &mut World, region: RegionId) {
 fn lost_nodes_that_start_again_while_their_region_is_rebuilt_do_not_wait_for_ever() {
     let mut world = World::new(2);
     (3..6).for_each(|place| world.machines[place].node = None);
-    seal(&mut world, RegionId(1));
+    world.seal(RegionId(1));
     (3..6).for_each(|place| world.open(place));
     world.ticks(200);
     world.assert_whole_everywhere();
@@ -227,17 +218,9 @@ fn lost_nodes_that_start_again_while_their_region_is_rebuilt_do_not_wait_for_eve
     assert!(world.node(3).last_index(RegionId(1)) > held, "the other log has grown");
     (0..3).for_each(|place| world.reopen(place, |_| ()));
     world.ticks(40);
-    seal(&mut world, RegionId(0));
+    world.seal(RegionId(0));
     world.ticks(400);
     world.assert_whole_everywhere();
-}
-
-/// Stops a process for a while; it wakes up as it was.
-fn pause(world: &mut World, place: usize) {
-    let paused = world.machines[place].node.take();
-    world.ticks(100);
-    world.machines[place].node = paused;
-    world.ticks(40);
 }
 
 /// Who led when a node lost its disk knows of that life of it. After the next loss another leader
@@ -251,7 +234,7 @@ fn who_led_before_hears_a_node_that_somebody_else_let_in() {
     world.ticks(60);
     while !world.leads(other) {
         let leader = (0..3).find(|p| world.leads(*p)).unwrap();
-        pause(&mut world, leader);
+        world.pause(leader);
     }
     lose(&mut world, lost, 6);
     world.ticks(60);

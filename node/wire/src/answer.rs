@@ -40,6 +40,14 @@ pub struct WriteOptions {
     pub on_unmet: OnUnmet,
 }
 
+impl WriteOptions {
+    /// The weakest grade that the client is content with: `geo`, where it names none.
+    #[must_use]
+    pub fn wanted(&self) -> Grade {
+        self.min_durability.unwrap_or(Grade::Geo)
+    }
+}
+
 /// One sending of a command under its operation.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Submission {

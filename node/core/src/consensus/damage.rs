@@ -145,6 +145,22 @@ impl RegionLog {
         true
     }
 
+    /// Whether a sealed chain can take the log's place: if it is whole, or its holes are not filled
+    /// yet. What a seal left out is nobody's log any more, so a hole in it is never filled.
+    pub fn can_take_chain(&self) -> bool {
+        self.damage
+            .as_ref()
+            .is_none_or(|damage| damage.stage == Stage::Incomplete && !damage.forgotten)
+    }
+
+    /// The chain that the log ended with takes its place: what is left behind its intact beginning,
+    /// and its state in consensus.
+    pub(super) fn give_up_damage(&mut self) -> Option<(Vec<Slot>, HardState)> {
+        let damage = self.damage.take()?;
+        sometimes!("damaged-log-takes-its-chain");
+        Some((damage.slots.into_values().collect(), damage.hard_state))
+    }
+
     /// Nothing is missing any more: writes the log again from the first index that was damaged
     /// on. It works again once that is durable. Whether there was something to write.
     pub fn rewrite<S: Sink>(&mut self, sink: &mut S) -> bool {

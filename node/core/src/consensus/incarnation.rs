@@ -62,9 +62,12 @@ impl RegionLog {
         sink: &mut S,
     ) -> Vec<Bytes> {
         assert!(next > self.incarnation, "{next:?} comes after {:?}", self.incarnation);
-        let term = self.raft.raft.term;
+        let (behind, term) = match self.give_up_damage() {
+            Some((behind, state)) => (behind, state.term.max(self.raft.raft.term)),
+            None => (Vec::new(), self.raft.raft.term),
+        };
         let window = self.raft.mut_store();
-        let left_out = window.split_off(kept);
+        let mut left_out = window.split_off(kept);
         let kept_hash = window.last().map_or([0; 32], |last| last.hash);
         sink.reincarnate(self.region, next, (kept, kept_hash));
         for slot in rest {
@@ -72,6 +75,10 @@ impl RegionLog {
             window.push(slot);
         }
         let end = window.last_index();
+        let is_left_out = |slot: &Slot| {
+            window.get(slot.header.index).is_none_or(|own| own.header.hash != slot.header.hash)
+        };
+        left_out.extend(behind.into_iter().filter(is_left_out));
         // A vote of the old group must not be mistaken for one of the new group, and no entry of
         // the new group may have a lower term than one of the chain, which this node need not have
         // known before: a log is up to date by its last term (Raft, §5.4.1).

@@ -30,7 +30,13 @@ pub struct Custody {
 impl Custody {
     /// Reads on to the committed end; what control entries say goes to `seals`. A leader may know
     /// less than the one before it and log a lower geo index: what was once geo-durable stays so.
+    ///
+    /// Nothing is read of a damaged log: what stands before a hole is not certain to be part of it
+    /// before that is filled.
     pub fn read_to(&mut self, log: &RegionLog, seals: &mut Seals) {
+        if log.is_damaged() && !canary!("damaged-log-believed") {
+            return;
+        }
         if !log.is_adopting() && !log.is_damaged() {
             self.incarnation = log.incarnation();
         }

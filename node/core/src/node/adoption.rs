@@ -61,13 +61,14 @@ impl Node {
         for place in 0..self.logs.len() as u8 {
             let region = RegionId(place);
             let log = &mut self.logs[usize::from(place)];
-            if log.is_damaged() {
+            let waits = canary!("damage-behind-a-seal-waited-for") && log.is_damaged();
+            if waits || !log.can_take_chain() {
                 continue;
             }
             match self.seals.standing(region) {
                 crate::control::Standing::Open { incarnation, floor } => {
                     let is_let_in = log.is_dormant() && log.incarnation() == incarnation;
-                    if is_let_in && !log.is_adopting() {
+                    if is_let_in && !log.is_adopting() && !log.is_damaged() {
                         sometimes!("sealed-region-let-in");
                         log.wake(floor);
                     }
@@ -124,7 +125,8 @@ impl Node {
     /// Asks for the rest of a chain, if it is time.
     pub(super) fn fetch(&mut self, now: Now, chain: &SealedChain, out: &mut Outputs) {
         let log = &self.logs[usize::from(chain.region.0)];
-        let first = log.committed().min(chain.last_index - 1) + 1;
+        let whole = log.committed().min(log.window().last_index());
+        let first = whole.min(chain.last_index - 1) + 1;
         let fetching =
             self.fetching.entry(chain.region).or_insert_with(|| Fetching::of(*chain, first, 0));
         if fetching.chain != *chain {
@@ -243,7 +245,10 @@ impl Node {
         // What is provisional may be of what is left out.
         self.ledger.rewind();
         let final_to = self.ledger.frontier().of(region);
-        let is_kept = final_to <= kept || canary!("tail-by-length");
+        // Of a damaged log the books may be of what is missing, and comes with the rest.
+        let is_damaged = self.logs[usize::from(region.0)].is_damaged();
+        let certain = if is_damaged { chain.last_index } else { kept };
+        let is_kept = final_to <= certain || canary!("tail-by-length");
         assert!(is_kept, "entry {final_to} of region {region} is final, not in the seal");
         let next = billing_wire::Incarnation(chain.incarnation.0 + 1);
         let (logs, mut desk) = self.logs_and_desk(now, out);
@@ -251,6 +256,7 @@ impl Node {
         let left_out = log.reincarnate(kept, rest, next, &mut desk);
         self.fetching.remove(&region);
         self.staged.remove(&region);
+        self.repairs.remove(&region);
         self.custodies[usize::from(region.0)].read_again();
         if !left_out.is_empty() {
             sometimes!("orphans-left-by-a-seal");

@@ -42,7 +42,9 @@ impl Reach {
 
     /// Whether an entry of this grade may be answered now.
     fn releases(&self, grade: Grade, options: WriteOptions) -> bool {
-        grade >= options.min_durability.unwrap_or(Grade::Geo) || self.is_degraded
+        let wanted = options.wanted();
+        let wanted = if canary!("final-not-waited-for") { wanted.min(Grade::Geo) } else { wanted };
+        grade >= wanted || self.is_degraded
     }
 }
 
@@ -166,9 +168,9 @@ impl Node {
 
     /// Whether a write that insists on its grade must be refused before it is appended.
     pub(super) fn cannot_reach(&self, options: WriteOptions) -> bool {
-        let wanted = options.min_durability.unwrap_or(Grade::Geo);
+        let wanted = options.wanted();
         self.logs.len() > 1
-            && options.on_unmet == OnUnmet::FailFast
+            && (options.on_unmet == OnUnmet::FailFast || canary!("refused-for-any-grade"))
             && wanted > Grade::Region
             && self.reach().is_degraded
     }

@@ -30,6 +30,8 @@ pub(super) struct Orphan {
     hash: Hash,
     /// The region whose log it stood in first.
     region: RegionId,
+    /// Where it lies outside the chain, and its hash there.
+    outside: (RegionId, LogIndex, Hash),
     bytes: Bytes,
 }
 
@@ -60,7 +62,8 @@ impl Node {
         self.seals.forget((header.hlc, header.region), &view.control());
         if header.kind.has_submissions() && view.count > 0 && !canary!("orphans-forgotten") {
             let (hash, region) = identity(&view);
-            self.orphans.push(Orphan { hash, region, bytes });
+            let outside = (header.region, header.index, header.hash);
+            self.orphans.push(Orphan { hash, region, outside, bytes });
         }
     }
 
@@ -96,8 +99,17 @@ impl Node {
     }
 
     fn offer_orphans(&mut self, now: Now, out: &mut Outputs) {
-        let seals = &self.seals;
-        self.orphans.retain(|orphan| !seals.is_readmitted(&orphan.hash));
+        let (seals, logs) = (&self.seals, &self.logs);
+        // A copy of what was missing in the log when this node was opened is no orphan: the log has
+        // that again.
+        let is_in_log = |(region, index, hash): (RegionId, LogIndex, Hash)| {
+            let slot = logs[usize::from(region.0)].window().get(index);
+            slot.is_some_and(|slot| slot.header.hash == hash)
+        };
+        self.orphans.retain(|orphan| {
+            let is_copy = is_in_log(orphan.outside) && !canary!("copies-taken-for-orphans");
+            !seals.is_readmitted(&orphan.hash) && !is_copy
+        });
         let offered: Vec<(RegionId, Hash, Bytes)> = self
             .orphans
             .iter()

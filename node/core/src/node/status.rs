@@ -45,6 +45,7 @@ impl Node {
             mode: self.custodies[usize::from(self.region.0)].mode,
             exposure: self.exposure(),
             orphans: self.orphans.len() as u64,
+            unsealed_promises: self.logs.iter().filter(|log| log.is_fenced()).count() as u64,
             geo_index: self.geo_index(),
             folded,
             folded_term: last_folded.map_or(0, |last| last.header.term),

@@ -236,10 +236,22 @@ impl Node {
     ) {
         let Some(op_id) = self.sessions.forwarded(sequence) else { return };
         let overdue = self.sessions.is_overdue(op_id, now.monotonic);
-        let Some(pending) = self.sessions.finish(op_id) else { return };
         let answer = if overdue { WriteAnswer::Unknown } else { answer };
-        for waiter in pending.waiters {
+        // Who joined may have asked for another grade than the leader was told of.
+        let waiters = self.sessions.answered(op_id, |options| match &answer {
+            _ if canary!("joined-waiters-take-any-grade") => true,
+            WriteAnswer::Done(receipt) => receipt.grade >= options.wanted(),
+            WriteAnswer::Unavailable { reason, .. } => *reason != Unavailable::GradeUnreachable,
+            _ => true,
+        });
+        for waiter in waiters {
             self.answer(now, waiter, answer.clone(), out);
+        }
+        if !matches!(answer, WriteAnswer::Done(_)) {
+            // Nothing was logged for them, as far as this node knows.
+            for waiter in self.sessions.finish(op_id).into_iter().flat_map(|left| left.waiters) {
+                self.answer(now, waiter, WriteAnswer::Unknown, out);
+            }
         }
     }
 
@@ -329,6 +341,7 @@ impl Node {
         // is alone because the others are sealed may show what waits for one that is let in again.
         let grade = match options.min_durability {
             _ if self.has_company() => self.grade_now(known.position),
+            Some(Grade::Final) if canary!("alone-calls-all-final") => Grade::Final,
             Some(Grade::Final) if known.position.hlc <= self.ledger.watermark() => Grade::Final,
             _ => Grade::Region,
         };

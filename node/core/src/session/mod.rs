@@ -124,7 +124,7 @@ impl Sessions {
         let sequence = self.next_forward;
         self.next_forward += 1;
         let deadline = now.plus_ms(self.timeout_ms);
-        let stage = Stage::Forwarded { sequence, term };
+        let stage = Stage::Forwarded { sequence, term, options: waiter.options() };
         let pending = Pending::new(fingerprint, waiter, stage, deadline);
         self.start(now, submission.op_id, pending);
         self.forwards.insert(sequence, submission.op_id);
@@ -208,7 +208,27 @@ impl Sessions {
         (!waiters.is_empty()).then_some(Released { fingerprint, position, waiters })
     }
 
-    /// The operation's forward was answered: takes it out.
+    /// The operation's forward was answered: takes out whom the answer `suits`, besides those who
+    /// asked as the leader was told. The others wait until this node has folded it.
+    pub fn answered(&mut self, op_id: OpId, suits: impl Fn(WriteOptions) -> bool) -> Vec<Waiter> {
+        let Some(pending) = self.in_flight.get_mut(&op_id) else { return Vec::new() };
+        let Stage::Forwarded { sequence, options: told, .. } = pending.stage else {
+            return Vec::new();
+        };
+        let (waiters, stay): (Vec<Waiter>, Vec<Waiter>) = std::mem::take(&mut pending.waiters)
+            .into_iter()
+            .partition(|waiter| waiter.options() == told || suits(waiter.options()));
+        pending.waiters = stay;
+        self.forwards.remove(&sequence);
+        if pending.waiters.is_empty() {
+            self.finish(op_id);
+        } else {
+            sometimes!("joined-with-another-wish");
+        }
+        waiters
+    }
+
+    /// Takes an operation out.
     pub fn finish(&mut self, op_id: OpId) -> Option<Pending> {
         let pending = self.in_flight.remove(&op_id)?;
         if let Stage::Forwarded { sequence, .. } = pending.stage {

@@ -59,6 +59,8 @@ pub enum Stage {
         sequence: u64,
         /// The only term in which a leader may propose it.
         term: u64,
+        /// How the first who waits wants it acknowledged: that is what the leader was told.
+        options: WriteOptions,
     },
 }
 

@@ -4,7 +4,7 @@ use super::{COUNTING_BITS, Sessions, Stage, Waiter};
 use crate::io::RequestId;
 use crate::time::Monotonic;
 use billing_wire::{
-    AccountId, Command, Date, Hash, Hlc, NodeId, OpId, Position, RegionId, ServicePointId,
+    AccountId, Command, Date, Grade, Hash, Hlc, NodeId, OpId, Position, RegionId, ServicePointId,
     Submission, WriteOptions,
 };
 
@@ -91,6 +91,26 @@ fn a_second_sending_joins_and_another_body_does_not() {
     let pending = sessions.folded(OpId(1), &BODY).unwrap();
     assert_eq!(pending.waiters, [client(1), client(2)]);
     assert_eq!(sessions.len(), 0);
+}
+
+#[test]
+fn the_answer_to_a_forward_is_for_those_whom_it_suits() {
+    let final_wanted =
+        WriteOptions { min_durability: Some(Grade::Final), ..WriteOptions::default() };
+    let other = Waiter::Client { request: RequestId(2), options: final_wanted, seen: None };
+    let suits = |options: WriteOptions| options.wanted() <= Grade::Geo;
+    let mut sessions = Sessions::new(TIMEOUT_MS, 7);
+    let number = sessions.forward(at(0), 3, &submission(1), BODY, client(1));
+    sessions.join(OpId(1), &BODY, &other);
+    sessions.join(OpId(1), &BODY, &client(3));
+    assert_eq!(sessions.answered(OpId(1), suits), [client(1), client(3)]);
+    assert_eq!(sessions.forwarded(number), None, "there is one answer");
+    assert_eq!(sessions.answered(OpId(9), |_| true), []);
+    assert_eq!(sessions.finish(OpId(1)).unwrap().waiters, [other], "it waits on");
+    // Whoever made the forward gets what comes.
+    sessions.forward(at(0), 3, &submission(1), BODY, other);
+    assert_eq!(sessions.answered(OpId(1), suits), [other]);
+    assert!(sessions.is_empty());
 }
 
 #[test]

@@ -7,10 +7,11 @@ use billing_core::{
 };
 use billing_wire::{
     AccountId, ClusterId, Command, Date, Frame, FrameKind, Genesis, Incarnation, NodeId, OpId,
-    RegionId, RegionMembers, ServicePointId, Submission, WriteAnswer, WriteOptions,
+    Receipt, RecordView, RegionId, RegionMembers, ServicePointId, Submission, WriteAnswer,
+    WriteOptions,
 };
 use bytes::Bytes;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 pub(crate) use crate::memory_directory::Directory;
@@ -31,13 +32,19 @@ pub(crate) struct World {
     pub(crate) machines: Vec<Machine>,
     pub(crate) now_ms: u64,
     asked: u64,
+    /// Sendings of clients, which number their requests.
+    pub(crate) sendings: u64,
     pub(crate) acknowledged: u64,
+    /// What clients were told, in order.
+    pub(crate) receipts: Vec<(RequestId, Receipt)>,
     /// How often a node opened again because it forgot.
     pub(crate) halts: u64,
     /// Frames of these kinds between the nodes are lost.
     pub(crate) lost: Vec<FrameKind>,
     /// Nothing reaches these machines, and nothing comes from them.
     pub(crate) apart: Vec<usize>,
+    /// Frames that are on their way for as long as a test wants; `None`: they take no time.
+    pub(crate) held: Option<Vec<(usize, Bytes)>>,
     /// Every frame that was sent since this was emptied.
     pub(crate) sent: Vec<Frame>,
     /// What clients were told that is no receipt; `None`: nothing else is expected.
@@ -78,9 +85,12 @@ impl World {
             machines,
             now_ms: 0,
             asked: 0,
+            sendings: 0,
             acknowledged: 0,
+            receipts: Vec::new(),
             halts: 0,
             lost: Vec::new(),
+            held: None,
             apart: Vec::new(),
             sent: Vec::new(),
             refusals: None,
@@ -144,12 +154,61 @@ impl World {
 
     /// A client writes at this node.
     pub(crate) fn write_at(&mut self, place: usize) {
+        let op = self.new_operation();
+        self.send_at(place, op, WriteOptions::default());
+    }
+
+    /// A number that no operation had before.
+    pub(crate) fn new_operation(&mut self) -> u64 {
         self.asked += 1;
-        let (account, service_point) = (AccountId(self.asked), ServicePointId(self.asked));
+        self.asked
+    }
+
+    /// A client sends an operation to this node, and says how durable the answer is to be.
+    pub(crate) fn send_at(&mut self, place: usize, op: u64, options: WriteOptions) {
+        self.sendings += 1;
+        let (account, service_point) = (AccountId(op), ServicePointId(op));
         let command = Command::OpenAccount { account, service_point, date: Date(20_000) };
-        let submission = Submission { op_id: OpId(self.asked.into()), command };
-        let (request, options) = (RequestId(self.asked), WriteOptions::default());
+        let submission = Submission { op_id: OpId(op.into()), command };
+        let request = RequestId(self.sendings);
         self.feed(place, Input::Write { request, submission, options, token: None });
+    }
+
+    /// What was held up arrives.
+    pub(crate) fn release(&mut self) {
+        for (place, frame) in self.held.take().into_iter().flatten() {
+            self.feed(place, Input::Message(frame));
+        }
+    }
+
+    /// The operations in the logs as a node has them.
+    pub(crate) fn operations(&self, place: usize) -> BTreeSet<OpId> {
+        let regions = (0..self.genesis.regions.len() as u8).map(RegionId);
+        let records = regions.flat_map(|region| self.records(place, region));
+        let of_record = |record: Bytes| -> Vec<OpId> {
+            let view = RecordView::decode(&record).unwrap();
+            view.submissions().flatten().map(|submission| submission.op_id).collect()
+        };
+        records.flat_map(of_record).collect()
+    }
+
+    /// An operator seals a region through the leader of another one.
+    pub(crate) fn seal(&mut self, region: RegionId) {
+        let each = usize::from(self.nodes_each);
+        let is_elsewhere = |place: &usize| place / each != usize::from(region.0);
+        let leads = |place: &usize| is_elsewhere(place) && self.leads(*place);
+        let leader = (0..self.machines.len()).find(leads).expect("somebody leads");
+        let request = RequestId(u64::MAX);
+        self.feed(leader, Input::Seal { request, regions: vec![region], force: true });
+        self.ticks(40);
+    }
+
+    /// Stops a process for a while; it wakes up as it was.
+    pub(crate) fn pause(&mut self, place: usize) {
+        let paused = self.machines[place].node.take();
+        self.ticks(100);
+        self.machines[place].node = paused;
+        self.ticks(40);
     }
 
     /// Feeds a node and carries out everything that follows, on whatever node.
@@ -170,13 +229,18 @@ impl World {
                         let sent = Frame::decode(&frame).unwrap();
                         let target = usize::from(to.0) - 1;
                         let is_cut = self.apart.contains(&place) || self.apart.contains(&target);
-                        if !is_cut && !self.lost.contains(&sent.header.kind) {
+                        if is_cut || self.lost.contains(&sent.header.kind) {
+                            // It is lost.
+                        } else if let Some(held) = &mut self.held {
+                            held.push((target, frame));
+                        } else {
                             inputs.push_back((target, Input::Message(frame)));
                         }
                         self.sent.push(sent);
                     }
-                    Output::AnswerWrite { answer: WriteAnswer::Done(_), .. } => {
+                    Output::AnswerWrite { request, answer: WriteAnswer::Done(receipt) } => {
                         self.acknowledged += 1;
+                        self.receipts.push((request, receipt));
                     }
                     Output::Halt(HaltReason::Forgot) => {
                         self.halts += 1;

@@ -81,6 +81,9 @@ pub(super) struct StatusJson {
     exposure: u64,
     /// Records that a seal left out and that are not known to be logged again.
     orphans: u64,
+    /// Region logs of which the node takes no more, for a seal that it has not read: `seal` must be
+    /// carried through.
+    unsealed_promises: u64,
     /// Whether something that a client submitted is committed and not final yet.
     is_unfinal: bool,
     /// `ms.counter`
@@ -110,6 +113,7 @@ impl StatusJson {
             },
             exposure: status.exposure,
             orphans: status.orphans,
+            unsealed_promises: status.unsealed_promises,
             is_unfinal: status.is_unfinal,
             watermark: status.watermark.to_string(),
             outcome_chain: format!("{:016x}", status.outcome_chain.0),

@@ -110,6 +110,9 @@ fn node(status: &Status, out: &mut String) {
     gauge(out, name, help, status.exposure);
     let help = "Records that a seal left out here and that are not known to be logged again.";
     gauge(out, "billing_orphan_records", help, status.orphans);
+    let name = "billing_unsealed_promises";
+    let help = "Region logs of which the node takes no more, for a seal that it has not read.";
+    gauge(out, name, help, status.unsealed_promises);
     let durable = status.durable_index;
     gauge(out, "billing_durable_index", "Last durable index of the own region log.", durable);
     let missing = status.missing_records;

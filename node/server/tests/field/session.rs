@@ -47,7 +47,7 @@ impl<'a> Session<'a> {
         retry: bool,
     ) -> Answer {
         let to = to.into();
-        let request = Request::Write(submission.clone(), self.token);
+        let request = Request::write(submission.clone(), self.token);
         let call = self.recorder.invoke(self.number, to, request, retry);
         let key = submission.op_id.to_string();
         let token = self.token.as_ref().map(header_of);
