@@ -177,7 +177,57 @@ impl Disk {
 #[cfg(test)]
 mod tests {
     use super::Harm;
+    use crate::disk::{Disk, DiskTiming};
     use crate::seed::{Purpose, Stream};
+    use billing_core::FileName;
+    use billing_core::journal::{Writer, first_steps, recover};
+    use billing_wire::{
+        ClusterId, Genesis, Incarnation, NodeId, Record, RecordHeader, RegionId, RegionMembers,
+    };
+
+    const NODE: NodeId = NodeId(1);
+    const REGION: RegionId = RegionId(0);
+
+    /// A writer of a new directory on a new disk.
+    fn new_log() -> (Disk, Writer) {
+        let nodes = vec![NODE, NodeId(2), NodeId(3)];
+        let name = "east".to_owned();
+        let east = RegionMembers { region: REGION, name, incarnation: Incarnation(0), nodes };
+        let (cluster, regions) = (ClusterId(7), vec![east]);
+        let genesis = Genesis { cluster, currency: *b"EUR", secret: [1; 32], regions };
+        let steps = first_steps(&genesis, NODE);
+        let timing = DiskTiming { write_ns: (10, 100), sync_ns: (100, 1_000) };
+        let mut disk = Disk::new(timing, Stream::new(1, Purpose::Disk));
+        disk.run_now(&steps).expect("no fault is armed");
+        let image =
+            disk.list().into_iter().map(|name| (name, disk.files[&name].durable().into_owned()));
+        let (found, steps) = recover(&genesis, NODE, image.collect()).expect("it is whole");
+        disk.run_now(&steps).expect("no fault is armed");
+        let tails = [found.logs[0].tail];
+        (disk, Writer::new(cluster, 4_096, found.superblock, &tails))
+    }
+
+    fn append(disk: &mut Disk, writer: &mut Writer, last: &mut Option<RecordHeader>) {
+        let header = RecordHeader::derived_noop(REGION, Incarnation(0), 1, last.as_ref());
+        let mut record = Record { header, submissions: Vec::new() };
+        let bytes = record.encode().into();
+        writer.append(&record.header, &bytes);
+        disk.run_now(&writer.take_steps()).expect("no fault is armed");
+        *last = Some(record.header);
+    }
+
+    #[test]
+    fn of_a_segment_without_its_header_nothing_is_sure_whenever_it_came_there() {
+        let (mut disk, mut writer) = new_log();
+        let mut last = None;
+        append(&mut disk, &mut writer, &mut last);
+        assert!(!disk.lacks());
+        let name = FileName::Segment { region: REGION, sequence: 1 };
+        assert!(disk.harm(name, 0..9, &Harm::Zeros, "segment-rot"));
+        assert_eq!(disk.lacking(), [(REGION, 1)]);
+        append(&mut disk, &mut writer, &mut last);
+        assert_eq!(disk.lacking(), [(REGION, 1), (REGION, 2)]);
+    }
 
     #[test]
     fn damage_changes_bytes_or_says_that_it_did_not() {

@@ -25,6 +25,8 @@ pub struct Promise {
     /// Hash of the record there.
     pub last_hash: Hash,
     tail_segment: u32,
+    /// The node takes no more of the incarnation: it is being sealed.
+    pub fenced: bool,
     /// The node lost its disk and was not let in again.
     pub forgotten: bool,
     /// Which of its lives began so last.
@@ -40,6 +42,8 @@ struct Segment {
     read_to: usize,
     /// Which of them were damaged since they were read.
     rotten: BTreeSet<usize>,
+    /// Its header was: of what is in it, or comes into it, nothing is sure of its place.
+    is_headless: bool,
 }
 
 /// A record in a segment.
@@ -122,6 +126,7 @@ impl Inspector {
                 durable_index: word(entry, 32),
                 last_hash,
                 tail_segment: word(entry, 72) as u32,
+                fenced: entry[1] != 0,
                 forgotten: entry[2] != 0,
                 generation: entry[3],
             };
@@ -274,6 +279,7 @@ impl Inspector {
         let FileName::Segment { region, sequence } = file else { return };
         let Some(segment) = self.segments.get_mut(&(region, sequence)) else { return };
         let first = segment.first_index;
+        segment.is_headless |= segment.read_to > 0 && range.start < SEGMENT_HEADER_BYTES as u64;
         segment.rotten.extend(hit.iter().map(|placed| (placed.index - first) as usize));
     }
 
@@ -288,7 +294,7 @@ impl Inspector {
     pub fn begin_again(&mut self) {
         self.promises.clear();
         self.sequence = 0;
-        self.segments.retain(|_, segment| !segment.rotten.is_empty());
+        self.segments.retain(|_, segment| segment.is_harmed());
     }
 }
 
@@ -312,9 +318,14 @@ pub fn is_slot_valid(slot: &[u8]) -> bool {
 }
 
 impl Segment {
+    /// Whether it was damaged since it was read.
+    fn is_harmed(&self) -> bool {
+        self.is_headless || !self.rotten.is_empty()
+    }
+
     /// Up to here the file is as it was. Of one that was damaged what lay there is still known.
     fn forget(&mut self, length: usize) {
-        if self.rotten.is_empty() {
+        if !self.is_harmed() {
             *self = Self::default();
             return;
         }
@@ -339,6 +350,9 @@ impl Segment {
             let Ok(view) = RecordView::decode(bytes) else { return };
             if view.header.index != self.first_index + self.hashes.len() as u64 {
                 return;
+            }
+            if self.is_headless {
+                self.rotten.insert(self.hashes.len());
             }
             self.hashes.push(view.header.hash);
             self.read_to += length;

@@ -117,9 +117,12 @@ impl World {
         let lives = |slot: usize| matches!(self.machines[slot].power, Power::Up);
         let is_done = match answer {
             Ok(_) | Err(SealRefusal::AlreadySealed { .. }) => true,
-            // It was not lost after all: the operator sees that and leaves it.
+            // It was not lost after all: the operator sees that and leaves it, unless a node says
+            // that it has promised to take no more of it. From then on only a seal helps.
             Err(SealRefusal::Alive { .. }) => {
-                !self.has_lost_disks(region) && self.region_slots(region.into()).any(lives)
+                !self.has_lost_disks(region)
+                    && self.region_slots(region.into()).any(lives)
+                    && !self.has_promised(RegionId(region))
             }
             Err(_) => false,
         };
@@ -141,6 +144,13 @@ impl World {
         let slots = self.region_slots(region.into());
         let forgot = |slot: &usize| self.machines[*slot].disk().inspector().is_forgotten();
         slots.clone().filter(forgot).count() * 2 > slots.len()
+    }
+
+    /// Whether a node has promised to take no more of a region, and has not read its seal.
+    fn has_promised(&self, region: RegionId) -> bool {
+        self.machines.iter().any(|machine| {
+            machine.disk().inspector().promise(region).is_some_and(|promise| promise.fenced)
+        })
     }
 
     /// A sentence per thing that the operator has still to do.
