@@ -40,14 +40,14 @@ pub(crate) fn pair(history: &[Event]) -> Calls<'_> {
     for event in history {
         match event {
             Event::Invoke { at, call, session, request, .. } => {
-                if let Request::Write(submission, _) = request {
+                if let Request::Write(submission, ..) = request {
                     began.entry(submission.op_id).or_insert(*at);
                 }
                 open.insert(*call, (*session, request));
             }
             Event::Return { at, call, answer } => match (open.remove(call), answer) {
                 (
-                    Some((_, Request::Write(submission, _))),
+                    Some((_, Request::Write(submission, ..))),
                     Answer::Write(WriteAnswer::Done(receipt)),
                 ) => {
                     let (op_id, receipt) = (submission.op_id, *receipt);

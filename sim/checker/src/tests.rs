@@ -75,7 +75,7 @@ impl Run {
     /// A write that is sent at once and acknowledged one later, at the place of entry `index`.
     fn write(&mut self, at: u64, submission: Submission, index: u64) {
         let op_id = submission.op_id;
-        let call = self.invoke(at, Request::Write(submission, None));
+        let call = self.invoke(at, Request::write(submission, None));
         let receipt = Receipt {
             op_id,
             grade: Grade::Final,
@@ -191,7 +191,7 @@ fn what_was_known_before_an_operation_began_stands_before_it() {
     assert_eq!(run.broken(), [Rule::RealTime]);
     // Begun before the other one was known, it may stand anywhere.
     run.history.clear();
-    let call = run.invoke(0, Request::Write(pay(11, 1), None));
+    let call = run.invoke(0, Request::write(pay(11, 1), None));
     run.write(1, pay(12, 1), 2);
     run.history.push(Event::Return { at: 4, call, answer: Answer::TimedOut });
     run.write(5, pay(11, 1), 1);

@@ -63,7 +63,7 @@ fn tell(history: &[Event], failure: &Failure, lost: Option<LostEntries>) -> Opti
 
 fn sent_operation(event: &Event) -> Option<OpId> {
     match event {
-        Event::Invoke { request: Request::Write(submission, _), .. } => Some(submission.op_id),
+        Event::Invoke { request: Request::Write(submission, ..), .. } => Some(submission.op_id),
         _ => None,
     }
 }
@@ -86,7 +86,12 @@ fn of_operation(history: &[Event], wanted: OpId) -> Option<String> {
     for event in history {
         match event {
             Event::Invoke {
-                at, call, session, to, request: Request::Write(submission, _), ..
+                at,
+                call,
+                session,
+                to,
+                request: Request::Write(submission, ..),
+                ..
             } if submission.op_id == wanted => {
                 first.get_or_insert((*at, *session, *to, &submission.command));
                 sendings.push((*call, *to));
@@ -283,7 +288,7 @@ mod tests {
             provider: "bank".to_owned(),
             external_ref: "31".to_owned(),
         };
-        Request::Write(Submission { op_id, command }, None)
+        Request::write(Submission { op_id, command }, None)
     }
 
     fn receipt(at: u64, call: u64, op_id: OpId) -> Event {

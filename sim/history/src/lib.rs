@@ -1,7 +1,10 @@
 //! What clients did and were told, with times: the one thing that simulated and real runs have
 //! in common. Times are nanoseconds of one clock; events are in order.
 
-use billing_wire::{NodeId, Read, ReadAnswer, RegionId, Submission, Token, WriteAnswer};
+use billing_wire::answer::Unavailable;
+use billing_wire::{
+    NodeId, Read, ReadAnswer, RegionId, Submission, Token, WriteAnswer, WriteOptions,
+};
 use std::fmt;
 
 /// One sending of a request, unique in a history. A retry is a new call of the same operation.
@@ -35,10 +38,18 @@ impl fmt::Display for Endpoint {
 /// What is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
-    /// A submission, with what the session has seen.
-    Write(Submission, Option<Token>),
+    /// A submission, with what the session has seen, and how durable its answer is to be.
+    Write(Submission, Option<Token>, WriteOptions),
     /// A read.
     Read(Read),
+}
+
+impl Request {
+    /// A submission of a client that leaves it to the cluster how durable the answer is.
+    #[must_use]
+    pub fn write(submission: Submission, token: Option<Token>) -> Self {
+        Self::Write(submission, token, WriteOptions::default())
+    }
 }
 
 /// What came back, or that nothing did.
@@ -53,6 +64,16 @@ pub enum Answer {
     TimedOut,
     /// The connection was refused or broke before anything was sent: nothing happened.
     Refused,
+}
+
+impl Answer {
+    /// Whether a write was refused because its client would rather be than be told of a weaker
+    /// grade: that is an answer, and nobody owes another one.
+    #[must_use]
+    pub fn is_refused_for_its_grade(&self) -> bool {
+        let Self::Write(WriteAnswer::Unavailable { reason, .. }) = self else { return false };
+        *reason == Unavailable::GradeUnreachable
+    }
 }
 
 /// One event of a history.

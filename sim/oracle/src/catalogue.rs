@@ -27,6 +27,7 @@ catalogue! {
     D9 => d9_recovery_keeps_the_tail,
     D10 => d10_failed_sync_is_silent,
     D11 => d11_restore_is_the_prefix,
+    D12 => d12_durable_as_asked,
     O1 => o1_dense_and_rising,
     O2 => o2_copies_agree,
     O3 => o3_seen_before_done,

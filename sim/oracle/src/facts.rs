@@ -10,7 +10,7 @@ use billing_wire::limits::REGIONS_MAX;
 use billing_wire::{
     Command, CommandClass, Disposition, Frontier, Genesis, Grade, Hash, Hlc, Incarnation, LogIndex,
     NodeId, OpId, Position, Read, Receipt, RecordHeader, RecordView, RegionId, RegionMembers,
-    Submission, Term, Token,
+    RegionMode, Submission, Term, Token, WriteOptions,
 };
 use billsim_model::{Model, Step};
 use std::collections::BTreeMap;
@@ -36,6 +36,8 @@ pub(crate) struct Operation {
     pub(crate) other_bodies: Vec<Body>,
     /// Whether a call with it was invoked; a real run's bodies are noted before.
     pub(crate) invoked: bool,
+    /// When it was sent first.
+    pub(crate) first_asked_at: u64,
     /// Per region the highest stamp acknowledged there before the first call.
     pub(crate) region_floors: Stamps,
     /// Per region the highest stamp acknowledged there to the session before the first call.
@@ -68,6 +70,7 @@ impl Operation {
             body,
             other_bodies: Vec::new(),
             invoked: false,
+            first_asked_at: 0,
             region_floors: Stamps::default(),
             session_floors: Stamps::default(),
             token_floor: None,
@@ -114,6 +117,8 @@ pub(crate) struct Call {
     /// It asks for nothing that is out of its range.
     pub(crate) is_legal: bool,
     pub(crate) ask: Ask,
+    /// How durable a write's answer is to be.
+    pub(crate) options: WriteOptions,
 }
 
 /// A region log as far as any node committed it.
@@ -127,6 +132,8 @@ pub(crate) struct Log {
     geo_indexes: Vec<LogIndex>,
     /// The term of each entry, likewise.
     terms: Vec<Term>,
+    /// The last entry that says that its region acknowledges alone.
+    pub(crate) last_degraded: LogIndex,
     pub(crate) last_hlc: Hlc,
     /// Stamp of the last entry with submissions.
     pub(crate) last_submissions: Hlc,
@@ -312,6 +319,9 @@ impl Facts {
             let newest = log.geo_indexes.last().copied().unwrap_or(0);
             log.geo_indexes.push(newest.max(header.geo_index));
             log.terms.push(header.term);
+            if header.mode == RegionMode::Degraded {
+                log.last_degraded = header.index;
+            }
         }
         if header.kind.has_submissions() {
             log.last_submissions = header.hlc;
@@ -329,6 +339,7 @@ impl Facts {
         log.stamps.truncate(kept);
         log.geo_indexes.truncate(kept);
         log.terms.truncate(kept);
+        log.last_degraded = log.last_degraded.min(kept as LogIndex);
         log.last_hlc = log.stamps.last().copied().unwrap_or(Hlc::ZERO);
         let mut cut = log.records.split_off(kept.min(log.records.len()));
         cut.reverse();
@@ -393,26 +404,30 @@ impl Facts {
         };
         let ask = match request {
             Request::Read(read) => Ask::Read(*read),
-            Request::Write(submission, token) => {
+            Request::Write(submission, token, _) => {
                 let fingerprint = self.note_body(submission).fingerprint;
                 let token = token.filter(|token| token.verify(&self.genesis.secret));
-                self.note_call(submission.op_id, session, &token.unwrap_or_default());
+                self.note_call(at, submission.op_id, session, &token.unwrap_or_default());
                 Ask::Write { op_id: submission.op_id, fingerprint }
             }
         };
         let pays = matches!(
             request,
-            Request::Write(Submission { command: Command::RecordPayment { .. }, .. }, _)
+            Request::Write(Submission { command: Command::RecordPayment { .. }, .. }, ..)
         );
         let is_legal = match request {
-            Request::Write(submission, _) => a10_nothing_wraps::is_legal(&submission.command),
+            Request::Write(submission, ..) => a10_nothing_wraps::is_legal(&submission.command),
             Request::Read(_) => true,
         };
-        self.calls.insert(call, Call { at, session, region, pays, is_legal, ask });
+        let options = match request {
+            Request::Write(_, _, options) => *options,
+            Request::Read(_) => WriteOptions::default(),
+        };
+        self.calls.insert(call, Call { at, session, region, pays, is_legal, ask, options });
     }
 
     /// A call that shows nothing has the default token.
-    fn note_call(&mut self, op_id: OpId, session: u32, token: &Token) {
+    fn note_call(&mut self, at: u64, op_id: OpId, session: u32, token: &Token) {
         let region_floors = self.acknowledged;
         let to_session = self.acknowledged_to.get(&session).copied().unwrap_or_default();
         let session_floors = to_session.map(|floor| floor.map_or(Hlc::ZERO, |floor| floor.hlc));
@@ -426,6 +441,7 @@ impl Facts {
         known.calls += 1;
         if !known.invoked {
             known.invoked = true;
+            known.first_asked_at = at;
             known.region_floors = region_floors;
             known.session_floors = session_floors;
             (known.token_floor, known.seen) = (token_floor, seen);

@@ -5,7 +5,8 @@
 
 use crate::facts::Log;
 use billing_wire::{
-    Control, Genesis, Hlc, Incarnation, LogIndex, RecordHeader, RecordView, RegionId, SealedChain,
+    Control, Genesis, Hlc, Incarnation, LogIndex, Position, RecordHeader, RecordView, RegionId,
+    SealedChain,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -96,6 +97,18 @@ impl Finality {
         let is_of_chain = self.has_sealed(region)
             && self.regions.get(place).is_some_and(|r| r.sealed.is_some() || hlc <= r.floor);
         is_of_chain || was_alone || self.alone(&[]) == Some(place)
+    }
+
+    /// Whether a committed entry has its final place.
+    pub(crate) fn has_place(&self, position: &Position) -> bool {
+        self.regions.len() == 1
+            || !self.waiting.contains(&(position.hlc, position.region, position.index))
+            || position.hlc <= self.watermark(&[], 0)
+    }
+
+    /// Whether any region is sealed, or ever was.
+    pub(crate) fn has_ever_sealed(&self) -> bool {
+        self.regions.iter().any(|region| region.sealed_at > Hlc::ZERO)
     }
 
     /// Stamp of the last seal of a region; zero when it never was sealed.

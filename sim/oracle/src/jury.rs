@@ -3,13 +3,14 @@
 
 mod booking;
 mod disks;
+mod ending;
 mod loss;
 mod outside;
 mod partitions;
 mod stress;
 
 use crate::catalogue::Promise;
-use crate::evidence::{Books, DurableLogs, Judgement, NodeView, Violation};
+use crate::evidence::{DurableLogs, Judgement, Violation};
 use crate::facts::{Ask, Call, Facts};
 use crate::history::{Answer, CallId, Event, Request};
 use crate::orphans::Resolved;
@@ -28,6 +29,7 @@ use std::collections::BTreeSet;
 pub struct Jury {
     facts: Facts,
     verdicts: Verdicts,
+    durabilities: d12_durable_as_asked::Durabilities,
     votes: d8_votes_are_durable::Votes,
     failed_syncs: d10_failed_sync_is_silent::FailedSyncs,
     watermarks: o5_watermark_rises::Watermarks,
@@ -59,6 +61,7 @@ impl Jury {
         Self {
             facts: Facts::new(genesis),
             verdicts: Verdicts::new(),
+            durabilities: d12_durable_as_asked::Durabilities::default(),
             votes: d8_votes_are_durable::Votes::default(),
             failed_syncs: d10_failed_sync_is_silent::FailedSyncs::default(),
             watermarks: o5_watermark_rises::Watermarks::default(),
@@ -84,6 +87,11 @@ impl Jury {
         }
     }
 
+    /// A node answers each write after so many nanoseconds at the latest, whatever its grade is.
+    pub fn writes_wait(&mut self, shortest: u64) {
+        self.durabilities.write_timeout = shortest;
+    }
+
     /// Says nothing of what these promises' oracles see, so that those that see it later can be
     /// shown to.
     pub fn pass_over(&mut self, ids: &[String]) {
@@ -96,7 +104,7 @@ impl Jury {
         match event {
             Event::Invoke { at, call, session, to, request, retry: _ } => {
                 self.facts.note_invoke(*at, *call, *session, *to, request);
-                if let Request::Write(submission, _) = request {
+                if let Request::Write(submission, ..) = request {
                     self.reroutes.invoked(*at, *session, *to, submission.op_id);
                     if matches!(submission.command, Command::RecordPayment { .. }) {
                         self.availability.invoked(*at, submission.op_id);
@@ -140,6 +148,7 @@ impl Jury {
         a10_nothing_wraps::answered(&mut self.verdicts, at, op_id, call.is_legal, answer);
         match answer {
             Answer::Write(WriteAnswer::Done(receipt)) => {
+                self.durabilities.acknowledged(&self.facts, &mut self.verdicts, at, call, receipt);
                 self.acknowledged(at, call.session, (op_id, fingerprint), receipt);
             }
             Answer::Write(WriteAnswer::Conflict { .. }) => {
@@ -148,6 +157,8 @@ impl Jury {
             }
             Answer::Write(WriteAnswer::Refused(_) | WriteAnswer::Unavailable { .. })
             | Answer::Refused => {
+                let (facts, verdicts) = (&self.facts, &mut self.verdicts);
+                self.durabilities.refused(facts, verdicts, at, (call, op_id), answer);
                 d5_told_ends_stand::refused(&mut self.facts, &mut self.verdicts, at, op_id);
             }
             Answer::Write(WriteAnswer::Unknown) | Answer::TimedOut | Answer::Read(_) => {}
@@ -350,7 +361,7 @@ impl Jury {
         self.owed.ends(&mut self.verdicts, at, node, patience);
     }
 
-    /// An acknowledgement leaves a node for a client (D1, D10).
+    /// An acknowledgement leaves a node for a client (D1, D10, O8).
     pub fn acknowledgement_leaves(
         &mut self,
         at: u64,
@@ -361,6 +372,7 @@ impl Jury {
         let verdicts = &mut self.verdicts;
         self.failed_syncs.leaves(verdicts, at, node, Some(receipt.op_id));
         d1_durable_on_quorum::acknowledgement(&self.facts, verdicts, at, node, receipt, disks);
+        o8_final_is_geo::acknowledgement(&self.facts, verdicts, at, node, receipt);
     }
 
     /// A granted vote leaves a node for a candidate of a group, which is a region log and the low
@@ -391,19 +403,21 @@ impl Jury {
         self.writes.window(&mut self.verdicts, region, (from, to), pending);
     }
 
-    /// A node has folded up to here for good (O8), and says this of its region (D3). After
-    /// [`Self::folded`]; a cluster of one region has nothing of the sort.
+    /// A node has folded up to here for good (O8), and says this of its region (D3), unless its own
+    /// log is not whole. After [`Self::folded`]; a cluster of one region has nothing of the sort.
     pub fn beyond_its_region(
         &mut self,
         at: u64,
         node: NodeId,
         frontier: &Frontier,
-        word: &Exposed,
+        word: Option<&Exposed>,
         disks: &dyn DurableLogs,
     ) {
         let (facts, verdicts) = (&self.facts, &mut self.verdicts);
         self.finals.folded(facts, verdicts, at, node, frontier, disks);
-        d3_exposure_is_exact::said(facts, verdicts, at, node, word, disks);
+        if let Some(word) = word {
+            d3_exposure_is_exact::said(facts, verdicts, at, node, word, disks);
+        }
     }
 
     /// A leader says this of its region, which has committed nothing for a second while the
@@ -417,68 +431,6 @@ impl Jury {
     /// out, and `with_orphans` per region that has not logged again what its seal left out.
     pub fn awaited_returns(&self, with_orphans: bool) -> Vec<String> {
         self.facts.awaited_returns(with_orphans)
-    }
-
-    /// The faults are over for good: writes that begin from here on must succeed (L5).
-    pub fn healed(&mut self, at: u64) {
-        self.progress.healed(at);
-        self.availability.load_ends(at);
-    }
-
-    /// Everything is healed and settled, no client waits: judges what can only be said at the end
-    /// (C1, D2, D5, D7, O3, O4, O6, L3, L4, L5, L8).
-    pub fn quiescent(&mut self, at: u64, nodes: &[NodeView], books: &dyn Books) {
-        let (facts, verdicts) = (&self.facts, &mut self.verdicts);
-        d2_acknowledged_is_kept::asked(facts, verdicts, at, nodes, books);
-        // One node is asked for all of its books; C1 says that the others have the same.
-        if let Some(node) = nodes.first() {
-            i1_effect_once::asked(facts, verdicts, at, node, books);
-            self.reported.asked(facts, &self.payouts, verdicts, at, (node, books));
-            a4_refunds_within_payment::asked(&facts.model, verdicts, at, node, books);
-            a6_one_invoice_a_month::asked(facts, verdicts, at, node, books);
-            self.series.asked(facts, verdicts, at, node, books);
-            a2_fold_is_the_model::asked(facts, verdicts, at, node, books);
-            o7_order_is_the_sort::asked(facts, verdicts, at, node, books);
-        }
-        c1_nodes_converge::settled(facts, verdicts, at, nodes);
-        c5_caches_are_the_fold::asked(facts, verdicts, at, nodes, books);
-        for node in nodes {
-            c2_arrival_is_no_order::settled(verdicts, at, node);
-            d7_log_is_the_truth::settled(verdicts, at, node);
-            let (frontier, chain) = (&node.folded, node.ledger.outcome_chain);
-            a2_fold_is_the_model::folded(facts, verdicts, at, node.node, frontier, chain);
-        }
-        self.partitions.settled(verdicts, at);
-        l4_watermark_catches_up::settled(facts, verdicts, at);
-        self.payouts.settled(facts, verdicts, at);
-        if let Some(mailed) = &self.mailed {
-            l4_watermark_catches_up::mailed(facts, verdicts, at, mailed);
-        }
-        self.undisturbed.settled(verdicts, at);
-        self.progress.settled(verdicts, at);
-        self.spike.settled(verdicts, at);
-        self.availability.settled(verdicts, at);
-        self.reroutes.settled(verdicts, at);
-        self.settled(at);
-    }
-
-    /// What can be said without looking at nodes.
-    pub(crate) fn settled(&mut self, at: u64) {
-        let (facts, verdicts) = (&self.facts, &mut self.verdicts);
-        d2_acknowledged_is_kept::settled(facts, verdicts, at);
-        d5_told_ends_stand::settled(facts, verdicts, at);
-        s2_sealed_is_readmitted::settled(facts, verdicts, at);
-        l8_every_call_ends::settled(facts, verdicts, at);
-        for (op_id, known) in &facts.operations {
-            // Receipts were judged when they came; this is for what no client heard of.
-            let (None, Some(logged)) = (known.told, facts.model.operation(*op_id)) else {
-                continue;
-            };
-            let place = (logged.position, facts.is_readmitted(&logged.position));
-            o3_seen_before_done::placed(verdicts, at, *op_id, known, place);
-            o4_session_order::placed(verdicts, at, *op_id, known, logged.position);
-            o6_real_time_order::placed(verdicts, at, *op_id, known, logged.position);
-        }
     }
 
     /// A client of a real run has this to submit: its log is judged before its history.

@@ -14,7 +14,7 @@ pub fn judge_real_run(genesis: &Genesis, history: &History, logs: &[Vec<Vec<u8>>
     let mut jury = Jury::new(genesis);
     let mut end = 0;
     for event in history {
-        if let Event::Invoke { request: Request::Write(submission, _), .. } = event {
+        if let Event::Invoke { request: Request::Write(submission, ..), .. } = event {
             jury.will_submit(submission);
         }
         let (Event::Invoke { at, .. } | Event::Return { at, .. }) = event;

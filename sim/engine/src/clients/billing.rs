@@ -116,7 +116,7 @@ impl Generator {
     fn ask_refund(&mut self, payment: OpId, amount: i64) -> Draft {
         let date = self.date;
         let draft = self.ask(Command::RequestRefund { payment, amount, date });
-        if let Request::Write(submission, _) = &draft.request {
+        if let Request::Write(submission, ..) = &draft.request {
             self.memory.remember_refund(Refund { op_id: submission.op_id, amount });
         }
         draft
@@ -162,7 +162,7 @@ impl Generator {
     fn ask(&mut self, command: Command) -> Draft {
         let submission = self.identified(command);
         self.memory.remember(&submission);
-        Draft::of(Request::Write(submission, None))
+        Draft::of(Request::write(submission, None))
     }
 
     fn identified(&mut self, command: Command) -> Submission {

@@ -138,7 +138,7 @@ impl Generator {
     pub(super) fn pay(&mut self) -> Draft {
         if let Some(submission) = self.memory.release(&mut self.stream) {
             self.memory.remember(&submission);
-            return Draft::of(Request::Write(submission, None));
+            return Draft::of(Request::write(submission, None));
         }
         let account = self.memory.account(&mut self.stream);
         let command = self.payment(account);
@@ -156,7 +156,7 @@ impl Generator {
     pub(super) fn submit(&mut self, command: Command) -> Draft {
         let submission = self.submission(command);
         self.memory.remember(&submission);
-        Draft::of(Request::Write(submission, None))
+        Draft::of(Request::write(submission, None))
     }
 
     pub(super) fn submission(&mut self, command: Command) -> Submission {

@@ -20,7 +20,7 @@ impl Generator {
             }
             _ => changed(submission.command),
         };
-        Draft::of(Request::Write(Submission { op_id: submission.op_id, command }, None))
+        Draft::of(Request::write(Submission { op_id: submission.op_id, command }, None))
     }
 
     /// A value that no command may have.
@@ -134,7 +134,7 @@ impl Generator {
         if self.stream.below(2) == 0
             && let Some(submission) = self.memory.recent(&mut self.stream).cloned()
         {
-            return Draft { echo: true, ..Draft::of(Request::Write(submission, None)) };
+            return Draft { echo: true, ..Draft::of(Request::write(submission, None)) };
         }
         Draft { twin: true, ..self.pay() }
     }

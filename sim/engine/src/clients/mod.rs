@@ -2,8 +2,10 @@
 //! misbehaves, and retries until it knows. Sans-io: it says what to send and when it wants to
 //! be woken; the world carries, keeps the deadlines and writes the history.
 
+mod answers;
 mod billing;
 mod commands;
+mod durability;
 mod generator;
 mod memory;
 mod mistakes;
@@ -15,9 +17,10 @@ mod traffic;
 
 use crate::scenario::{Between, Scenario};
 use crate::seed::{Purpose, Stream};
-use billing_wire::{NodeId, QueryResult, ReadAnswer, WriteAnswer};
+use billing_wire::{NodeId, WriteOptions};
 use billsim_oracle::history::{Answer, CallId, Endpoint, Request};
 use billsim_record::PlannedLoad;
+use durability::Durabilities;
 use generator::{Draft, Generator};
 use operation::{Heard, Operation};
 use rivals::Rivals;
@@ -85,6 +88,8 @@ pub struct Population {
     attempts_max: u32,
     /// Retries whose client has changed the body, in parts per million.
     changed_retry_ppm: u32,
+    /// How durable answers are to be.
+    durabilities: Durabilities,
     /// Operations that arrive at once when a fault of regions begins, and when it is over.
     surges: [Option<Between>; 2],
     seed: u64,
@@ -136,6 +141,7 @@ impl Population {
             backoff_ms: scenario.timeouts.backoff_ms,
             attempts_max: scenario.timeouts.attempts,
             changed_retry_ppm: load.misbehaviour.changed_retry_ppm,
+            durabilities: Durabilities::new(load.durability),
             surges: [load.herd, load.backlog],
             seed,
             liveness: false,
@@ -381,118 +387,21 @@ impl Population {
         session.took_part = true;
         let retry = operation.is_repeated();
         let patience = operation.next_patience_ns().unwrap_or(self.request_ns);
+        // In the end clients take what they get: a region may be left alone for good.
+        let options = match operation.op_id() {
+            Some(op_id) if !self.liveness && !operation.takes_any_grade() => {
+                self.durabilities.of(op_id, number)
+            }
+            _ => WriteOptions::default(),
+        };
         out.push(Action::Send {
             call,
             session: number,
             to: self.endpoints[session.endpoint],
-            request: operation.request(session.token),
+            request: operation.request(session.token, options),
             retry,
             deadline_ns: now + patience,
         });
-    }
-
-    fn write_answered(
-        &mut self,
-        number: u32,
-        now: u64,
-        answer: &WriteAnswer,
-        out: &mut Vec<Action>,
-    ) {
-        match answer {
-            WriteAnswer::Done(receipt) => {
-                let session = &mut self.sessions[number as usize];
-                session.see(receipt.token);
-                let Some(operation) = session.operation.as_mut() else { return };
-                self.acknowledged += u64::from(operation.acknowledge());
-                if operation.wants_more() {
-                    self.turn_elsewhere(number);
-                    self.send(number, now, out);
-                } else {
-                    self.finish(number, now, out);
-                }
-            }
-            // Both are definite: this body is not logged under this operation.
-            WriteAnswer::Conflict { .. } | WriteAnswer::Refused(_) => {
-                self.finish(number, now, out);
-            }
-            WriteAnswer::Unavailable { retry_after_ms, .. } => {
-                self.failed(number, now, Heard::Unavailable, (*retry_after_ms).into(), out);
-            }
-            WriteAnswer::Unknown => self.failed(number, now, Heard::Unknown, 0, out),
-        }
-    }
-
-    fn read_answered(&mut self, number: u32, now: u64, answer: &ReadAnswer, out: &mut Vec<Action>) {
-        match answer.result {
-            QueryResult::Unavailable => self.failed(number, now, Heard::Unavailable, 0, out),
-            QueryResult::BadToken => {
-                self.sessions[number as usize].token = None;
-                self.finish(number, now, out);
-            }
-            _ => {
-                self.sessions[number as usize].see(answer.token);
-                self.finish(number, now, out);
-            }
-        }
-    }
-
-    /// A sending without a result: another node after a pause, as long as the budget lasts.
-    fn failed(
-        &mut self,
-        number: u32,
-        now: u64,
-        heard: Heard,
-        retry_after_ms: u64,
-        out: &mut Vec<Action>,
-    ) {
-        let session = &mut self.sessions[number as usize];
-        let Some(operation) = session.operation.as_mut() else { return };
-        operation.hear(heard);
-        if !self.liveness && self.choices.chance_ppm(self.changed_retry_ppm) {
-            operation.change_body();
-        }
-        let is_write = operation.is_write();
-        let attempts = operation.attempts();
-        if (self.liveness && !is_write) || (!self.liveness && attempts >= self.attempts_max) {
-            self.give_up(number, now, out);
-            return;
-        }
-        let hurried = operation.is_hurried();
-        self.turn_elsewhere(number);
-        if hurried {
-            self.send(number, now, out);
-            return;
-        }
-        let longest = self.backoff_ms.max;
-        let doubled = self.backoff_ms.min << attempts.saturating_sub(1).min(16);
-        let pause_ms = doubled.max(retry_after_ms).min(longest);
-        let pause_ns = pause_ms * MILLISECOND_NS;
-        let until = now + self.choices.range(pause_ns / 2, pause_ns);
-        self.pauses.push(Reverse((until, number)));
-    }
-
-    fn turn_elsewhere(&mut self, number: u32) {
-        let n = self.endpoints.len();
-        if n > 1 {
-            let session = &mut self.sessions[number as usize];
-            session.endpoint =
-                (session.endpoint + 1 + self.choices.below(n as u64 - 1) as usize) % n;
-        }
-    }
-
-    fn give_up(&mut self, number: u32, now: u64, out: &mut Vec<Action>) {
-        let operation = self.sessions[number as usize].operation.take();
-        match operation {
-            Some(operation) if operation.is_unknown() => self.given_up.push_back(operation),
-            _ => self.abandoned += 1,
-        }
-        self.finish(number, now, out);
-    }
-
-    fn finish(&mut self, number: u32, now: u64, out: &mut Vec<Action>) {
-        self.sessions[number as usize].operation = None;
-        self.free.push(number);
-        self.serve(now, out);
     }
 }
 

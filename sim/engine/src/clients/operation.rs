@@ -3,7 +3,7 @@
 use super::MILLISECOND_NS;
 use super::generator::Draft;
 use super::mistakes::changed;
-use billing_wire::{Read, Submission, Token};
+use billing_wire::{OpId, Read, Submission, Token, WriteOptions};
 use billsim_oracle::history::Request;
 
 /// How the last sending ended without a result.
@@ -17,6 +17,8 @@ pub(super) enum Heard {
     Unknown,
     /// The node says that it did not append.
     Unavailable,
+    /// The same, because it cannot reach the grade that was asked for.
+    GradeUnreachable,
     /// The connection was refused.
     Refused,
 }
@@ -42,6 +44,8 @@ pub(super) struct Operation {
     /// It was acknowledged.
     acknowledged: bool,
     heard: Heard,
+    /// Its client was refused the grade that it asked for, and takes any now.
+    takes_any_grade: bool,
     /// A second session is to send it at once.
     twin: bool,
     /// Sendings to come with next to no patience, and how much that is in milliseconds.
@@ -55,7 +59,7 @@ impl Operation {
     pub(super) fn new(draft: Draft) -> Self {
         Self {
             content: match draft.request {
-                Request::Write(submission, _) => Content::Write(submission),
+                Request::Write(submission, ..) => Content::Write(submission),
                 Request::Read(read) => Content::Read(read),
             },
             attempts: 0,
@@ -64,6 +68,7 @@ impl Operation {
             unknown: false,
             acknowledged: false,
             heard: Heard::NotYet,
+            takes_any_grade: false,
             twin: draft.twin,
             hurried: draft.hurried,
             hurried_ms: draft.hurried_ms,
@@ -82,6 +87,7 @@ impl Operation {
             unknown: false,
             acknowledged: false,
             heard: Heard::NotYet,
+            takes_any_grade: false,
             twin: false,
             hurried: 0,
             hurried_ms: 0,
@@ -89,12 +95,25 @@ impl Operation {
         })
     }
 
-    /// What to send, with what the session has seen.
-    pub(super) fn request(&self, token: Option<Token>) -> Request {
+    /// The operation's name; `None`: a read.
+    pub(super) fn op_id(&self) -> Option<OpId> {
         match &self.content {
-            Content::Write(submission) => Request::Write(submission.clone(), token),
+            Content::Write(submission) => Some(submission.op_id),
+            Content::Read(_) => None,
+        }
+    }
+
+    /// What to send, with what the session has seen.
+    pub(super) fn request(&self, token: Option<Token>, options: WriteOptions) -> Request {
+        match &self.content {
+            Content::Write(submission) => Request::Write(submission.clone(), token, options),
             Content::Read(read) => Request::Read(Read { token, ..*read }),
         }
+    }
+
+    /// Whether it may be acknowledged with whatever grade.
+    pub(super) fn takes_any_grade(&self) -> bool {
+        self.takes_any_grade
     }
 
     pub(super) fn is_write(&self) -> bool {
@@ -130,6 +149,7 @@ impl Operation {
     /// A sending ended without a result.
     pub(super) fn hear(&mut self, heard: Heard) {
         self.heard = heard;
+        self.takes_any_grade |= heard == Heard::GradeUnreachable;
         self.unknown |= matches!(heard, Heard::Nothing | Heard::Unknown);
     }
 
@@ -163,6 +183,7 @@ impl Operation {
             Heard::NotYet => "no answer is due yet",
             Heard::Nothing => "the last sending was not answered in time",
             Heard::Unknown => "the node last said that the outcome is unknown",
+            Heard::GradeUnreachable => "the node last said that it cannot reach the grade",
             Heard::Unavailable => "the node last said that it did not append it",
             Heard::Refused => "the node last refused the connection",
         };

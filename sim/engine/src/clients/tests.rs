@@ -132,10 +132,10 @@ impl World {
                 field: "amount".to_owned(),
                 detail: "too large".to_owned(),
             })),
-            (Verdict::Conflict, Request::Write(s, _)) => {
+            (Verdict::Conflict, Request::Write(s, ..)) => {
                 write(WriteAnswer::Conflict { op_id: s.op_id })
             }
-            (Verdict::Done, Request::Write(s, _)) => {
+            (Verdict::Done, Request::Write(s, ..)) => {
                 self.index += 1;
                 write(WriteAnswer::Done(Receipt {
                     op_id: s.op_id,
@@ -172,7 +172,7 @@ impl World {
 
     fn writes(&self) -> impl Iterator<Item = (&Sent, OpId, &Command)> {
         self.sent.iter().filter_map(|sent| match &sent.request {
-            Request::Write(s, _) => Some((sent, s.op_id, &s.command)),
+            Request::Write(s, ..) => Some((sent, s.op_id, &s.command)),
             Request::Read(_) => None,
         })
     }

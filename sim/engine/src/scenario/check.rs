@@ -2,7 +2,8 @@
 
 use super::error::Wrong;
 use super::{
-    Between, EdgeOverrides, FaultDraw, FaultKind, Misbehaviour, Mix, NodeOverrides, Scenario,
+    Between, Durability, EdgeOverrides, FaultDraw, FaultKind, Misbehaviour, Mix, NodeOverrides,
+    Scenario,
 };
 use billing_core::Config;
 use billing_edge::Limits;
@@ -130,8 +131,27 @@ fn check_load(s: &Scenario) -> Checked {
             span(&["load", key], operations, 1, 100_000)?;
         }
     }
+    check_durability(load.durability)?;
     check_mix(&load.mix)?;
     check_misbehaviour(&load.misbehaviour)
+}
+
+fn check_durability(durability: Durability) -> Checked {
+    let Durability { region_percent, geo_percent, final_percent, fail_fast_percent } = durability;
+    let grades = [
+        ("region_percent", region_percent),
+        ("geo_percent", geo_percent),
+        ("final_percent", final_percent),
+    ];
+    for (key, percent) in grades.into_iter().chain([("fail_fast_percent", fail_fast_percent)]) {
+        bound(&["load", "durability", key], percent.into(), 0, 100)?;
+    }
+    let sum: u32 = grades.iter().map(|(_, percent)| u32::from(*percent)).sum();
+    if sum > 100 {
+        let problem = format!("{sum} percent of the writes name a grade, at most 100 expected");
+        return wrong(&["load", "durability"], problem);
+    }
+    Ok(())
 }
 
 fn check_mix(mix: &Mix) -> Checked {

@@ -3,6 +3,7 @@
 
 mod archive;
 mod check;
+mod durability;
 mod edge;
 mod error;
 mod expect;
@@ -12,6 +13,7 @@ mod profiles;
 pub(crate) mod service;
 
 pub use archive::Archive;
+pub use durability::Durability;
 pub use edge::EdgeOverrides;
 pub use error::{ScenarioError, SourceError, nearest};
 pub use expect::Expect;
@@ -199,6 +201,9 @@ pub struct Load {
     /// How often clients misbehave.
     #[serde(default)]
     pub misbehaviour: Misbehaviour,
+    /// How durable clients want their answers.
+    #[serde(default)]
+    pub durability: Durability,
 }
 
 /// Times of another rate.

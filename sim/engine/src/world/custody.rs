@@ -102,7 +102,12 @@ impl World {
         let Some(custody) = &mut self.custody else { return };
         match event {
             Event::Invoke {
-                at, call, session, to, request: Request::Write(submission, _), ..
+                at,
+                call,
+                session,
+                to,
+                request: Request::Write(submission, ..),
+                ..
             } if submission.op_id == custody.op_id => {
                 custody.calls.insert(*call);
                 let whom = match to {

@@ -108,7 +108,7 @@ fn call_of(edge: usize, number: u64) -> CallId {
 
 fn ask_of(session: u32, request: &Request) -> Ask {
     let (op_id, priority, has_token) = match request {
-        Request::Write(submission, _) => {
+        Request::Write(submission, ..) => {
             let priority = match submission.command {
                 Command::RecordRead { .. } | Command::IssueInvoice { .. } => Priority::Second,
                 _ => Priority::First,
@@ -317,10 +317,10 @@ impl World {
 /// What goes to the node: the client's request under the operation that the edge names.
 fn sending(call: CallId, asked: &Request, op_id: Option<OpId>) -> NodeEvent {
     match asked {
-        Request::Write(submission, token) => {
+        Request::Write(submission, token, options) => {
             let op_id = op_id.unwrap_or(submission.op_id);
             let submission = Submission { op_id, command: submission.command.clone() };
-            NodeEvent::Write(call, Box::new((submission, *token)))
+            NodeEvent::Write(call, Box::new((submission, *token, *options)))
         }
         Request::Read(read) => NodeEvent::Read(call, Box::new(*read)),
     }

@@ -4,7 +4,7 @@ use super::edges::EdgeEvent;
 use super::mail::MailCall;
 use super::provider::ProviderCall;
 use billing_core::{DiskFault, EffectId, EffectResult, FileName, PersistToken, RequestId};
-use billing_wire::{NodeId, OpId, Read, RegionId, Submission, Token};
+use billing_wire::{NodeId, OpId, Read, RegionId, Submission, Token, WriteOptions};
 use billsim_oracle::{Answer, CallId};
 use bytes::Bytes;
 
@@ -27,7 +27,7 @@ pub enum NodeEvent {
     /// Its scrubber found this file damaged.
     Damaged(FileName),
     /// A client's write arrives.
-    Write(CallId, Box<(Submission, Option<Token>)>),
+    Write(CallId, Box<(Submission, Option<Token>, WriteOptions)>),
     /// A client's read arrives.
     Read(CallId, Box<Read>),
     /// An edge's probe arrives.

@@ -42,7 +42,7 @@ use crate::seed::{Purpose, Stream};
 use crate::trace::{Trace, Traced};
 use billing_core::{Effect, HaltReason, Input, Notice, RequestId};
 use billing_shell::Replica;
-use billing_wire::{Genesis, NodeId, RegionId, WriteOptions};
+use billing_wire::{Genesis, NodeId, RegionId};
 use billsim_oracle::{CallId, Jury, Violation};
 use billsim_record::FaultPlan;
 use edges::EdgeActor;
@@ -285,6 +285,8 @@ impl World {
     /// Formats the disks, switches the machines on, plans the faults.
     fn prepare(&mut self) {
         self.clients.restrict(&self.plan.load);
+        let timeouts = self.machines.iter().map(|machine| machine.config().write_timeout_ms);
+        self.jury.writes_wait(timeouts.min().unwrap_or(0) * 1_000_000);
         for slot in 0..self.machines.len() {
             let machine = &self.machines[slot];
             let steps = billing_core::journal::first_steps(&self.genesis, machine.node);
@@ -378,8 +380,7 @@ impl World {
             NodeEvent::EffectDone(id, result) => self.provider_heard(slot, id, result),
             NodeEvent::MailDone(key, is_taken) => self.mail_heard(slot, key, is_taken),
             NodeEvent::Write(call, written) => {
-                let options = WriteOptions::default();
-                let (request, (submission, token)) = (RequestId(call.0), *written);
+                let (request, (submission, token, options)) = (RequestId(call.0), *written);
                 Input::Write { request, submission, options, token }
             }
             NodeEvent::Damaged(file) => self.scrubber_found(slot, file),

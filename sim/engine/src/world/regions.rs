@@ -159,8 +159,12 @@ impl World {
         }
         let word = self.exposed(status);
         self.unrest[usize::from(word.region.0)] = self.now;
+        // Of a log that is not whole its node cannot tell how far it was geo-durable.
+        let machine = self.machines.iter().find(|machine| machine.node == status.node);
+        let knows = machine.is_some_and(|machine| !machine.repairing.contains(&word.region));
+        let word = knows.then_some(word);
         self.look_at_disks(|jury, now, disks| {
-            jury.beyond_its_region(now, status.node, &status.folded, &word, disks);
+            jury.beyond_its_region(now, status.node, &status.folded, word.as_ref(), disks);
         });
     }
 

@@ -81,7 +81,7 @@ impl World {
                     Endpoint::Edge(region) => Callee::Edge(region.0),
                 };
                 let (op_id, words) = match request {
-                    Request::Write(submission, _) => {
+                    Request::Write(submission, ..) => {
                         let op_id = submission.op_id.to_string();
                         (Some(op_id), telling::words(&submission.command))
                     }

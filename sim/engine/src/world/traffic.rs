@@ -193,8 +193,8 @@ impl World {
             return;
         }
         let event = match &request {
-            Request::Write(submission, token) => {
-                NodeEvent::Write(call, Box::new((submission.clone(), *token)))
+            Request::Write(submission, token, options) => {
+                NodeEvent::Write(call, Box::new((submission.clone(), *token, *options)))
             }
             Request::Read(read) => NodeEvent::Read(call, Box::new(*read)),
         };

@@ -41,6 +41,7 @@ impl Writes {
             // Nothing is owed to a write that no healthy cluster would log.
             Answer::Write(WriteAnswer::Refused(_) | WriteAnswer::Conflict { .. })
             | Answer::Read(_) => {}
+            answer if answer.is_refused_for_its_grade() => {}
             Answer::Write(WriteAnswer::Unavailable { .. } | WriteAnswer::Unknown)
             | Answer::TimedOut
             | Answer::Refused => region.wanted.push(call.at),

@@ -68,6 +68,7 @@ impl Reroutes {
         let is_done = match answer {
             Answer::Write(WriteAnswer::Done(_)) => true,
             Answer::Write(WriteAnswer::Refused(_) | WriteAnswer::Conflict { .. }) => false,
+            answer if answer.is_refused_for_its_grade() => false,
             _ => return,
         };
         let ours = self.open.get(&call.session).is_some_and(|write| write.op_id == op_id);

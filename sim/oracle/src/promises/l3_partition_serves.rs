@@ -60,6 +60,7 @@ impl Payments {
             Answer::Write(WriteAnswer::Done(_)) => true,
             Answer::Write(WriteAnswer::Refused(_) | WriteAnswer::Conflict { .. })
             | Answer::Read(_) => return,
+            answer if answer.is_refused_for_its_grade() => return,
             Answer::TimedOut if at - call.at < PATIENCE_MIN => return,
             Answer::Write(WriteAnswer::Unavailable { .. } | WriteAnswer::Unknown)
             | Answer::TimedOut

@@ -58,8 +58,11 @@ impl Spike {
     /// A write returned.
     pub(crate) fn returned(&mut self, at: u64, call: &Call, op_id: OpId, answer: &Answer) {
         let Some((from, to)) = self.window else { return };
-        let refused =
-            matches!(answer, Answer::Write(WriteAnswer::Refused(_) | WriteAnswer::Conflict { .. }));
+        let refused = answer.is_refused_for_its_grade()
+            || matches!(
+                answer,
+                Answer::Write(WriteAnswer::Refused(_) | WriteAnswer::Conflict { .. })
+            );
         if !call.pays || refused {
             return;
         }
@@ -155,6 +158,7 @@ mod tests {
             pays: true,
             is_legal: true,
             ask: Ask::Write { op_id: OpId(1), fingerprint: [0; 32] },
+            options: billing_wire::WriteOptions::default(),
         };
         for number in 0..200 {
             let (step, op_id) = (number * MS, |part: u64| OpId((number + part * 1_000).into()));

@@ -67,12 +67,13 @@ impl Availability {
 
     /// A payment returned.
     pub(crate) fn returned(&mut self, at: u64, call: &Call, op_id: OpId, answer: &Answer) {
-        let is_answer = matches!(
-            answer,
-            Answer::Write(
-                WriteAnswer::Done(_) | WriteAnswer::Refused(_) | WriteAnswer::Conflict { .. }
-            )
-        );
+        let is_answer = answer.is_refused_for_its_grade()
+            || matches!(
+                answer,
+                Answer::Write(
+                    WriteAnswer::Done(_) | WriteAnswer::Refused(_) | WriteAnswer::Conflict { .. }
+                )
+            );
         if !self.is_judged || !call.pays || !is_answer {
             return;
         }

@@ -16,6 +16,7 @@ pub(crate) mod c3_twice_is_once;
 pub(crate) mod c5_caches_are_the_fold;
 pub(crate) mod d10_failed_sync_is_silent;
 pub(crate) mod d11_restore_is_the_prefix;
+pub(crate) mod d12_durable_as_asked;
 pub(crate) mod d1_durable_on_quorum;
 pub(crate) mod d2_acknowledged_is_kept;
 pub(crate) mod d3_exposure_is_exact;

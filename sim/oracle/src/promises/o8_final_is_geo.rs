@@ -1,12 +1,13 @@
 //! O8: what a node shows as final lies on the disks of another region. Looked at once per entry,
-//! when the first node folds it for good; answers are looked at by D1.
+//! when the first node folds it for good; answers are looked at by D1. And an answer that says
+//! final is about an entry whose place in the merged order nothing can change any more.
 
 use crate::catalogue::Promise;
 use crate::evidence::DurableLogs;
 use crate::facts::Facts;
 use crate::region_loss::lies_elsewhere;
 use crate::verdicts::Verdicts;
-use billing_wire::{Frontier, NodeId};
+use billing_wire::{Frontier, Grade, NodeId, Receipt};
 
 pub(crate) const WORDS: &str = "what is final survives the loss of any one region";
 
@@ -45,4 +46,22 @@ impl Finals {
             });
         }
     }
+}
+
+/// An acknowledgement leaves a node.
+pub(crate) fn acknowledgement(
+    facts: &Facts,
+    verdicts: &mut Verdicts,
+    at: u64,
+    node: NodeId,
+    receipt: &Receipt,
+) {
+    if facts.genesis.regions.len() == 1 || receipt.grade != Grade::Final {
+        return;
+    }
+    let has_place = facts.finality.has_place(&receipt.position);
+    verdicts.check(Promise::O8, at, Some(receipt.op_id), has_place, || {
+        let shape = "called final while its place may change".to_owned();
+        (shape, format!("node {node} acknowledges {}", receipt.position))
+    });
 }

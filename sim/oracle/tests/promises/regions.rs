@@ -2,9 +2,13 @@
 //! destroyed region may take with it.
 
 use crate::Case;
-use crate::stage::{NODES, REGION, Stage, open, pay, submission};
-use billing_wire::{Frontier, Grade, Incarnation, NodeId, RegionId, RegionMembers};
-use billsim_oracle::{Exposed, Fate, Jury};
+use crate::stage::{NODES, REGION, SECOND, Stage, open, pay, submission};
+use billing_wire::answer::Unavailable;
+use billing_wire::{
+    Frontier, Grade, Hlc, Incarnation, NodeId, OnUnmet, Receipt, Record, RecordHeader, RecordKind,
+    RecordView, RegionId, RegionMembers, RegionMode, WriteAnswer, WriteOptions,
+};
+use billsim_oracle::{Answer, CallId, Exposed, Fate, Jury, Request};
 
 const OTHERS: [NodeId; 3] = [NodeId(4), NodeId(5), NodeId(6)];
 
@@ -34,12 +38,56 @@ fn logged(s: &mut Stage, op: u128, copies: usize) {
 fn folded_to(s: &mut Stage, index: u64, word: Exposed) {
     let mut frontier = Frontier::default();
     frontier.set(REGION, index);
-    s.jury.beyond_its_region(s.now, NODES[0], &frontier, &word, &s.disks);
+    s.jury.beyond_its_region(s.now, NODES[0], &frontier, Some(&word), &s.disks);
 }
 
 fn word(committed: u64, exposure: u64, leads: Option<u64>) -> Exposed {
     let geo_index = committed - exposure;
     Exposed { region: REGION, committed, exposure, geo_index, leads }
+}
+
+/// A client of the first region says how durable its answer is to be.
+fn asked(s: &mut Stage, op: u128, min_durability: Option<Grade>, on_unmet: OnUnmet) -> CallId {
+    let options = WriteOptions { min_durability, on_unmet };
+    s.invoke(1, Request::Write(submission(op, open(op as u64)), None, options))
+}
+
+/// The same, and its write is logged there.
+fn asked_and_logged(s: &mut Stage, min_durability: Option<Grade>) -> CallId {
+    let call = asked(s, 1, min_durability, OnUnmet::Degrade);
+    let record = s.log(vec![submission(1, open(1))]);
+    s.jury.committed(s.now, NODES[0], &record);
+    call
+}
+
+/// A client is refused for its grade, behind a write of another one.
+fn refused(s: &mut Stage, on_unmet: OnUnmet, mode: RegionMode) {
+    logged(s, 1, 2);
+    let call = asked(s, 2, Some(Grade::Final), on_unmet);
+    closed(s, last(s), 0, mode);
+    let (reason, retry_after_ms) = (Unavailable::GradeUnreachable, 250);
+    s.returns(call, Answer::Write(WriteAnswer::Unavailable { reason, retry_after_ms }));
+}
+
+/// A region says behind its last entry how far its log is geo-durable, and how it acknowledges.
+fn closed(
+    s: &mut Stage,
+    (region, last): (RegionId, Option<RecordHeader>),
+    geo_index: u64,
+    mode: RegionMode,
+) -> RecordHeader {
+    let derived = RecordHeader::derived_noop(region, Incarnation(0), 1, last.as_ref());
+    let hlc = Hlc::from_ms(10 * derived.index);
+    let header = RecordHeader { kind: RecordKind::CloseTs, hlc, geo_index, mode, ..derived };
+    let record = Record { header, submissions: Vec::new() }.encode();
+    s.jury.committed(s.now, NODES[0], &record);
+    RecordView::decode(&record).expect("just encoded").header
+}
+
+/// The last entry of the first region.
+fn last(s: &Stage) -> (RegionId, Option<RecordHeader>) {
+    let last = s.records.last().map(|record| RecordView::decode(record).expect("encoded").header);
+    (REGION, last)
 }
 
 /// The first region is gone, with the disks of its nodes.
@@ -84,6 +132,47 @@ pub(crate) const CASES: &[Case] = &[
         two_regions(s);
         logged(s, 1, if broken { 1 } else { 2 });
         folded_to(s, 1, word(1, 1, Some(1)));
+    }),
+    ("O8", "called final while its place may change", |s, broken| {
+        two_regions(s);
+        logged(s, 1, 2);
+        if !broken {
+            // Both regions have logged that they are geo-durable beyond it.
+            closed(s, last(s), 1, RegionMode::Geo);
+            let other = closed(s, (RegionId(1), None), 0, RegionMode::Geo);
+            closed(s, (RegionId(1), Some(other)), 1, RegionMode::Geo);
+        }
+        let receipt = Receipt { grade: Grade::Final, ..s.receipt(1) };
+        s.acknowledge(&receipt);
+    }),
+    ("D12", "Geo answer to who asked for Final", |s, broken| {
+        two_regions(s);
+        s.jury.writes_wait(5 * SECOND);
+        let call = asked_and_logged(s, Some(Grade::Final));
+        let mode = if broken { RegionMode::Geo } else { RegionMode::Degraded };
+        closed(s, last(s), 0, mode);
+        let receipt = Receipt { grade: Grade::Geo, ..s.receipt(1) };
+        s.done(call, receipt);
+    }),
+    ("D12", "Region answer to who asked for Geo", |s, broken| {
+        two_regions(s);
+        s.jury.writes_wait(5 * SECOND);
+        let call = asked_and_logged(s, None);
+        if !broken {
+            s.now += 3 * SECOND;
+        }
+        let receipt = s.receipt(1);
+        s.done(call, receipt);
+    }),
+    ("D12", "refused for a grade by who did not ask to be", |s, broken| {
+        two_regions(s);
+        let unmet = if broken { OnUnmet::Degrade } else { OnUnmet::FailFast };
+        refused(s, unmet, RegionMode::Degraded);
+    }),
+    ("D12", "refused for a grade by a region that was never alone", |s, broken| {
+        two_regions(s);
+        let mode = if broken { RegionMode::Geo } else { RegionMode::Degraded };
+        refused(s, OnUnmet::FailFast, mode);
     }),
     ("D2", "Geo transaction lost with its region", |s, broken| {
         two_regions(s);

@@ -203,7 +203,7 @@ impl Log {
         let mut frontier = Frontier::default();
         frontier.set(LOST, seen);
         let token = Token::sign(&stage.genesis.secret, frontier, Hlc::ZERO, Hlc::ZERO);
-        let call = stage.invoke(1, Request::Write(submission(op, open(op as u64)), Some(token)));
+        let call = stage.invoke(1, Request::write(submission(op, open(op as u64)), Some(token)));
         stage.returns(call, Answer::TimedOut);
         self.log(stage, ms, op)
     }

@@ -104,14 +104,14 @@ impl Stage {
     }
 
     pub(crate) fn invoke_write(&mut self, session: u32, op: u128, command: Command) -> CallId {
-        self.invoke(session, Request::Write(submission(op, command), None))
+        self.invoke(session, Request::write(submission(op, command), None))
     }
 
     /// A client of the only region's edge sends a write.
     pub(crate) fn invoke_at_edge(&mut self, session: u32, op: u128, command: Command) -> CallId {
         self.calls += 1;
         let (at, call, to) = (self.now, CallId(self.calls), Endpoint::Edge(REGION));
-        let request = Request::Write(submission(op, command), None);
+        let request = Request::write(submission(op, command), None);
         self.client(Event::Invoke { at, call, session, to, request, retry: false });
         call
     }
@@ -136,7 +136,7 @@ impl Stage {
     /// A write that shows what the books say now.
     pub(crate) fn invoke_informed(&mut self, session: u32, op: u128, command: Command) -> CallId {
         let token = self.token();
-        self.invoke(session, Request::Write(submission(op, command), Some(token)))
+        self.invoke(session, Request::write(submission(op, command), Some(token)))
     }
 
     /// Header of the next record.

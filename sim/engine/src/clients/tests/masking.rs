@@ -15,7 +15,7 @@ fn first_sendings(planned: &PlannedLoad) -> (World, Vec<(u64, u32, Request)>) {
     let what = |sent: &Sent| match &sent.request {
         // What a session has seen depends on what was sent before.
         Request::Read(read) => Request::Read(Read { token: None, ..*read }),
-        Request::Write(submission, _) => Request::Write(submission.clone(), None),
+        Request::Write(submission, ..) => Request::write(submission.clone(), None),
     };
     let firsts = firsts.map(|sent| (sent.at, sent.session, what(sent))).collect();
     (world, firsts)
