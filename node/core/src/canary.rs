@@ -95,7 +95,6 @@ mod planted {
         ("exposure-forgets-in-flight", "exposure leaves out what still waits for its grade"),
         ("geo-without-own-term", "a new leader counts entries of other terms as geo-durable"),
         ("arrival-order-fold", "what arrives late from another region is folded where it arrives"),
-        ("damaged-log-believed", "what stands before a hole counts before that is filled"),
         ("damage-behind-a-seal-waited-for", "what a seal left out is waited for if it is damaged"),
         ("copies-taken-for-orphans", "a hidden copy of a record is offered as if it was left out"),
         ("readmitted-at-its-old-place", "what a seal left out is booked at the place that it had"),

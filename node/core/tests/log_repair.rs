@@ -55,6 +55,20 @@ fn each_node_is_healed_by_the_others() {
     assert_eq!(world.acknowledged, WRITES + 1);
 }
 
+/// What stands before a hole may be what an earlier seal left out, where a segment lost its header.
+#[test]
+fn nothing_is_read_of_a_log_before_it_is_whole() {
+    let mut world = World::new(2);
+    let log = world.records(1, REGION);
+    world.lost = vec![FrameKind::Repair, FrameKind::LogEnd];
+    world.reopen(1, |directory| rot(directory, REGION, &log[log.len() - 2]));
+    world.ticks(5);
+    assert_eq!(world.node(1).status().geo_index, 0);
+    world.lost.clear();
+    world.ticks(60);
+    assert!(world.node(1).status().geo_index >= log.len() as u64 - 2);
+}
+
 /// Found by the simulator: a region was alone, and what it logged then lies behind the end of the
 /// chain that it is sealed with. Nobody has that at its place any more.
 #[test]
