@@ -146,9 +146,11 @@ impl World {
         slots.clone().filter(forgot).count() * 2 > slots.len()
     }
 
-    /// Whether a node has promised to take no more of a region, and has not read its seal.
+    /// Whether a node says that it has promised to take no more of a region, and has not read its
+    /// seal. One that is down says nothing; it may have promised for a seal that is done.
     fn has_promised(&self, region: RegionId) -> bool {
-        self.machines.iter().any(|machine| {
+        let mut running = self.machines.iter().filter(|machine| machine.is_running());
+        running.any(|machine| {
             machine.disk().inspector().promise(region).is_some_and(|promise| promise.fenced)
         })
     }
