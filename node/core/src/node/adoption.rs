@@ -125,8 +125,7 @@ impl Node {
     /// Asks for the rest of a chain, if it is time.
     pub(super) fn fetch(&mut self, now: Now, chain: &SealedChain, out: &mut Outputs) {
         let log = &self.logs[usize::from(chain.region.0)];
-        let whole = log.committed().min(log.window().last_index());
-        let first = whole.min(chain.last_index - 1) + 1;
+        let first = log.committed().min(chain.last_index - 1) + 1;
         let fetching =
             self.fetching.entry(chain.region).or_insert_with(|| Fetching::of(*chain, first, 0));
         if fetching.chain != *chain {

@@ -338,7 +338,8 @@ impl Node {
         options: WriteOptions,
     ) -> Receipt {
         // One region has no geo grade; what is folded there is final (billing.md §3, §7). One that
-        // is alone because the others are sealed may show what waits for one that is let in again.
+        // is alone because the others are sealed is sure of an entry's place only when this node
+        // has their sealed logs whole, and that is what its watermark says.
         let grade = match options.min_durability {
             _ if self.has_company() => self.grade_now(known.position),
             Some(Grade::Final) if canary!("alone-calls-all-final") => Grade::Final,

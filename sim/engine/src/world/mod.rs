@@ -431,7 +431,7 @@ impl World {
                 status.watermark,
                 status.outcome_chain,
             );
-            self.beyond_its_region(&status);
+            self.beyond_its_region(slot, &status);
         }
         self.scrub(slot, replica);
         self.custody_of_node(slot, replica);

@@ -153,15 +153,14 @@ impl World {
     }
 
     /// A node folded something, and says what its region would lose.
-    pub(super) fn beyond_its_region(&mut self, status: &Status) {
+    pub(super) fn beyond_its_region(&mut self, slot: usize, status: &Status) {
         if self.unrest.len() == 1 {
             return;
         }
         let word = self.exposed(status);
         self.unrest[usize::from(word.region.0)] = self.now;
         // Of a log that is not whole its node cannot tell how far it was geo-durable.
-        let machine = self.machines.iter().find(|machine| machine.node == status.node);
-        let knows = machine.is_some_and(|machine| !machine.repairing.contains(&word.region));
+        let knows = !self.machines[slot].repairing.contains(&word.region);
         let word = knows.then_some(word);
         self.look_at_disks(|jury, now, disks| {
             jury.beyond_its_region(now, status.node, &status.folded, word.as_ref(), disks);

@@ -40,8 +40,10 @@ impl Durabilities {
         };
         // Who joins a write that another client sent waits no longer than that one. A clock may go
         // twice as fast as it should.
-        let first = facts.operations.get(&receipt.op_id).map_or(0, |known| known.first_asked_at);
-        let has_waited = || at - first >= self.write_timeout / 2;
+        let has_waited = || {
+            let operation = facts.operations.get(&receipt.op_id);
+            at - operation.map_or(0, |known| known.first_asked_at) >= self.write_timeout / 2
+        };
         let holds = receipt.grade >= wanted || is_alone() || has_waited();
         verdicts.check(Promise::D12, at, Some(receipt.op_id), holds, || {
             let shape = format!("{:?} answer to who asked for {wanted:?}", receipt.grade);
