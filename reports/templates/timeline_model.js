@@ -5,7 +5,7 @@ const events = data.events;
 // A little more than the run, so that what ends it does not stick to the edge.
 const endNs = Math.max(data.head.ended_ns * 1.02, 1);
 const FAMILIES = {
-  "power-cut": "process", "kill": "process", "power-cut-at-write": "process",
+  "power-cut": "process", "kill": "process", "restart": "process", "power-cut-at-write": "process",
   "power-cut-all": "process", "pause": "process",
   "slow-disk": "disk", "disk-stall": "disk", "write-fails": "disk", "sync-fails": "disk",
   "clock-offset": "clock", "clock-drift": "clock", "clock-freeze": "clock",

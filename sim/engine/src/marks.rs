@@ -7,6 +7,8 @@ billing_core::catalogue_of_marks![
     "crash-while-opening",
     "answer-lost-on-the-way",
     "node-opened-again",
+    "node-stopped-in-order",
+    "node-stopped-half-done",
     "node-rebuilt-from-the-log",
     "edge-cut-from-node",
     "payout-asked-for-again",

@@ -287,6 +287,7 @@ fn of_node(kind: FaultKind, node: NodeNumber, strength: u64, sign: i32) -> Fault
     match kind {
         FaultKind::PowerCut => Fault::PowerCut { node },
         FaultKind::Kill => Fault::Kill { node },
+        FaultKind::Restart => Fault::Restart { node },
         FaultKind::PowerCutAtWrite => Fault::PowerCutAtWrite { node, step: value },
         FaultKind::PowerCutAll => Fault::PowerCutAll,
         FaultKind::Pause => Fault::Pause { node },
@@ -380,6 +381,7 @@ fn check_strength(place: usize, planned: &PlannedFault) -> Result<(), PlanError>
         Fault::ClockDrift { ppm, .. } => ppm.unsigned_abs().into(),
         Fault::PowerCut { .. }
         | Fault::Kill { .. }
+        | Fault::Restart { .. }
         | Fault::PowerCutAll
         | Fault::Pause { .. }
         | Fault::Cut { .. }

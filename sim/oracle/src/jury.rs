@@ -361,6 +361,11 @@ impl Jury {
         self.owed.ends(&mut self.verdicts, at, node, patience);
     }
 
+    /// A node that was asked to stop says that it is done (L8).
+    pub fn stopped(&mut self, at: u64, node: NodeId) {
+        self.owed.is_settled(&mut self.verdicts, at, node);
+    }
+
     /// An acknowledgement leaves a node for a client (D1, D10, O8).
     pub fn acknowledgement_leaves(
         &mut self,

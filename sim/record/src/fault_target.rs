@@ -1,6 +1,6 @@
 //! What a planned fault strikes, and its name for people.
 
-use crate::plan::NodeNumber;
+use crate::plan::{Fault, NodeNumber};
 use std::fmt::{self, Display, Formatter};
 
 /// What a fault strikes.
@@ -18,6 +18,59 @@ pub enum Target {
     Region(u8),
     /// The node of every region that has this place in it, from 0.
     Zone(u8),
+}
+
+impl Fault {
+    /// What it strikes.
+    pub fn target(&self) -> Target {
+        match *self {
+            Self::PowerCutAll => Target::All,
+            Self::RegionCut { from_region, to_region }
+            | Self::RegionFlap { from_region, to_region, .. } => {
+                Target::Regions(from_region, to_region)
+            }
+            Self::RegionDark { region }
+            | Self::RegionWiped { region, .. }
+            | Self::RegionDestroyed { region }
+            | Self::RegionSlow { region, .. }
+            | Self::Helix { region, .. } => Target::Region(region),
+            Self::ZoneDark { zone } => Target::Zone(zone),
+            Self::Loss { from, to, .. }
+            | Self::Delay { from, to, .. }
+            | Self::Duplicate { from, to, .. }
+            | Self::Reorder { from, to, .. }
+            | Self::BitFlip { from, to, .. }
+            | Self::SlowLink { from, to, .. }
+            | Self::Cut { from, to } => Target::Link(from, to),
+            Self::PowerCut { node }
+            | Self::Kill { node }
+            | Self::Restart { node }
+            | Self::PowerCutAtWrite { node, .. }
+            | Self::CrashPoint { node, .. }
+            | Self::Pause { node }
+            | Self::Isolate { node }
+            | Self::ClientCut { node }
+            | Self::SlowDisk { node, .. }
+            | Self::DiskStall { node }
+            | Self::WriteFails { node, .. }
+            | Self::SyncFails { node, .. }
+            | Self::DiskFull { node, .. }
+            | Self::SegmentRot { node, .. }
+            | Self::SuperblockRot { node, .. }
+            | Self::LedgerRot { node, .. }
+            | Self::ReadError { node, .. }
+            | Self::MisdirectedWrite { node, .. }
+            | Self::PhantomWrite { node }
+            | Self::RepairRot { node }
+            | Self::MisdirectedRead { node }
+            | Self::LyingSync { node }
+            | Self::Rollback { node }
+            | Self::Wipe { node }
+            | Self::ClockOffset { node, .. }
+            | Self::ClockDrift { node, .. }
+            | Self::ClockFreeze { node } => Target::Node(node),
+        }
+    }
 }
 
 impl Display for Target {

@@ -3,7 +3,6 @@
 
 use crate::crash_point::{InRecovery, Moment};
 use crate::document::Document;
-use crate::fault_target::Target;
 use crate::planned_load::PlannedLoad;
 use crate::planned_service::PlannedService;
 use schemars::JsonSchema;
@@ -113,6 +112,12 @@ pub enum Fault {
     },
     /// The process dies, the machine lives: un-synced data survives; back after `for_ms`.
     Kill {
+        /// The node.
+        node: NodeNumber,
+    },
+    /// The node is asked to stop, finishes what it has, and ends; back after `for_ms`, or when it
+    /// has ended.
+    Restart {
         /// The node.
         node: NodeNumber,
     },
@@ -398,6 +403,7 @@ impl Fault {
         match self {
             Self::PowerCut { .. } => "power-cut",
             Self::Kill { .. } => "kill",
+            Self::Restart { .. } => "restart",
             Self::PowerCutAtWrite { .. } => "power-cut-at-write",
             Self::CrashPoint { .. } => "crash-point",
             Self::PowerCutAll => "power-cut-all",
@@ -438,58 +444,6 @@ impl Fault {
             Self::ClockOffset { .. } => "clock-offset",
             Self::ClockDrift { .. } => "clock-drift",
             Self::ClockFreeze { .. } => "clock-freeze",
-        }
-    }
-}
-
-impl Fault {
-    /// What it strikes.
-    pub fn target(&self) -> Target {
-        match *self {
-            Self::PowerCutAll => Target::All,
-            Self::RegionCut { from_region, to_region }
-            | Self::RegionFlap { from_region, to_region, .. } => {
-                Target::Regions(from_region, to_region)
-            }
-            Self::RegionDark { region }
-            | Self::RegionWiped { region, .. }
-            | Self::RegionDestroyed { region }
-            | Self::RegionSlow { region, .. }
-            | Self::Helix { region, .. } => Target::Region(region),
-            Self::ZoneDark { zone } => Target::Zone(zone),
-            Self::Loss { from, to, .. }
-            | Self::Delay { from, to, .. }
-            | Self::Duplicate { from, to, .. }
-            | Self::Reorder { from, to, .. }
-            | Self::BitFlip { from, to, .. }
-            | Self::SlowLink { from, to, .. }
-            | Self::Cut { from, to } => Target::Link(from, to),
-            Self::PowerCut { node }
-            | Self::Kill { node }
-            | Self::PowerCutAtWrite { node, .. }
-            | Self::CrashPoint { node, .. }
-            | Self::Pause { node }
-            | Self::Isolate { node }
-            | Self::ClientCut { node }
-            | Self::SlowDisk { node, .. }
-            | Self::DiskStall { node }
-            | Self::WriteFails { node, .. }
-            | Self::SyncFails { node, .. }
-            | Self::DiskFull { node, .. }
-            | Self::SegmentRot { node, .. }
-            | Self::SuperblockRot { node, .. }
-            | Self::LedgerRot { node, .. }
-            | Self::ReadError { node, .. }
-            | Self::MisdirectedWrite { node, .. }
-            | Self::PhantomWrite { node }
-            | Self::RepairRot { node }
-            | Self::MisdirectedRead { node }
-            | Self::LyingSync { node }
-            | Self::Rollback { node }
-            | Self::Wipe { node }
-            | Self::ClockOffset { node, .. }
-            | Self::ClockDrift { node, .. }
-            | Self::ClockFreeze { node } => Target::Node(node),
         }
     }
 }

@@ -47,6 +47,7 @@ impl Fault {
             Self::ClockDrift { ppm, .. } => format!("by {ppm} ppm"),
             Self::PowerCut { .. }
             | Self::Kill { .. }
+            | Self::Restart { .. }
             | Self::PowerCutAll
             | Self::Pause { .. }
             | Self::Cut { .. }

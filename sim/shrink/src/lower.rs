@@ -84,6 +84,7 @@ pub(crate) fn milder(planned: &PlannedFault) -> Vec<PlannedFault> {
         }
         Fault::PowerCut { .. }
         | Fault::Kill { .. }
+        | Fault::Restart { .. }
         | Fault::PowerCutAtWrite { .. }
         | Fault::CrashPoint { .. }
         // Less damage strikes other places.

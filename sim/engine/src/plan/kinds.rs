@@ -9,6 +9,7 @@ pub fn kind_of(fault: &Fault) -> FaultKind {
     match fault {
         Fault::PowerCut { .. } => FaultKind::PowerCut,
         Fault::Kill { .. } => FaultKind::Kill,
+        Fault::Restart { .. } => FaultKind::Restart,
         Fault::PowerCutAtWrite { .. } => FaultKind::PowerCutAtWrite,
         Fault::CrashPoint { .. } => FaultKind::CrashPoint,
         Fault::PowerCutAll => FaultKind::PowerCutAll,
@@ -57,6 +58,7 @@ pub(super) fn purpose(kind: FaultKind) -> Purpose {
     match kind {
         K::PowerCut
         | K::Kill
+        | K::Restart
         | K::PowerCutAll
         | K::Pause
         | K::Wipe

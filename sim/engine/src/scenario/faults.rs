@@ -101,11 +101,13 @@ pub enum FaultKind {
     /// What a node serves to others that repair their logs is wrong by one bit, under checksums
     /// that fit.
     RepairRot = 42,
+    /// A node is asked to stop, as for an upgrade, finishes what it has, ends and comes back.
+    Restart = 43,
 }
 
 impl FaultKind {
     /// Every kind.
-    pub const ALL: [Self; 42] = [
+    pub const ALL: [Self; 43] = [
         Self::PowerCut,
         Self::Kill,
         Self::PowerCutAtWrite,
@@ -148,6 +150,7 @@ impl FaultKind {
         Self::Rollback,
         Self::RegionWiped,
         Self::RepairRot,
+        Self::Restart,
     ];
 
     /// The name as in plans, scenarios and reports.
@@ -155,6 +158,7 @@ impl FaultKind {
         match self {
             Self::PowerCut => "power-cut",
             Self::Kill => "kill",
+            Self::Restart => "restart",
             Self::PowerCutAtWrite => "power-cut-at-write",
             Self::CrashPoint => "crash-point",
             Self::PowerCutAll => "power-cut-all",
@@ -224,6 +228,7 @@ impl FaultKind {
             Self::ClockDrift => Some((1, 100_000, "parts per million")),
             Self::PowerCut
             | Self::Kill
+            | Self::Restart
             | Self::PowerCutAll
             | Self::Pause
             | Self::Cut

@@ -61,6 +61,8 @@ impl World {
                 // A disk that was found full keeps its node apart for a while.
                 Power::Up if machine.full_until > self.now => return false,
                 Power::Up if machine.is_repairing => return false,
+                // The others have to do without it from the moment that it is asked to stop.
+                Power::Up if machine.stopping.is_some() => {}
                 // So does one whose disk still works at what began while it was slow.
                 Power::Up if is_well(machine) => {
                     well += usize::from(machine.disk().is_free_from() <= self.now);

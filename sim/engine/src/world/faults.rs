@@ -29,6 +29,7 @@ impl World {
         match fault {
             Fault::PowerCut { node } => return self.power_cut(node.slot(), kind, Some(ends_at)),
             Fault::Kill { node } => return self.kill(node.slot(), ends_at),
+            Fault::Restart { node } => return self.restart(node.slot(), ends_at),
             Fault::PowerCutAll => {
                 for slot in 0..self.machines.len() {
                     let life = self.machines[slot].life;
@@ -382,6 +383,7 @@ impl World {
         machine.power = Power::Down;
         machine.life += 1;
         machine.backlog.clear();
+        machine.stopping = None;
         self.trace.add(self.now, Traced::Life, slot as u8, &[0]);
         self.tell_down(slot, false);
         self.custody_of_death(slot);

@@ -130,6 +130,7 @@ impl World {
         machine.power = Power::Down;
         machine.life += 1;
         machine.backlog.clear();
+        machine.stopping = None;
         let life = machine.life;
         let at = now + self.process.range(1_000_000, 50_000_000);
         self.queue.push(at, Event::Start { slot, life });

@@ -2,6 +2,7 @@
 
 use super::clock::WallClock;
 use super::event::NodeEvent;
+use super::restart::Stopping;
 use super::scrub::Scrub;
 use super::{nanoseconds, own_stream};
 use crate::disk::{Disk, DiskHandle, DiskTiming};
@@ -59,6 +60,8 @@ pub struct Machine {
     pub lost_power: bool,
     /// There is no power until this time, because of a fault of this kind.
     pub dark: Option<(u64, &'static str)>,
+    /// Its node was asked to stop.
+    pub stopping: Option<Stopping>,
     /// It is gone for good, with its disk.
     pub is_destroyed: bool,
     /// How often its disk was lost.
@@ -118,6 +121,7 @@ impl Machine {
             served_rot: 0,
             lost_power: false,
             dark: None,
+            stopping: None,
             is_destroyed: false,
             wipes: 0,
             is_repairing: false,

@@ -26,6 +26,7 @@ mod provider;
 pub mod queue;
 mod recount;
 mod regions;
+mod restart;
 mod scrub;
 mod served;
 mod service;
@@ -454,7 +455,7 @@ impl World {
             self.health_changes();
             self.reopen(slot);
         }
-        halted
+        halted || self.ends_in_order(slot, replica)
     }
 
     /// The plan of this run.

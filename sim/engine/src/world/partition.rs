@@ -4,7 +4,6 @@
 //! A window counts only while nothing else is wrong anywhere; the first other fault, death or seal
 //! ends it, and what was to be judged behind it is not compared.
 
-use super::machine::Power;
 use super::{Phase, World};
 use billsim_record::Fault;
 
@@ -96,6 +95,9 @@ impl World {
             && self.sealed.is_empty()
             && self.destroyed.is_empty()
             && in_force == self.cuts_in_force().count()
-            && self.machines.iter().all(|machine| machine.power == Power::Up)
+            && self
+                .machines
+                .iter()
+                .all(|machine| machine.is_running() && machine.stopping.is_none())
     }
 }

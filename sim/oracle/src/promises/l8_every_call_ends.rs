@@ -70,6 +70,16 @@ impl Owed {
         self.calls.values_mut().filter(|t| t.node == node).for_each(|t| t.since = at);
     }
 
+    /// A node that was asked to stop says that it is done: it owes nobody an answer.
+    pub(crate) fn is_settled(&self, verdicts: &mut Verdicts, at: u64, node: NodeId) {
+        let owed = self.calls.iter().find(|(_, taken)| taken.node == node);
+        verdicts.check(Promise::L8, at, None, owed.is_none(), || {
+            let shape = "a node that stopped in order owes an answer".to_owned();
+            let call = owed.map_or(0, |(call, _)| call.0);
+            (shape, format!("node {node} says that it is done and has not answered call {call}"))
+        });
+    }
+
     /// A node's life ends, or the run does: what it owes is void, if it was not overdue by then.
     pub(crate) fn ends(&mut self, verdicts: &mut Verdicts, at: u64, node: NodeId, patience: u64) {
         let owed = self.calls.extract_if(.., |_, taken| taken.node == node);

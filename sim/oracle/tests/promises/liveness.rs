@@ -230,6 +230,15 @@ pub(crate) const CASES: &[Case] = &[
             s.jury.answer_leaves(s.now, node, call);
         }
     }),
+    ("L8", "a node that stopped in order owes an answer", |s, broken| {
+        let node = NODES[0];
+        s.jury.call_reaches(s.now, node, CallId(1));
+        s.jury.call_reaches(s.now, NODES[1], CallId(2));
+        if !broken {
+            s.jury.answer_leaves(s.now, node, CallId(1));
+        }
+        s.jury.stopped(s.now, node);
+    }),
     ("L8", "a node took a call and never answered", |s, broken| {
         let node = NODES[0];
         s.jury.call_reaches(s.now, node, CallId(1));
