@@ -123,6 +123,7 @@ fn restarts(fault: &Fault) -> bool {
         fault,
         Fault::PowerCut { .. }
             | Fault::Kill { .. }
+            | Fault::Restart { .. }
             | Fault::PowerCutAtWrite { .. }
             | Fault::CrashPoint { .. }
             | Fault::PowerCutAll
