@@ -3,5 +3,6 @@
 
 pub(crate) mod build;
 pub(crate) mod listing;
+pub(crate) mod reach;
 pub(crate) mod trial;
 pub(crate) mod weave;

@@ -7,6 +7,7 @@ use crate::interrupt;
 use crate::machine::git::{self, Worktree};
 use crate::mutation::build::{Built, Workshop};
 use crate::mutation::listing::{Drawn, Sample, draw};
+use crate::mutation::reach::Reach;
 use crate::mutation::trial::{Trials, Tried};
 use crate::tool_error::ToolError;
 use billsim_gate::{Equivalents, MutantEnd, MutantShown, scores, table};
@@ -23,6 +24,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 const RESULTS: &str = "mutants.jsonl";
 /// What the run is about, beside them: written once the build is done.
 const PLAN: &str = "mutate.json";
+/// What the original reaches.
+const ORIGINAL: &str = "original.json";
 /// The binary with all mutants.
 const BINARY: &str = "billsim";
 /// The tests with all mutants, a directory.
@@ -58,32 +61,37 @@ pub(crate) fn mutate(arguments: &Mutate) -> Result<ExitCode, ToolError> {
     let Some(plan) = prepare(arguments, &out, &tree, commit, &stop)? else {
         return Ok(interrupted());
     };
-    let trials = Trials {
+    let mut trials = Trials {
         binary: out.join(BINARY),
         tests: tests(&out)?,
         tree: tree.path(),
         scratch: &out,
         scenarios: plan.scenarios.clone(),
         seeds: plan.seeds,
+        original: Reach::default(),
         limit: arguments.limit,
         stop: &stop,
     };
-    let mut shown = results(&out)?;
-    if shown.is_empty() {
+    let original = out.join(ORIGINAL);
+    trials.original = if let Some(known) = Reach::read(&original)? {
+        known
+    } else {
         warn("mutate: the original first: every seed and every test must hold");
         match trials.run(0)? {
             None => return Ok(interrupted()),
-            Some(Tried { end: MutantEnd::Survived, .. }) => {}
+            Some(Tried { end: MutantEnd::Survived, reach, .. }) => {
+                reach.keep(&original)?;
+                reach
+            }
             Some(Tried { oracle, .. }) => {
                 let oracle = oracle.unwrap_or_else(|| "a test".to_owned());
                 warn(&format!("mutate: without any change {oracle} fails: nothing can be said"));
                 return Ok(ExitCode::Safety);
             }
         }
-    }
+    };
     let is_done = try_all(arguments, &plan, &trials, &equivalents, &out)?;
-    shown = results(&out)?;
-    show(arguments, &plan, &shown)?;
+    show(arguments, &plan, &results(&out)?)?;
     Ok(if is_done { ExitCode::Held } else { interrupted() })
 }
 
@@ -236,7 +244,7 @@ fn try_all(
         while let Some(one) = take() {
             let name = &one.mutant.name;
             let tried = if plan.refused.contains(&one.number) {
-                Tried { end: MutantEnd::DoesNotBuild, oracle: None, seeds: 0 }
+                Tried::without_a_seed(MutantEnd::DoesNotBuild)
             } else {
                 let Some(tried) = trials.run(one.number)? else { return Ok(()) };
                 tried

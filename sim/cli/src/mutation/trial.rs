@@ -2,6 +2,7 @@
 //! where that holds.
 
 use super::build::CHOICE;
+use super::reach::Reach;
 use crate::machine::child::{self, Ended};
 use crate::tool_error::ToolError;
 use billsim_gate::MutantEnd;
@@ -32,6 +33,8 @@ pub(crate) struct Trials<'a> {
     pub(crate) scenarios: Vec<String>,
     /// Seeds of each.
     pub(crate) seeds: u64,
+    /// What the original reaches; of no account when that is tried itself.
+    pub(crate) original: Reach,
     /// For one mutant's sweep, and for its tests.
     pub(crate) limit: Duration,
     /// Somebody wants all of this to end.
@@ -44,6 +47,15 @@ pub(crate) struct Tried {
     pub(crate) end: MutantEnd,
     pub(crate) oracle: Option<String>,
     pub(crate) seeds: u64,
+    /// What its sweep reached.
+    pub(crate) reach: Reach,
+}
+
+impl Tried {
+    /// Nothing ran.
+    pub(crate) fn without_a_seed(end: MutantEnd) -> Self {
+        Self { end, oracle: None, seeds: 0, reach: Reach::default() }
+    }
 }
 
 impl Trials<'_> {
@@ -56,8 +68,8 @@ impl Trials<'_> {
         let ended = child::run(&mut self.sweep(number, &out), self.limit, self.stop)?;
         let tried = match ended {
             Ended::Stopped => return Ok(None),
-            Ended::TooLate => Tried { end: MutantEnd::Timeout, oracle: None, seeds: 0 },
-            Ended::Itself(status) => judged(&out, status.code())?,
+            Ended::TooLate => Tried::without_a_seed(MutantEnd::Timeout),
+            Ended::Itself(status) => self.judged(&out, status.code())?,
         };
         // What a mutant left behind is of no further use.
         let _ = fs::remove_dir_all(&out);
@@ -93,6 +105,33 @@ impl Trials<'_> {
         }
         Ok(Some(held))
     }
+
+    /// What the sweep of a mutant came to.
+    fn judged(&self, out: &Path, code: Option<i32>) -> Result<Tried, ToolError> {
+        let file = out.join("outcomes.jsonl");
+        let text = fs::read_to_string(&file).unwrap_or_default();
+        let read = |line| document::read::<Outcome>(line).map_err(ToolError::tool);
+        let outcomes: Vec<Outcome> = text.lines().map(read).collect::<Result<_, _>>()?;
+        let seeds = outcomes.len() as u64;
+        let red = outcomes.iter().position(|outcome| outcome.verdict != Verdict::Held);
+        let oracle = red.and_then(|place| outcomes[place].failure.as_ref());
+        let oracle = oracle.map(|failure| failure.oracle.clone());
+        let reach = Reach::of(&outcomes);
+        let missed = self.original.missed_by(&reach);
+        let (end, oracle, seeds) = match (red, code, missed) {
+            (Some(place), ..) => (MutantEnd::KilledBySweep, oracle, place as u64 + 1),
+            // The process itself died, of memory or of a fault that nothing can catch.
+            (None, code, _) if !matches!(code, Some(0 | 13)) => {
+                (MutantEnd::KilledBySweep, oracle, seeds + 1)
+            }
+            (None, _, Some(mark)) => {
+                (MutantEnd::KilledBySweep, Some(format!("reachability of {mark}")), seeds)
+            }
+            // What is held; so few seeds reach and compare less than a gate asks of a profile.
+            (None, _, None) => (MutantEnd::Survived, oracle, seeds),
+        };
+        Ok(Tried { end, oracle, seeds, reach })
+    }
 }
 
 /// A program that gets no more memory than it should need.
@@ -102,25 +141,4 @@ fn bounded(program: &Path) -> Command {
     command.args(["-c", &script]).arg(program);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command
-}
-
-/// What the sweep of a mutant came to.
-fn judged(out: &Path, code: Option<i32>) -> Result<Tried, ToolError> {
-    let file = out.join("outcomes.jsonl");
-    let text = fs::read_to_string(&file).unwrap_or_default();
-    let read = |line| document::read::<Outcome>(line).map_err(ToolError::tool);
-    let outcomes: Vec<Outcome> = text.lines().map(read).collect::<Result<_, _>>()?;
-    let seeds = outcomes.len() as u64;
-    let red = outcomes.iter().position(|outcome| outcome.verdict != Verdict::Held);
-    let oracle = red.and_then(|place| outcomes[place].failure.as_ref());
-    let oracle = oracle.map(|failure| failure.oracle.clone());
-    Ok(match (red, code) {
-        (Some(place), _) => {
-            Tried { end: MutantEnd::KilledBySweep, oracle, seeds: place as u64 + 1 }
-        }
-        // What is held, or was not reached by so few seeds.
-        (None, Some(0 | 13)) => Tried { end: MutantEnd::Survived, oracle, seeds },
-        // The process itself died, of memory or of a fault that nothing can catch.
-        (None, _) => Tried { end: MutantEnd::KilledBySweep, oracle, seeds: seeds + 1 },
-    })
 }
