@@ -57,12 +57,12 @@ impl World {
         let size = machines.len();
         for machine in &self.machines[machines] {
             match machine.power {
+                // The others have to do without it from the moment that it is asked to stop.
+                Power::Up if machine.stopping.is_some() => {}
                 // A node whose disk stands still counts as a node that is down.
                 // A disk that was found full keeps its node apart for a while.
                 Power::Up if machine.full_until > self.now => return false,
                 Power::Up if machine.is_repairing => return false,
-                // The others have to do without it from the moment that it is asked to stop.
-                Power::Up if machine.stopping.is_some() => {}
                 // So does one whose disk still works at what began while it was slow.
                 Power::Up if is_well(machine) => {
                     well += usize::from(machine.disk().is_free_from() <= self.now);

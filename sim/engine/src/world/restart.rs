@@ -1,5 +1,6 @@
 //! Restarts in order, as for an upgrade: a node is asked to stop, takes no more writes, finishes
-//! what it has and ends; whoever runs it starts it again.
+//! what it has and ends; whoever runs it starts it again. One that dies or halts before that is not
+//! asked again.
 
 use super::{Todo, World};
 use billing_core::{Input, sometimes};
