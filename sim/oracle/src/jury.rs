@@ -122,6 +122,7 @@ impl Jury {
         self.undisturbed.returned(at, &call, answer);
         match (&call.ask, answer) {
             (Ask::Write { op_id, fingerprint }, _) => {
+                self.writes.returned(at, &call, answer, self.owed.is_held(id));
                 self.write_returned(at, &call, (*op_id, fingerprint), answer);
             }
             (Ask::Read(read), Answer::Read(found)) => {
@@ -138,7 +139,6 @@ impl Jury {
         (op_id, fingerprint): (OpId, &Hash),
         answer: &Answer,
     ) {
-        self.writes.returned(at, call, answer);
         self.partitions.returned(at, call, answer);
         self.spike.returned(at, call, op_id, answer);
         self.availability.returned(at, call, op_id, answer);
@@ -404,7 +404,8 @@ impl Jury {
     /// Told at the end of the window; windows of a region come in order.
     pub fn availability_window(&mut self, region: RegionId, from: u64, to: u64) {
         self.reroutes.window(&mut self.verdicts, (from, to));
-        let pending = self.facts.calls.values();
+        let calls = self.facts.calls.iter();
+        let pending = calls.map(|(id, call)| (call, self.owed.is_held(*id)));
         self.writes.window(&mut self.verdicts, region, (from, to), pending);
     }
 

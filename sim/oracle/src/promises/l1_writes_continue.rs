@@ -1,5 +1,8 @@
 //! L1: while a healthy majority of a region is connected, no write waits longer than the limit
 //! without *some* write of the region being acknowledged.
+//!
+//! A client that pauses between two sendings, or asks a node that is down, learns nothing of the
+//! others: where no node that lives was asked at the limit or after it, nothing is compared.
 
 use crate::catalogue::Promise;
 use crate::facts::{Ask, Call};
@@ -13,11 +16,21 @@ pub(crate) const WORDS: &str = "with one node of a region down, writes succeed a
 /// Longest time without an acknowledged write, in nanoseconds.
 pub const WITHOUT_WRITES_MAX: u64 = 3_000_000_000;
 
+/// A sending of a write, in nanoseconds.
+#[derive(Debug, Clone, Copy)]
+struct Sending {
+    began: u64,
+    /// When it returned, if it has.
+    ended: Option<u64>,
+    /// A node that lived to the end of it had it, and did not acknowledge it in time.
+    is_in_vain: bool,
+}
+
 /// When writes of one region were wanted and when they succeeded, in nanoseconds.
 #[derive(Debug, Default)]
 struct Region {
-    /// When each write began that was not turned down for what it asks.
-    wanted: Vec<u64>,
+    /// Each sending that was not turned down for what it asks.
+    wanted: Vec<Sending>,
     /// When each acknowledged write returned; ascending, as history is.
     succeeded: Vec<u64>,
 }
@@ -29,54 +42,87 @@ pub(crate) struct Writes {
 }
 
 impl Writes {
-    /// A write returned.
-    pub(crate) fn returned(&mut self, at: u64, call: &Call, answer: &Answer) {
+    /// A write returned. `is_held`: a node that lives has it still, and has not answered.
+    pub(crate) fn returned(&mut self, at: u64, call: &Call, answer: &Answer, is_held: bool) {
         let Some(region) = call.region else { return };
         let Some(region) = self.regions.get_mut(usize::from(region.0)) else { return };
-        match answer {
+        let is_in_vain = match answer {
             Answer::Write(WriteAnswer::Done(_)) => {
-                region.wanted.push(call.at);
                 region.succeeded.push(at);
+                // It waited too long itself.
+                at - call.at > WITHOUT_WRITES_MAX
             }
             // Nothing is owed to a write that no healthy cluster would log.
             Answer::Write(WriteAnswer::Refused(_) | WriteAnswer::Conflict { .. })
-            | Answer::Read(_) => {}
-            answer if answer.is_refused_for_its_grade() => {}
-            Answer::Write(WriteAnswer::Unavailable { .. } | WriteAnswer::Unknown)
-            | Answer::TimedOut
-            | Answer::Refused => region.wanted.push(call.at),
-        }
+            | Answer::Read(_) => return,
+            answer if answer.is_refused_for_its_grade() => return,
+            Answer::Write(WriteAnswer::Unavailable { .. } | WriteAnswer::Unknown) => true,
+            Answer::TimedOut | Answer::Refused => is_held,
+        };
+        region.wanted.push(Sending { began: call.at, ended: Some(at), is_in_vain });
     }
 
     /// From `from` to `to` a healthy majority of the region was connected. Windows of a region
-    /// come in order; what lies before one is forgotten.
+    /// come in order; what lies before one is forgotten. `pending` are the calls that have not
+    /// returned, each with whether a node that lives has it.
     pub(crate) fn window<'a>(
         &mut self,
         verdicts: &mut Verdicts,
         region: RegionId,
         (from, to): (u64, u64),
-        pending: impl Iterator<Item = &'a Call>,
+        pending: impl Iterator<Item = (&'a Call, bool)>,
     ) {
         let Some(times) = self.regions.get_mut(usize::from(region.0)) else { return };
-        times.wanted.retain(|at| *at >= from);
+        times.wanted.retain(|sending| sending.began >= from);
         times.succeeded.retain(|at| *at >= from);
-        let waiting = pending
-            .filter(|call| call.region == Some(region) && matches!(call.ask, Ask::Write { .. }))
-            .map(|call| call.at)
-            .filter(|at| *at >= from);
-        for began in times.wanted.iter().copied().chain(waiting) {
+        let returned = times.wanted.len();
+        let is_waiting = |call: &Call| {
+            let is_write = matches!(call.ask, Ask::Write { .. });
+            is_write && call.region == Some(region) && call.at >= from
+        };
+        times.wanted.extend(
+            pending.filter(|(call, _)| is_waiting(call)).map(|(call, is_in_vain)| Sending {
+                began: call.at,
+                ended: None,
+                is_in_vain,
+            }),
+        );
+        times.judge(verdicts, region, to);
+        times.wanted.truncate(returned);
+    }
+}
+
+impl Region {
+    fn judge(&self, verdicts: &mut Verdicts, region: RegionId, to: u64) {
+        for sending in &self.wanted {
+            let began = sending.began;
             let limit = began.saturating_add(WITHOUT_WRITES_MAX);
             if limit > to {
                 continue;
             }
-            let next = times.succeeded.partition_point(|at| *at <= began);
-            let next = times.succeeded.get(next).copied();
-            verdicts.check(Promise::L1, limit, None, next.is_some_and(|at| at <= limit), || {
+            let next = self.succeeded.partition_point(|at| *at <= began);
+            let next = self.succeeded.get(next).copied();
+            let is_timely = next.is_some_and(|at| at <= limit);
+            // Where nobody asked any more, nothing is known of the region.
+            if !is_timely && !self.is_asked_in_vain(limit, next) {
+                continue;
+            }
+            verdicts.check(Promise::L1, limit, None, is_timely, || {
                 let shape = "no write succeeded for 3 s".to_owned();
                 let next = next.map_or("never".to_owned(), |at| format!("at {at} ns"));
                 let detail = format!("a write began at {began} ns, the next success came {next}");
                 (shape, format!("region {region}: {detail}"))
             });
         }
+    }
+
+    /// Whether a node that lives had a write at `limit`, or later but before the `next` success,
+    /// and did not acknowledge it in time.
+    fn is_asked_in_vain(&self, limit: u64, next: Option<u64>) -> bool {
+        let mut in_vain = self.wanted.iter().filter(|sending| sending.is_in_vain);
+        in_vain.any(|Sending { began, ended, .. }| {
+            let is_later = ended.is_some_and(|ended| next.is_none_or(|next| ended <= next));
+            ended.is_none_or(|ended| ended >= limit) && (*began <= limit || is_later)
+        })
     }
 }

@@ -65,6 +65,11 @@ impl Owed {
         });
     }
 
+    /// Whether a node that lives has a call and has not answered it.
+    pub(crate) fn is_held(&self, call: CallId) -> bool {
+        self.calls.contains_key(&call)
+    }
+
     /// A node that stood still goes on: its time begins anew.
     pub(crate) fn resumes(&mut self, at: u64, node: NodeId) {
         self.calls.values_mut().filter(|t| t.node == node).for_each(|t| t.since = at);

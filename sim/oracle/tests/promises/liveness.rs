@@ -2,6 +2,7 @@
 
 use crate::Case;
 use crate::stage::{NODES, REGION, SECOND, local, open, pay, submission};
+use billing_wire::answer::Unavailable;
 use billing_wire::{Query, WriteAnswer};
 use billsim_oracle::{Answer, CallId, Request};
 
@@ -9,6 +10,7 @@ pub(crate) const CASES: &[Case] = &[
     ("L1", "no write succeeded for 3 s", |s, broken| {
         let from = s.now;
         let call = s.invoke_write(1, 9, pay(1, 5));
+        s.jury.call_reaches(s.now, NODES[0], call);
         s.now += if broken { 4 * SECOND } else { 2 * SECOND };
         s.write(2, 1, open(1));
         s.now += 5 * SECOND;
@@ -18,10 +20,49 @@ pub(crate) const CASES: &[Case] = &[
     ("L1", "no write succeeded for 3 s", |s, broken| {
         let from = s.now;
         s.write(2, 1, open(1));
-        s.invoke_write(1, 9, pay(1, 5));
+        s.now += SECOND;
+        s.write(2, 2, pay(1, 5));
+        let call = s.invoke_write(1, 9, pay(1, 5));
+        s.jury.call_reaches(s.now, NODES[0], call);
         s.now += if broken { 3 * SECOND } else { 2 * SECOND };
         // A window that is too short to ask for anything compares nothing of the open call.
-        s.jury.availability_window(REGION, from, s.now.max(from + 3 * SECOND));
+        s.jury.availability_window(REGION, from, s.now);
+    }),
+    ("L1", "no write succeeded for 3 s", |s, broken| {
+        // Who waits for a node that died learns nothing of the others.
+        let (from, node) = (s.now, NODES[0]);
+        s.write(2, 1, open(1));
+        s.now += SECOND;
+        s.write(2, 2, pay(1, 5));
+        let call = s.invoke_write(1, 9, pay(1, 5));
+        s.jury.call_reaches(s.now, node, call);
+        s.now += SECOND;
+        if !broken {
+            s.jury.ended(s.now, node, 5 * SECOND);
+        }
+        s.now += 3 * SECOND;
+        s.returns(call, Answer::TimedOut);
+        s.jury.availability_window(REGION, from, s.now);
+    }),
+    ("L1", "no write succeeded for 3 s", |s, broken| {
+        // Who was turned down and asks no more learns nothing of what comes after, and who asks
+        // again is not owed an answer at once.
+        let from = s.now;
+        s.write(2, 1, open(1));
+        s.now += SECOND;
+        s.write(2, 2, pay(1, 5));
+        let reason = Unavailable::NoLeader;
+        let down = || Answer::Write(WriteAnswer::Unavailable { reason, retry_after_ms: 250 });
+        let call = s.invoke_write(1, 9, pay(1, 5));
+        s.now += 2 * SECOND;
+        s.returns(call, down());
+        s.now += 2 * SECOND;
+        let call = s.invoke_write(1, 9, pay(1, 5));
+        s.jury.call_reaches(s.now, NODES[0], call);
+        if broken {
+            s.returns(call, down());
+        }
+        s.jury.availability_window(REGION, from, s.now);
     }),
     ("L2", "a write through an edge waited for more than 15 s", |s, broken| {
         let from = s.now;
