@@ -356,6 +356,9 @@ pub struct Status {
     pub missing_records: u64,
     /// Such records that were fetched, since the node was opened.
     pub repaired_records: u64,
+    /// Frames of other nodes that were dropped, since the node was opened: damaged, not for this
+    /// node, or of what it does not know yet.
+    pub frames_refused: u64,
     /// Committed per region.
     pub committed: Frontier,
     /// Whether something that a client submitted is committed and not final yet; never in a

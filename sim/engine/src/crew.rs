@@ -42,8 +42,10 @@ pub(crate) trait Crew {
 /// Feeds a node and tells the oracles. `false`: the node must be dropped.
 fn feed(world: &mut World, slot: usize, replica: &mut Replica, input: Input) -> bool {
     let twice = world.is_fed_twice(&input);
+    let refused = replica.node().frames_refused();
     let keeps = feed_once(world, slot, replica, input);
-    let Some(frame) = twice.filter(|_| keeps) else { return keeps };
+    let is_taken = keeps && replica.node().frames_refused() == refused;
+    let Some(frame) = twice.filter(|_| is_taken) else { return keeps };
     let again = Input::Message(frame.clone());
     !world
         .feed_twice(slot, replica, &frame, |world, replica| !feed_once(world, slot, replica, again))
@@ -139,7 +141,7 @@ enum Order {
 /// What it hands back.
 enum Done {
     World { world: Box<World>, keeps: bool },
-    Status(Option<Status>),
+    Status(Option<Box<Status>>),
     Left(Option<Box<Replica>>),
 }
 
@@ -190,7 +192,7 @@ fn carry_out(order: Order, slot: usize, replica: &mut Option<Replica>) -> Done {
             };
             Done::World { world, keeps }
         }
-        Order::Report => Done::Status(replica.as_ref().map(Replica::status)),
+        Order::Report => Done::Status(replica.as_ref().map(|node| Box::new(node.status()))),
         Order::Leave => Done::Left(replica.take().map(Box::new)),
     }
 }
@@ -271,7 +273,7 @@ impl Crew for Tasks {
         for slot in 0..self.desks.len() {
             statuses.push(match self.up[slot] {
                 true => match self.order(slot, Order::Report).await {
-                    Done::Status(status) => status,
+                    Done::Status(status) => status.map(|status| *status),
                     _ => None,
                 },
                 false => None,

@@ -57,9 +57,16 @@ fn decode_answer(body: &[u8]) -> Result<(u64, WriteAnswer), DecodeError> {
 }
 
 impl Node {
+    /// Frames that were dropped since the node was opened: damaged, not for this node, or of what
+    /// it does not know yet.
+    pub fn frames_refused(&self) -> u64 {
+        self.counts.frames_refused
+    }
+
     pub(super) fn receive(&mut self, now: Now, bytes: &Bytes, out: &mut Outputs) {
         if self.take_frame(now, bytes, out).is_none() {
             sometimes!("frame-refused");
+            self.counts.frames_refused += 1;
         }
     }
 

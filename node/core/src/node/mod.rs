@@ -50,6 +50,7 @@ use readmission::{Orphan, Returning};
 use repair::Repair;
 use sealed_end::SealedEnds;
 use sealing::{DueReport, Sealing};
+use status::Counts;
 use std::collections::{BTreeMap, VecDeque};
 use writes::Asked;
 
@@ -98,8 +99,7 @@ pub struct Node {
     asked_for_ends: Option<Monotonic>,
     /// Who waits to be told where the own region log ends.
     due_ends: Vec<DueEnd>,
-    /// Records that were fetched because they were damaged.
-    repaired_records: u64,
+    counts: Counts,
     /// How logs ended whose seals have no effect here yet.
     sealed_ends: SealedEnds,
     /// Records that seals left out and that are not known to be readmitted.
@@ -189,7 +189,7 @@ impl Node {
             repairs: BTreeMap::new(),
             asked_for_ends: None,
             due_ends: Vec::new(),
-            repaired_records: 0,
+            counts: Counts::default(),
             sealed_ends: SealedEnds::default(),
             orphans: Vec::new(),
             returning: Returning::default(),

@@ -246,7 +246,7 @@ impl Node {
             return;
         }
         sometimes!("hole-filled");
-        self.repaired_records += repair.slots.len() as u64;
+        self.counts.repaired_records += repair.slots.len() as u64;
         let log = &mut self.logs[usize::from(region.0)];
         log.fill(repair.slots);
         if let Some(hole) = log.hole() {

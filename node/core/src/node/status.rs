@@ -5,6 +5,15 @@ use crate::consensus::{Consensus, RegionLog};
 use crate::io::Status;
 use billing_wire::{Frontier, RegionId};
 
+/// What has happened to the node since it was opened.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    /// Records that were fetched because they were damaged.
+    pub(super) repaired_records: u64,
+    /// Frames that were dropped.
+    pub(super) frames_refused: u64,
+}
+
 impl Node {
     /// How far the fold is; cheaper than [`Node::status`].
     pub fn folded(&self) -> Frontier {
@@ -39,7 +48,8 @@ impl Node {
             last_index: own.window().last_index(),
             durable_index: self.writer.durable_index(self.region),
             missing_records: self.logs.iter().map(RegionLog::missing).sum(),
-            repaired_records: self.repaired_records,
+            repaired_records: self.counts.repaired_records,
+            frames_refused: self.counts.frames_refused,
             committed: self.committed(),
             is_unfinal: self.is_unfinal(),
             mode: self.custodies[usize::from(self.region.0)].mode,

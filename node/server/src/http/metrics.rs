@@ -117,9 +117,21 @@ fn node(status: &Status, out: &mut String) {
     gauge(out, "billing_durable_index", "Last durable index of the own region log.", durable);
     let missing = status.missing_records;
     gauge(out, "billing_missing_records", "Records that are damaged here, all logs.", missing);
-    let name = "billing_repaired_records_total";
-    describe(out, name, "counter", "Damaged records fetched from other nodes.");
-    writeln!(out, "{name} {}", status.repaired_records).expect(INFALLIBLE);
+    for (name, help, count) in [
+        (
+            "billing_repaired_records_total",
+            "Damaged records fetched from other nodes.",
+            status.repaired_records,
+        ),
+        (
+            "billing_frames_refused_total",
+            "Frames dropped: damaged, for others, or of what is not known yet.",
+            status.frames_refused,
+        ),
+    ] {
+        describe(out, name, "counter", help);
+        writeln!(out, "{name} {count}").expect(INFALLIBLE);
+    }
     for (name, help, frontier) in [
         ("billing_committed_index", "Last committed index per region log.", status.committed),
         ("billing_folded_index", "Last folded index per region log.", status.folded),
