@@ -194,7 +194,7 @@ impl Disk {
         }
         let Some(file) = self.files.get(&name) else { return true };
         let claimed = self.astray.claimed.get_or_insert_with(|| Box::new(self.inspector.clone()));
-        claimed.synced(name, file.current(), Some(0));
+        claimed.synced(name, file.current(), Some(0), &|range| file.is_lost(range));
         self.astray.reached = self.astray.reached.max(claimed.sequence());
         true
     }

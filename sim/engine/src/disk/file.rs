@@ -153,6 +153,12 @@ impl File {
         !sectors.is_empty() && self.refused.range(sectors).next().is_some()
     }
 
+    /// Whether reads of a stretch fail, or give another one.
+    pub(super) fn is_lost(&self, range: &Range<usize>) -> bool {
+        let is_hit = |wrong: &Range<usize>| wrong.start < range.end && range.start < wrong.end;
+        self.is_refused(range) || self.misread.as_ref().is_some_and(|(wrong, _)| is_hit(wrong))
+    }
+
     /// Blocks with a sector that cannot be read.
     pub(super) fn refused_blocks(&self) -> impl Iterator<Item = usize> {
         self.refused.iter().map(|sector| sector * SECTOR / BLOCK)

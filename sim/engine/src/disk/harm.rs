@@ -230,6 +230,21 @@ mod tests {
     }
 
     #[test]
+    fn what_comes_into_a_sector_that_is_not_given_back_is_damaged_from_the_beginning() {
+        let (mut disk, mut writer) = new_log();
+        let mut last = None;
+        (1..=4).for_each(|_| append(&mut disk, &mut writer, &mut last));
+        // The fourth reaches into the second sector, the ninth out of it.
+        let name = FileName::Segment { region: REGION, sequence: 1 };
+        assert!(disk.refuse(name, 512..513, "read-error"));
+        assert_eq!(disk.lacking(), [(REGION, 4)]);
+        (5..=10).for_each(|_| append(&mut disk, &mut writer, &mut last));
+        let lacking = (4..=9).map(|index| (REGION, index));
+        assert_eq!(disk.lacking(), lacking.collect::<Vec<_>>());
+        assert!(disk.inspector().is_good(REGION, 10));
+    }
+
+    #[test]
     fn damage_changes_bytes_or_says_that_it_did_not() {
         let mut stream = Stream::new(3, Purpose::Disk);
         for size in [0, 1, 512] {

@@ -82,8 +82,15 @@ fn half(bytes: &[u8], at: usize) -> u32 {
 }
 
 impl Inspector {
-    /// A file was synced; from `cut` on what was read of this name before no longer holds.
-    pub fn synced(&mut self, name: FileName, durable: &[u8], cut: Option<usize>) {
+    /// A file was synced; from `cut` on what was read of this name before no longer holds. What
+    /// stands where the disk does not give back what was written is damaged from the beginning.
+    pub fn synced(
+        &mut self,
+        name: FileName,
+        durable: &[u8],
+        cut: Option<usize>,
+        is_lost: &dyn Fn(&Range<usize>) -> bool,
+    ) {
         match name {
             FileName::Superblock => self.read_superblock(durable),
             FileName::Segment { region, sequence } => {
@@ -92,7 +99,7 @@ impl Inspector {
                 if cut.is_some() || is_shorter {
                     segment.forget(cut.unwrap_or(usize::MAX).min(durable.len()));
                 }
-                segment.read_on(durable);
+                segment.read_on(durable, is_lost);
             }
             FileName::Genesis | FileName::Ledger | FileName::LedgerAside => {}
         }
@@ -337,13 +344,14 @@ impl Segment {
     }
 
     /// Reads the records behind what was read before; stops at the first that does not verify.
-    fn read_on(&mut self, durable: &[u8]) {
+    fn read_on(&mut self, durable: &[u8], is_lost: &dyn Fn(&Range<usize>) -> bool) {
         if self.read_to == 0 {
             if !is_header_valid(durable) {
                 return;
             }
             self.first_index = word(durable, 40);
             self.read_to = SEGMENT_HEADER_BYTES;
+            self.is_headless |= is_lost(&(0..SEGMENT_HEADER_BYTES));
         }
         while let Ok(length) = RecordView::length(&durable[self.read_to..]) {
             let Some(bytes) = durable.get(self.read_to..self.read_to + length) else { return };
@@ -351,7 +359,7 @@ impl Segment {
             if view.header.index != self.first_index + self.hashes.len() as u64 {
                 return;
             }
-            if self.is_headless {
+            if self.is_headless || is_lost(&(self.read_to..self.read_to + length)) {
                 self.rotten.insert(self.hashes.len());
             }
             self.hashes.push(view.header.hash);

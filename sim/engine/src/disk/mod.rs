@@ -281,7 +281,7 @@ impl Disk {
         self.removed.clear();
         let Some(file) = self.files.get_mut(&name) else { return };
         let cut = file.sync();
-        self.inspector.synced(name, &file.durable(), cut);
+        self.inspector.synced(name, &file.durable(), cut, &|range| file.is_lost(range));
         self.astray.reached = self.astray.reached.max(self.inspector.sequence());
         if self.astray.has_lied && name == FileName::Superblock {
             self.astray.has_lied = self.lacks();
@@ -426,7 +426,7 @@ impl Disk {
         self.inspector.begin_again();
         for (name, file) in &mut self.files {
             let cut = file.take_rewritten();
-            self.inspector.synced(*name, &file.durable(), cut);
+            self.inspector.synced(*name, &file.durable(), cut, &|range| file.is_lost(range));
         }
     }
 
