@@ -104,6 +104,10 @@ mod planted {
         ("degraded-logs-no-geo-index", "a region tells no geo index until it is in geo mode again"),
         ("return-waits-anew", "a region whose log is long never waits for the others again"),
         ("stall-counted-anew", "a region never finds that the others are out of reach"),
+        (
+            "seal-waits-for-a-return",
+            "a seal waits for the word of a region that is yet to be let in",
+        ),
         ("tail-by-length", "of the copies of a lost log the longest is sealed, whatever its terms"),
         ("orphans-forgotten", "what a seal leaves out is not appended again"),
         ("checksum-not-verified-on-read", "recovery takes a record whose checksum does not fit"),

@@ -190,7 +190,9 @@ impl Finality {
             let of_region = match &region.sealed {
                 _ if is_among(closed, place) => continue,
                 Some(sealed) if !sealed.is_whole => region.geo,
-                Some(sealed) => match self.return_of(place, &sealed.chain, closed) {
+                // A seal waits for nobody who is still to be let in.
+                Some(_) if !closed.is_empty() => continue,
+                Some(sealed) => match self.return_of(place, &sealed.chain) {
                     Some(at) => at,
                     None => continue,
                 },
@@ -204,17 +206,13 @@ impl Finality {
         lowest.unwrap_or(Hlc::ZERO)
     }
 
-    /// Stamp of the first entry that lets a sealed region in again, if these logs end too: what
-    /// they leave out lets nobody in.
-    fn return_of(&self, place: usize, chain: &SealedChain, closed: &[SealedChain]) -> Option<Hlc> {
-        let stays = |from: &RegionId, index: &LogIndex| {
-            closed.iter().all(|end| end.region != *from || *index <= end.last_index)
-        };
-        self.controls.iter().find_map(|((hlc, from, index), control)| match control {
+    /// Stamp of the first entry that lets a sealed region in again.
+    fn return_of(&self, place: usize, chain: &SealedChain) -> Option<Hlc> {
+        self.controls.iter().find_map(|((hlc, ..), control)| match control {
             Control::Restored { region, incarnation } => {
                 let is_it =
                     usize::from(region.0) == place && incarnation.0 == chain.incarnation.0 + 1;
-                (is_it && stays(from, index)).then_some(*hlc)
+                is_it.then_some(*hlc)
             }
             _ => None,
         })
@@ -257,7 +255,8 @@ impl Finality {
         if self.regions.len() > 1
             && let Some(alone) = self.alone(&[])
         {
-            let end = self.end_alone(alone, self.alone_from);
+            // A sealed log may let a region in whose entries come before: up to the watermark.
+            let end = self.end_alone(alone, self.alone_from).min(self.watermark(&[], 0));
             let region = &mut self.regions[alone];
             region.geo = region.geo.max(end);
             region.alone_end = region.alone_end.max(end);

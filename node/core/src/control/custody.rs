@@ -110,8 +110,9 @@ impl Custody {
         if self.read < sealed_by { Hlc::ZERO } else { first.unwrap_or(self.read_hlc) }
     }
 
-    /// What is final while the region is the only one stays final.
-    pub fn settle_alone(&mut self, sealed_by: LogIndex) {
-        self.geo_hlc = self.geo_hlc.max(self.settled_alone(sealed_by));
+    /// What is final while the region is the only one stays final: what is settled, up to the
+    /// watermark.
+    pub fn settle_alone(&mut self, sealed_by: LogIndex, watermark: Hlc) {
+        self.geo_hlc = self.geo_hlc.max(self.settled_alone(sealed_by).min(watermark));
     }
 }

@@ -126,6 +126,14 @@ impl Seals {
         (0..self.standings.len() as u8).map(RegionId).filter(|region| self.is_open(*region))
     }
 
+    /// How far each region's life has come: every seal and every return that counts is a step.
+    pub fn stages(&self) -> impl Iterator<Item = u32> + '_ {
+        self.standings.iter().map(|standing| match standing {
+            Standing::Open { incarnation, .. } => incarnation.0 * 2,
+            Standing::Sealed(chain) => chain.incarnation.0 * 2 + 1,
+        })
+    }
+
     /// The only region that takes part in a cluster of several: what it holds is final, and lies
     /// in one region only.
     pub fn alone(&self) -> Option<RegionId> {
@@ -169,7 +177,7 @@ impl Seals {
 
     /// Whether an entry that lets this region in waits for its effect.
     pub fn returns(&self, region: RegionId) -> bool {
-        self.return_floor(region, &[]).is_some()
+        self.return_floor(region).is_some()
     }
 
     /// The incarnation that takes part, or the one that was sealed.
@@ -200,15 +208,11 @@ impl Seals {
     }
 
     /// Stamp of the first entry that lets a sealed region in again: nothing of its next
-    /// incarnation comes before it. Not one that these chains leave out.
-    fn return_floor(&self, region: RegionId, closed: &[SealedChain]) -> Option<Hlc> {
-        let is_left_out = |from: RegionId, index: LogIndex| {
-            closed.iter().any(|chain| chain.region == from && index > chain.last_index)
-        };
-        self.waiting.iter().find_map(|((hlc, from), waiting)| match waiting.control {
+    /// incarnation comes before it.
+    fn return_floor(&self, region: RegionId) -> Option<Hlc> {
+        self.waiting.iter().find_map(|((hlc, _), waiting)| match waiting.control {
             Control::Restored { region: of, incarnation } => {
-                let is_next = of == region && self.is_next(region, incarnation);
-                (is_next && !is_left_out(*from, waiting.index)).then_some(*hlc)
+                (of == region && self.is_next(region, incarnation)).then_some(*hlc)
             }
             _ => None,
         })
@@ -221,7 +225,8 @@ impl Seals {
     }
 
     /// As if these logs were sealed by the entry at `sealed_by` of the log of the only region that
-    /// is then left.
+    /// is then left. A region that waits to be let in does not hold up a seal: its return may wait
+    /// for the word of the very log that is to end, and the region says nothing before its return.
     fn watermark_without(
         &self,
         closed: &[SealedChain],
@@ -241,7 +246,10 @@ impl Seals {
                 Standing::Open { floor, .. } => Some(custody.geo_hlc.max(floor)),
                 // Its chain is still to be adopted, or to be known as committed.
                 Standing::Sealed(chain) if !custody.has_left(&chain) => Some(custody.geo_hlc),
-                Standing::Sealed(_) => self.return_floor(region, closed),
+                Standing::Sealed(_) => {
+                    let counts = closed.is_empty() || canary!("seal-waits-for-a-return");
+                    self.return_floor(region).filter(|_| counts)
+                }
             }
         });
         let watermark = if canary!("watermark-max") { stamps.max() } else { stamps.min() };
@@ -268,10 +276,12 @@ impl Seals {
         changed
     }
 
-    /// What is final while one region is the only one stays final when another is let in.
+    /// What is final while one region is the only one stays final when another is let in. Nothing
+    /// beyond the watermark is: a sealed log that is not adopted yet may let one in.
     fn settle_alone(&self, custodies: &mut [Custody]) {
         if let Some(alone) = self.alone() {
-            custodies[usize::from(alone.0)].settle_alone(self.alone_from);
+            let watermark = self.watermark(custodies);
+            custodies[usize::from(alone.0)].settle_alone(self.alone_from, watermark);
         }
     }
 

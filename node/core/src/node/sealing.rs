@@ -54,6 +54,14 @@ impl Tail {
     }
 }
 
+/// What a node answers to the question for tails.
+#[derive(Debug)]
+struct Report {
+    tails: Vec<Tail>,
+    /// How far each region's life has come where it comes from.
+    stages: Vec<u32>,
+}
+
 /// The seal that a leader works at.
 #[derive(Debug)]
 pub(super) struct Sealing {
@@ -65,7 +73,7 @@ pub(super) struct Sealing {
     number: u64,
     began: Monotonic,
     asked: Option<Monotonic>,
-    reports: BTreeMap<NodeId, Vec<Tail>>,
+    reports: BTreeMap<NodeId, Report>,
     /// Where the lost logs end; set when enough nodes have promised.
     chosen: Option<Vec<SealedChain>>,
     /// The seal was handed to the log.
@@ -316,12 +324,14 @@ impl Node {
         let (leave, stay): (Vec<_>, Vec<_>) = due.into_iter().partition(may_leave);
         self.due_reports = stay;
         for DueReport { to, number, tails, .. } in leave {
+            let stages: Vec<u32> = self.seals.stages().collect();
             if to == self.config.node {
-                self.note_tails(to, number, tails);
+                self.note_tails(to, number, Report { tails, stages });
                 continue;
             }
-            let mut body = Vec::with_capacity(16 + 64 * tails.len());
+            let mut body = Vec::with_capacity(16 + 4 * stages.len() + 64 * tails.len());
             body.extend_from_slice(&number.to_le_bytes());
+            stages.iter().for_each(|stage| body.extend_from_slice(&stage.to_le_bytes()));
             body.push(tails.len() as u8);
             for tail in &tails {
                 body.extend_from_slice(&[tail.is_heard.into(), tail.is_fenced.into()]);
@@ -336,44 +346,53 @@ impl Node {
     /// A node tells where lost logs end. `None`: not understood.
     pub(super) fn take_tail_report(&mut self, from: NodeId, body: &[u8]) -> Option<()> {
         let mut r = Reader::new("report of tails", body);
-        let (number, count) = (r.u64().ok()?, r.u8().ok()?);
+        let number = r.u64().ok()?;
+        let stages = self.logs.iter().map(|_| r.u32()).collect::<Result<Vec<u32>, _>>().ok()?;
         let mut tails = Vec::new();
-        for _ in 0..count {
+        for _ in 0..r.u8().ok()? {
             let (is_heard, is_fenced) = (r.u8().ok()? != 0, r.u8().ok()? != 0);
             let (last_term, committed) = (r.u64().ok()?, r.u64().ok()?);
             let chain = SealedChain::decode(&mut r).ok()?;
             tails.push(Tail { chain, last_term, committed, is_heard, is_fenced });
         }
         r.finish().ok()?;
-        self.note_tails(from, number, tails);
+        self.note_tails(from, number, Report { tails, stages });
         Some(())
     }
 
-    fn note_tails(&mut self, from: NodeId, number: u64, tails: Vec<Tail>) {
+    fn note_tails(&mut self, from: NodeId, number: u64, report: Report) {
         let Some(sealing) = &mut self.sealing else { return };
         let is_due = sealing.number == number && sealing.chosen.is_none();
         // What was told before the promise was asked for is no promise.
-        if is_due && (!sealing.fences || tails.iter().all(|tail| tail.is_fenced)) {
-            sealing.reports.insert(from, tails);
+        if is_due && (!sealing.fences || report.tails.iter().all(|tail| tail.is_fenced)) {
+            sealing.reports.insert(from, report);
         }
     }
 
-    /// Whether a majority of each region that is left has answered.
+    /// Whether a majority of each region that is left has answered, of nodes that agree on which
+    /// regions those are. A node that has promised learns no more from the lost log, so of two
+    /// leaders who do not agree, because only one of them knows that a third region was let in, at
+    /// most one comes to an end.
     fn has_enough_reports(&self) -> bool {
         let Some(sealing) = &self.sealing else { return false };
+        let is_left = |region: &RegionId| !sealing.regions.contains(region);
+        let agrees = |report: &Report| {
+            let stages = self.seals.stages().zip(&report.stages).zip(0..);
+            let mut others = stages.filter(|(_, region)| is_left(&RegionId(*region)));
+            others.all(|((here, there), _)| here == *there)
+        };
         let has_enough = |region: RegionId| {
             let members = &self.config.genesis.regions[usize::from(region.0)].nodes;
-            let told = members.iter().filter(|node| sealing.reports.contains_key(node)).count();
-            told > members.len() / 2
+            let told = members.iter().filter_map(|node| sealing.reports.get(node));
+            told.filter(|report| agrees(report)).count() > members.len() / 2
         };
-        let is_left = |region: &RegionId| !sealing.regions.contains(region);
         self.seals.open().filter(is_left).all(has_enough)
     }
 
     /// Goes on to ask for promises when nobody hears the regions, or somebody has promised.
     fn decide_to_fence(&mut self, now: Now, out: &mut Outputs) {
         let Some(sealing) = &mut self.sealing else { return };
-        let tails = || sealing.reports.values().flatten();
+        let tails = || sealing.reports.values().flat_map(|report| &report.tails);
         let has_begun = tails().any(|tail| tail.is_fenced);
         if let Some(heard) = tails().find(|tail| tail.is_heard)
             && !has_begun
@@ -393,9 +412,10 @@ impl Node {
         let Some(sealing) = &self.sealing else { return };
         let longest = |region: RegionId| {
             let of_region = |tail: &&Tail| tail.chain.region == region;
-            let copies = sealing.reports.values().flatten().filter(of_region);
+            let copies = sealing.reports.values().flat_map(|report| &report.tails);
             let incarnation = self.logs[usize::from(region.0)].incarnation();
-            let current = copies.filter(|tail| tail.chain.incarnation == incarnation);
+            let is_current = |tail: &&Tail| tail.chain.incarnation == incarnation;
+            let current = copies.filter(of_region).filter(is_current);
             current.max_by_key(|tail| tail.rank()).map(|tail| tail.chain)
         };
         let chains: Vec<SealedChain> =
@@ -431,7 +451,7 @@ impl Node {
     fn held_by_majorities(&self, chain: &SealedChain) -> LogIndex {
         let Some(sealing) = &self.sealing else { return 0 };
         let held_by = |node: &NodeId| {
-            let tails = sealing.reports.get(node).into_iter().flatten();
+            let tails = sealing.reports.get(node).into_iter().flat_map(|report| &report.tails);
             let of_region = tails.filter(|tail| tail.chain.region == chain.region);
             of_region.map(|tail| tail.holds_of(chain)).next().unwrap_or(0)
         };
