@@ -1,6 +1,7 @@
 //! `billsim gate`: whether a stored run may release something.
 
 use super::gate_recheck::recheck;
+use super::sweep_plan::no_commit;
 use crate::arguments::Gate;
 use crate::context::{choices, say};
 use crate::corpus::Corpus;
@@ -38,7 +39,7 @@ pub(crate) fn gate(arguments: &Gate) -> Result<ExitCode, ToolError> {
         let shown = path.display();
         return Err(ToolError::usage(format!("{shown}: one shard of many: merge them first")));
     }
-    let asked = asked(&arguments.profile)?;
+    let asked = asked(&arguments.profile, run.manifest().commit.as_deref())?;
     let waivers = Waivers::of_run(&run.manifest().waivers).map_err(ToolError::usage)?;
     let canaries = arguments.canaries.as_ref().map(canaries).transpose()?;
     let mutants = arguments.mutants.as_ref().map(mutants).transpose()?;
@@ -62,20 +63,21 @@ pub(crate) fn gate(arguments: &Gate) -> Result<ExitCode, ToolError> {
     Ok(code)
 }
 
-/// What the profile runs.
-fn asked(profile: &str) -> Result<Vec<Asked>, ToolError> {
+/// What the profile runs at a commit.
+fn asked(profile: &str, commit: Option<&str>) -> Result<Vec<Asked>, ToolError> {
     let profiles = Corpus::find()?.profiles()?;
-    let runs = profiles.0.get(profile).map(|profile| &profile.runs).ok_or_else(|| {
+    let known = profiles.0.get(profile).ok_or_else(|| {
         let known: Vec<&str> = profiles.0.keys().map(String::as_str).collect();
         ToolError::usage(format!(
             "no profile '{profile}'{}",
             choices(profile, &known, "list profiles")
         ))
     })?;
-    let asked = runs.iter().map(|run| Asked {
+    let base = known.base(commit).ok_or_else(|| no_commit(profile))?;
+    let asked = known.runs.iter().map(|run| Asked {
         scenario: run.scenario.clone(),
-        from: run.first,
-        to: run.first + run.seeds,
+        from: base + run.first,
+        to: base + run.first + run.seeds,
     });
     Ok(asked.collect())
 }

@@ -37,8 +37,10 @@ fn scenarios() -> Result<(), ToolError> {
 fn profiles() -> Result<(), ToolError> {
     for (name, profile) in Corpus::find()?.profiles()?.0 {
         say(&format!("{name:<30}{}\n", profile.about));
+        let base = if profile.base.is_some() { "the commit's tile, at " } else { "" };
         for run in profile.runs {
-            say(&format!("  {:<28}{} seeds from {}\n", run.scenario, run.seeds, run.first));
+            let (scenario, seeds, first) = (run.scenario, run.seeds, run.first);
+            say(&format!("  {scenario:<28}{seeds} seeds from {base}{first}\n"));
         }
     }
     Ok(())

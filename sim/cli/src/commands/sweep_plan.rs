@@ -4,6 +4,7 @@
 use crate::arguments::{Arguments, Seeds, Sweep};
 use crate::context::{choices, say};
 use crate::corpus::Corpus;
+use crate::identity;
 use crate::tool_error::ToolError;
 use billsim_record::ExitCode;
 use clap::CommandFactory;
@@ -28,7 +29,7 @@ pub(super) struct Chosen {
 
 /// What a sweep runs: of its profile, unless the command line says otherwise.
 pub(super) fn choose(arguments: &Sweep, corpus: &Corpus) -> Result<Vec<Chosen>, ToolError> {
-    let mut chosen = of_profile(&arguments.profile, corpus)?;
+    let mut chosen = of_profile(arguments, corpus)?;
     if !arguments.scenarios.is_empty() {
         let named = arguments.scenarios.iter().map(|name| {
             let known = chosen.iter().find(|chosen| chosen.scenario == *name);
@@ -59,24 +60,39 @@ pub(super) fn choose(arguments: &Sweep, corpus: &Corpus) -> Result<Vec<Chosen>, 
     }
 }
 
-fn of_profile(name: &str, corpus: &Corpus) -> Result<Vec<Chosen>, ToolError> {
+fn of_profile(arguments: &Sweep, corpus: &Corpus) -> Result<Vec<Chosen>, ToolError> {
+    let name = arguments.profile.as_str();
     let profiles = corpus.profiles()?;
     let profile = profiles.0.get(name).ok_or_else(|| {
         let known: Vec<&str> = profiles.0.keys().map(String::as_str).collect();
         let choices = choices(name, &known, "list profiles");
         ToolError::usage(format!("no profile '{name}'{choices}"))
     })?;
+    let has_own_seeds = arguments.seeds.is_some() || arguments.seeds_from.is_some();
+    let base = match profile.base(identity::commit().as_deref()) {
+        Some(base) => base,
+        None if has_own_seeds => 0,
+        None => return Err(no_commit(name)),
+    };
     let lines = corpus.profile_lines(name)?;
     let runs = profile.runs.iter().enumerate().map(|(place, run)| {
         let from = lines.get(place).cloned().unwrap_or_default();
         Chosen {
             scenario: run.scenario.clone(),
-            seeds: Seeds { from: run.first, to: run.first + run.seeds },
+            seeds: Seeds { from: base + run.first, to: base + run.first + run.seeds },
             scenario_from: from.clone(),
             seeds_from: from,
         }
     });
     Ok(runs.collect())
+}
+
+/// A profile takes its seeds from the commit, and there is none.
+pub(super) fn no_commit(profile: &str) -> ToolError {
+    ToolError::usage(format!(
+        "the seeds of profile '{profile}' are those of the commit, and none is known here: run it \
+         in a checkout, build with BILLSIM_COMMIT, or say --seeds A..B"
+    ))
 }
 
 /// Seeds as a file lists them: a line each, of every scenario or of the one that it names.
