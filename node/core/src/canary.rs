@@ -104,6 +104,7 @@ mod planted {
         ("degraded-logs-no-geo-index", "a region tells no geo index until it is in geo mode again"),
         ("return-waits-anew", "a region whose log is long never waits for the others again"),
         ("stall-counted-anew", "a region never finds that the others are out of reach"),
+        ("foreign-token-taken", "a write with a session token of another cluster is logged"),
         (
             "seal-waits-for-a-return",
             "a seal waits for the word of a region that is yet to be let in",

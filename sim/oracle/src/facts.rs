@@ -114,7 +114,7 @@ pub(crate) struct Call {
     pub(crate) region: Option<RegionId>,
     /// It records a payment.
     pub(crate) pays: bool,
-    /// It asks for nothing that is out of its range.
+    /// It asks for nothing that is out of its range, with no token of another cluster.
     pub(crate) is_legal: bool,
     pub(crate) ask: Ask,
     /// How durable a write's answer is to be.
@@ -416,7 +416,10 @@ impl Facts {
             Request::Write(Submission { command: Command::RecordPayment { .. }, .. }, ..)
         );
         let is_legal = match request {
-            Request::Write(submission, ..) => a10_nothing_wraps::is_legal(&submission.command),
+            Request::Write(submission, token, _) => {
+                let is_ours = token.is_none_or(|token| token.verify(&self.genesis.secret));
+                is_ours && a10_nothing_wraps::is_legal(&submission.command)
+            }
             Request::Read(_) => true,
         };
         let options = match request {

@@ -143,13 +143,18 @@ fn the_workflows_of_this_project_run_every_profile_through_the_gate() {
     for name in [".github/workflows/billsim.yml", ".gitlab-ci.yml"] {
         let text = read(&root().join(name));
         assert_eq!(sweeps(name, &text).len(), 1, "{name}");
-        for needed in [".ci/run", "merge", "gate", "--against", "pr", "nightly", "release"] {
+        for needed in [".ci/run", "billsim merge", "gate", "--against"] {
             assert!(text.contains(needed), "{name}: {needed}");
         }
+        let runs = |profile: &&str| {
+            let forms = [format!("'{profile}'"), format!("PROFILE: {profile} ")];
+            forms.iter().any(|form| text.contains(form))
+        };
+        assert!(["pr", "merge", "nightly", "release"].iter().all(runs), "{name}");
     }
     let profiles = read(&root().join("scenarios/profiles.toml"));
     let policies = read(&root().join("ci/gate.toml"));
-    for profile in ["smoke", "pr", "nightly", "release"] {
+    for profile in ["smoke", "pr", "merge", "nightly", "release"] {
         let section = format!("[{profile}]\n");
         assert!(profiles.contains(&section) && policies.contains(&section), "{profile}");
     }

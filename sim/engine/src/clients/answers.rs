@@ -1,7 +1,7 @@
 //! What a client does with an answer: it is done, tries another node after a pause, or gives up.
 
 use super::operation::Heard;
-use super::{Action, MILLISECOND_NS, Population};
+use super::{Action, MILLISECOND_NS, Population, foreign};
 use billing_wire::answer::Unavailable;
 use billing_wire::{QueryResult, ReadAnswer, WriteAnswer};
 use std::cmp::Reverse;
@@ -26,6 +26,9 @@ impl Population {
                 } else {
                     self.finish(number, now, out);
                 }
+            }
+            WriteAnswer::Refused(refusal) if refusal.field == foreign::TOKEN => {
+                self.failed(number, now, Heard::ForeignToken, 0, out);
             }
             // Both are definite: this body is not logged under this operation.
             WriteAnswer::Conflict { .. } | WriteAnswer::Refused(_) => {

@@ -6,6 +6,7 @@ mod answers;
 mod billing;
 mod commands;
 mod durability;
+mod foreign;
 mod generator;
 mod memory;
 mod mistakes;
@@ -88,6 +89,7 @@ pub struct Population {
     attempts_max: u32,
     /// Retries whose client has changed the body, in parts per million.
     changed_retry_ppm: u32,
+    foreign_token_ppm: u32,
     /// How durable answers are to be.
     durabilities: Durabilities,
     /// Operations that arrive at once when a fault of regions begins, and when it is over.
@@ -141,6 +143,7 @@ impl Population {
             backoff_ms: scenario.timeouts.backoff_ms,
             attempts_max: scenario.timeouts.attempts,
             changed_retry_ppm: load.misbehaviour.changed_retry_ppm,
+            foreign_token_ppm: load.misbehaviour.foreign_token_ppm,
             durabilities: Durabilities::new(load.durability),
             surges: [load.herd, load.backlog],
             seed,
@@ -386,6 +389,14 @@ impl Population {
         session.call = Some(call);
         session.took_part = true;
         let retry = operation.is_repeated();
+        let token = match operation.op_id() {
+            Some(op_id)
+                if operation.attempts() == 0 && foreign::is_due(op_id, self.foreign_token_ppm) =>
+            {
+                session.token.map(foreign::forged)
+            }
+            _ => session.token,
+        };
         let patience = operation.next_patience_ns().unwrap_or(self.request_ns);
         // In the end clients take what they get: a region may be left alone for good.
         let options = match operation.op_id() {
@@ -398,7 +409,7 @@ impl Population {
             call,
             session: number,
             to: self.endpoints[session.endpoint],
-            request: operation.request(session.token, options),
+            request: operation.request(token, options),
             retry,
             deadline_ns: now + patience,
         });

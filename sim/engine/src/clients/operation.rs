@@ -19,6 +19,8 @@ pub(super) enum Heard {
     Unavailable,
     /// The same, because it cannot reach the grade that was asked for.
     GradeUnreachable,
+    /// The node refused the session's token.
+    ForeignToken,
     /// The connection was refused.
     Refused,
 }
@@ -185,6 +187,7 @@ impl Operation {
             Heard::Unknown => "the node last said that the outcome is unknown",
             Heard::GradeUnreachable => "the node last said that it cannot reach the grade",
             Heard::Unavailable => "the node last said that it did not append it",
+            Heard::ForeignToken => "the node last refused the session's token",
             Heard::Refused => "the node last refused the connection",
         };
         format!(

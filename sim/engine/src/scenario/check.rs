@@ -193,6 +193,8 @@ fn check_mix(mix: &Mix) -> Checked {
 fn check_misbehaviour(odd: &Misbehaviour) -> Checked {
     let of_retries = odd.changed_retry_ppm.into();
     bound(&["load", "misbehaviour", "changed_retry_ppm"], of_retries, 0, 1_000_000)?;
+    let of_writes = odd.foreign_token_ppm.into();
+    bound(&["load", "misbehaviour", "foreign_token_ppm"], of_writes, 0, 1_000_000)?;
     let mut sum = 0;
     for (key, ppm) in [
         ("other_body_ppm", odd.other_body_ppm),

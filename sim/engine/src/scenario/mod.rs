@@ -301,6 +301,8 @@ pub struct Misbehaviour {
     /// A client makes its request anew for a retry, with another body under the same `op_id`: in
     /// parts per million of retries, the others are of writes.
     pub changed_retry_ppm: u32,
+    /// A write comes with a session token of another cluster.
+    pub foreign_token_ppm: u32,
 }
 
 /// How patient clients are.

@@ -1,6 +1,7 @@
 //! A10: what no command may say is turned down where it comes in, and nothing that was taken makes
 //! a sum wrap. The bounds are the model's own, and the balances are summed here once more, in
-//! integers that cannot overflow. That nothing of it makes a node panic the engine sees.
+//! integers that cannot overflow. That nothing of it makes a node panic the engine sees. A write
+//! with a session token that no node of the cluster made must be turned down as well.
 
 use crate::catalogue::Promise;
 use crate::history::Answer;
@@ -57,7 +58,7 @@ pub(crate) fn answered(
     match answer {
         Answer::Write(WriteAnswer::Done(receipt)) => {
             verdicts.check(Promise::A10, at, Some(op_id), is_legal, || {
-                let shape = "a value out of its range was taken".to_owned();
+                let shape = "what must be refused was taken".to_owned();
                 (shape, format!("{op_id} is told {:?}", receipt.disposition))
             });
         }

@@ -3,9 +3,10 @@
 use crate::Case;
 use crate::stage::{NODES, Stage, local, open, pay, submission};
 use billing_wire::{
-    AccountId, DenyReason, Disposition, OpId, Query, QueryResult, Receipt, Refusal, WriteAnswer,
+    AccountId, DenyReason, Disposition, Frontier, Hlc, OpId, Query, QueryResult, Receipt, Refusal,
+    Token, WriteAnswer, WriteOptions,
 };
-use billsim_oracle::Answer;
+use billsim_oracle::{Answer, Request};
 
 pub(crate) const CASES: &[Case] = &[
     ("A1", "trial balance is not 0", |s, broken| {
@@ -66,10 +67,20 @@ pub(crate) const CASES: &[Case] = &[
             s.done(call, s.forged_receipt(2, 2));
         }
     }),
-    ("A10", "a value out of its range was taken", |s, broken| {
+    ("A10", "what must be refused was taken", |s, broken| {
         let amount = if broken { -5 } else { 5 };
         s.write(1, 1, open(1));
         s.write(1, 2, pay(1, amount));
+    }),
+    ("A10", "what must be refused was taken", |s, broken| {
+        // A token that another cluster made.
+        let secret = if broken { [8; 32] } else { s.genesis.secret };
+        let token = Token::sign(&secret, Frontier::default(), Hlc::ZERO, Hlc::ZERO);
+        let request = Request::Write(submission(1, open(1)), Some(token), WriteOptions::default());
+        let call = s.invoke(1, request);
+        let record = s.log(vec![submission(1, open(1))]);
+        s.commit(&record);
+        s.done(call, s.receipt(1));
     }),
     ("A10", "a value within its range was refused", |s, broken| {
         let amount = if broken { 5 } else { i64::MIN };
