@@ -231,6 +231,26 @@ fn a_node_that_lost_one_of_its_two_superblocks_knows_that_it_may_have_forgotten(
     }
 }
 
+#[test]
+fn a_renewal_writes_every_copy_of_the_superblock_again() {
+    let (mut directory, logs) = written();
+    let found = Reopened::read(&directory);
+    directory.run(&found.steps);
+    let mut writer = found.writer(300);
+    for copy in [1, 2] {
+        let (offset, bytes) = (copy * SLOT_STRIDE + 40, vec![0xff; 8].into());
+        directory.run(&[DiskStep::Write { file: FileName::Superblock, offset, bytes }]);
+    }
+    assert_eq!(inspect(&genesis(), NODE, directory.image()).torn.len(), 2, "a copy of each pair");
+    writer.renew_superblock();
+    while writer.is_dirty() {
+        directory.run(&writer.take_steps());
+    }
+    let report = inspect(&genesis(), NODE, directory.image());
+    assert!(report.torn.is_empty() && report.damage.is_empty(), "{:?}", report.damage);
+    assert_eq!(Reopened::read(&directory).logs, logs);
+}
+
 /// Whatever happens to whole segments: what is left is kept, and what is missing is said.
 #[test]
 fn damage_to_whole_segments_is_told_hole_by_hole() {

@@ -74,6 +74,7 @@ fn a_stamp_says_how_far_each_log_reaches_up_to_it() {
     for (stamp, counts) in until {
         assert_eq!(replay.frontier_until(Hlc(stamp)), frontier(counts), "until {stamp}");
     }
+    assert_eq!([0, 1].map(|region| replay.last_index(RegionId(region))), [3, 3]);
     // Among records that are stamped alike the lower region comes first.
     assert_eq!(replay.frontier_at((Hlc(10), RegionId(0))), frontier([1, 0]));
     assert_eq!(replay.frontier_at((Hlc(10), RegionId(1))), frontier([1, 1]));

@@ -145,6 +145,20 @@ fn what_has_its_place_in_the_log_is_overtaken_by_nothing() {
 }
 
 #[test]
+fn only_its_own_body_gives_a_write_its_place_and_only_once() {
+    let mut sessions = queued(1);
+    sessions.take_queued(1, 3);
+    let at = |index| Position { hlc: Hlc::from_ms(5), region: RegionId(0), index, offset: 0 };
+    sessions.place(OpId(1), &[2; 32], at(1));
+    assert_eq!(sessions.placed(), [], "somebody else's body under the same name");
+    sessions.place(OpId(1), &BODY, at(2));
+    sessions.place(OpId(1), &BODY, at(3));
+    assert_eq!(sessions.placed(), [OpId(1)]);
+    let released = sessions.release(OpId(1), |_, _| true).unwrap();
+    assert_eq!(released.position, at(2), "where it stood first");
+}
+
+#[test]
 fn each_waits_for_its_own_time() {
     let mut sessions = queued(3);
     sessions.take_queued(1, 1);
