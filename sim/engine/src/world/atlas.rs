@@ -198,6 +198,7 @@ impl World {
         disk.run_now(&steps).expect("no fault is armed on a new disk");
         drop(disk);
         machine.lost_power = true;
+        machine.set_back = None;
         self.jury.wiped(machine.node);
     }
 
