@@ -73,6 +73,8 @@ pub struct Token {
 impl Token {
     /// Bytes of an encoded token.
     pub const BYTES: usize = 40 + 8 + 8 + 16;
+    /// What a refusal of one names.
+    pub const FIELD: &str = "Session-Token";
 
     /// A token that says what was seen, signed with the cluster's secret.
     #[must_use]

@@ -402,31 +402,32 @@ impl Facts {
             Endpoint::Node(node) => self.genesis.region_of(node),
             Endpoint::Edge(_) => None,
         };
-        let ask = match request {
-            Request::Read(read) => Ask::Read(*read),
-            Request::Write(submission, token, _) => {
+        let asked = match request {
+            Request::Read(read) => Call {
+                at,
+                session,
+                region,
+                pays: false,
+                is_legal: true,
+                ask: Ask::Read(*read),
+                options: WriteOptions::default(),
+            },
+            Request::Write(submission, token, options) => {
                 let fingerprint = self.note_body(submission).fingerprint;
-                let token = token.filter(|token| token.verify(&self.genesis.secret));
-                self.note_call(at, submission.op_id, session, &token.unwrap_or_default());
-                Ask::Write { op_id: submission.op_id, fingerprint }
+                let own = token.filter(|token| token.verify(&self.genesis.secret));
+                self.note_call(at, submission.op_id, session, &own.unwrap_or_default());
+                Call {
+                    at,
+                    session,
+                    region,
+                    pays: matches!(submission.command, Command::RecordPayment { .. }),
+                    is_legal: own == *token && a10_nothing_wraps::is_legal(&submission.command),
+                    ask: Ask::Write { op_id: submission.op_id, fingerprint },
+                    options: *options,
+                }
             }
         };
-        let pays = matches!(
-            request,
-            Request::Write(Submission { command: Command::RecordPayment { .. }, .. }, ..)
-        );
-        let is_legal = match request {
-            Request::Write(submission, token, _) => {
-                let is_ours = token.is_none_or(|token| token.verify(&self.genesis.secret));
-                is_ours && a10_nothing_wraps::is_legal(&submission.command)
-            }
-            Request::Read(_) => true,
-        };
-        let options = match request {
-            Request::Write(_, _, options) => *options,
-            Request::Read(_) => WriteOptions::default(),
-        };
-        self.calls.insert(call, Call { at, session, region, pays, is_legal, ask, options });
+        self.calls.insert(call, asked);
     }
 
     /// A call that shows nothing has the default token.

@@ -122,7 +122,7 @@ impl Jury {
         self.undisturbed.returned(at, &call, answer);
         match (&call.ask, answer) {
             (Ask::Write { op_id, fingerprint }, _) => {
-                self.writes.returned(at, &call, answer, self.owed.is_held(id));
+                self.writes.returned(at, &call, answer, || self.owed.is_held(id));
                 self.write_returned(at, &call, (*op_id, fingerprint), answer);
             }
             (Ask::Read(read), Answer::Read(found)) => {

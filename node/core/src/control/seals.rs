@@ -134,6 +134,14 @@ impl Seals {
         })
     }
 
+    /// Whether another node that says this of [`Self::stages`] knows of the same seals and returns
+    /// of the regions that are left when these are lost.
+    pub fn agree_without(&self, lost: &[RegionId], told: &[u32]) -> bool {
+        let is_left = |(_, region): &(_, RegionId)| !lost.contains(region);
+        let mut left = self.stages().zip(told).zip((0..).map(RegionId)).filter(is_left);
+        left.all(|((here, there), _)| here == *there)
+    }
+
     /// The only region that takes part in a cluster of several: what it holds is final, and lies
     /// in one region only.
     pub fn alone(&self) -> Option<RegionId> {
@@ -354,4 +362,32 @@ impl Seals {
 /// Whether one of these chains is where a region's log ends.
 fn ends(closed: &[SealedChain], region: RegionId) -> bool {
     closed.iter().any(|chain| chain.region == region)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Seals, Standing};
+    use billing_wire::{ClusterId, Genesis, Hlc, Incarnation, NodeId, RegionId, RegionMembers};
+
+    fn of_three_regions() -> Seals {
+        let members = |region: u8| RegionMembers {
+            region: RegionId(region),
+            name: region.to_string(),
+            incarnation: Incarnation(0),
+            nodes: vec![NodeId(1 + u16::from(region))],
+        };
+        let regions = (0..3).map(members).collect();
+        Seals::new(&Genesis { cluster: ClusterId(1), currency: *b"EUR", secret: [0; 32], regions })
+    }
+
+    #[test]
+    fn who_let_a_region_in_and_who_did_not_disagree_unless_that_one_is_lost() {
+        let (here, mut there) = (of_three_regions(), of_three_regions());
+        there.standings[2] = Standing::Open { incarnation: Incarnation(1), floor: Hlc::ZERO };
+        let told: Vec<u32> = there.stages().collect();
+        assert_eq!(told, [0, 0, 2]);
+        assert!(!here.agree_without(&[RegionId(0)], &told));
+        assert!(here.agree_without(&[RegionId(2)], &told));
+        assert!(there.agree_without(&[RegionId(0)], &told));
+    }
 }

@@ -58,7 +58,7 @@ impl Tail {
 #[derive(Debug)]
 struct Report {
     tails: Vec<Tail>,
-    /// How far each region's life has come where it comes from.
+    /// What its sender has seen of each region's seals and returns, as `Seals::stages` counts.
     stages: Vec<u32>,
 }
 
@@ -272,7 +272,8 @@ impl Node {
         let mut tails = Vec::with_capacity(lost.len());
         for ((region, ended), is_heard) in lost.iter().zip(heard) {
             let log = &mut logs[usize::from(region.0)];
-            if fences && (log.incarnation() == *ended || canary!("next-incarnation-fenced")) {
+            let is_asked = log.incarnation() == *ended || canary!("next-incarnation-fenced");
+            if fences && is_asked && !canary!("promise-not-kept") {
                 log.fence(&mut desk);
             }
             let last = log.window().last();
@@ -376,15 +377,11 @@ impl Node {
     fn has_enough_reports(&self) -> bool {
         let Some(sealing) = &self.sealing else { return false };
         let is_left = |region: &RegionId| !sealing.regions.contains(region);
-        let agrees = |report: &Report| {
-            let stages = self.seals.stages().zip(&report.stages).zip(0..);
-            let mut others = stages.filter(|(_, region)| is_left(&RegionId(*region)));
-            others.all(|((here, there), _)| here == *there)
-        };
+        let agrees = |report: &&Report| self.seals.agree_without(&sealing.regions, &report.stages);
         let has_enough = |region: RegionId| {
             let members = &self.config.genesis.regions[usize::from(region.0)].nodes;
             let told = members.iter().filter_map(|node| sealing.reports.get(node));
-            told.filter(|report| agrees(report)).count() > members.len() / 2
+            told.filter(agrees).count() > members.len() / 2
         };
         self.seals.open().filter(is_left).all(has_enough)
     }

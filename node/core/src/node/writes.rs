@@ -98,7 +98,7 @@ impl Node {
                 sometimes!("foreign-token");
                 let detail =
                     "no node of this cluster made this token: drop it and start a new session";
-                Err(Refusal { field: "Session-Token".to_owned(), detail: detail.to_owned() })
+                Err(Refusal { field: Token::FIELD.to_owned(), detail: detail.to_owned() })
             }
             _ => Ok(()),
         }

@@ -21,7 +21,7 @@ impl<S: Sync> FromRequestParts<S> for SessionToken {
         let Some(value) = parts.headers.get(HEADER) else { return Ok(Self(None)) };
         match parse(value.as_bytes()) {
             Some(token) => Ok(Self(Some(token))),
-            None => Err(Problem::invalid("Session-Token", "144 hexadecimal digits expected")),
+            None => Err(Problem::invalid(Token::FIELD, "144 hexadecimal digits expected")),
         }
     }
 }
@@ -29,7 +29,7 @@ impl<S: Sync> FromRequestParts<S> for SessionToken {
 /// 400: the MAC does not match.
 pub(super) fn foreign() -> Problem {
     let detail = "no node of this cluster made this token: drop it and start a new session";
-    Problem::invalid("Session-Token", detail)
+    Problem::invalid(Token::FIELD, detail)
 }
 
 /// Puts a token on an answer.

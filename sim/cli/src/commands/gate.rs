@@ -73,7 +73,7 @@ fn asked(profile: &str, commit: Option<&str>) -> Result<Vec<Asked>, ToolError> {
             choices(profile, &known, "list profiles")
         ))
     })?;
-    let base = known.base(commit).ok_or_else(|| no_commit(profile))?;
+    let base = known.base(|| commit.map(str::to_owned)).ok_or_else(|| no_commit(profile))?;
     let asked = known.runs.iter().map(|run| Asked {
         scenario: run.scenario.clone(),
         from: base + run.first,

@@ -69,7 +69,7 @@ fn of_profile(arguments: &Sweep, corpus: &Corpus) -> Result<Vec<Chosen>, ToolErr
         ToolError::usage(format!("no profile '{name}'{choices}"))
     })?;
     let has_own_seeds = arguments.seeds.is_some() || arguments.seeds_from.is_some();
-    let base = match profile.base(identity::commit().as_deref()) {
+    let base = match profile.base(identity::commit) {
         Some(base) => base,
         None if has_own_seeds => 0,
         None => return Err(no_commit(name)),

@@ -1,9 +1,9 @@
 //! What a client does with an answer: it is done, tries another node after a pause, or gives up.
 
 use super::operation::Heard;
-use super::{Action, MILLISECOND_NS, Population, foreign};
+use super::{Action, MILLISECOND_NS, Population};
 use billing_wire::answer::Unavailable;
-use billing_wire::{QueryResult, ReadAnswer, WriteAnswer};
+use billing_wire::{QueryResult, ReadAnswer, Token, WriteAnswer};
 use std::cmp::Reverse;
 
 impl Population {
@@ -27,7 +27,7 @@ impl Population {
                     self.finish(number, now, out);
                 }
             }
-            WriteAnswer::Refused(refusal) if refusal.field == foreign::TOKEN => {
+            WriteAnswer::Refused(refusal) if refusal.field == Token::FIELD => {
                 self.failed(number, now, Heard::ForeignToken, 0, out);
             }
             // Both are definite: this body is not logged under this operation.

@@ -3,24 +3,27 @@
 
 use billing_wire::{OpId, Token};
 
-/// What a node's refusal of a token names.
-pub(super) const TOKEN: &str = "Session-Token";
+/// The token that the first sending of a write comes with: the session's, or, of so many in a
+/// million, one of another cluster.
+pub(super) fn first_shown(op_id: OpId, ppm: u32, own: Option<Token>) -> Option<Token> {
+    if is_due(op_id, ppm) { own.map(forged) } else { own }
+}
 
-/// Whether the first sending of an operation comes with such a token. No stream is drawn from, so
-/// that a plan which leaves operations out changes nothing of the others.
-pub(super) fn is_due(op_id: OpId, ppm: u32) -> bool {
+/// No stream is drawn from, so that a plan which leaves operations out changes nothing of the
+/// others.
+fn is_due(op_id: OpId, ppm: u32) -> bool {
     let mixed = (op_id.0 as u64).wrapping_mul(0xd6e8_feb8_6659_fd93) >> 32;
     mixed % 1_000_000 < u64::from(ppm)
 }
 
 /// What another cluster would have made of a token: the same, under another secret.
-pub(super) fn forged(token: Token) -> Token {
+fn forged(token: Token) -> Token {
     Token { mac: token.mac.map(|byte| !byte), ..token }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{forged, is_due};
+    use super::{first_shown, forged, is_due};
     use billing_wire::{Frontier, Hlc, OpId, Token};
 
     #[test]
@@ -35,5 +38,9 @@ mod tests {
         let due = (0..100_000).filter(|n| is_due(op(*n), 20_000)).count();
         assert!((1_900..2_100).contains(&due), "{due}");
         assert!(!(0..100_000).any(|n| is_due(op(n), 0)));
+        let own = Some(Token::default());
+        assert_eq!(first_shown(op(1), 0, own), own);
+        assert_eq!(first_shown(op(1), 1_000_000, own), own.map(forged));
+        assert_eq!(first_shown(op(1), 1_000_000, None), None);
     }
 }

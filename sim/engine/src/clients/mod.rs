@@ -89,6 +89,7 @@ pub struct Population {
     attempts_max: u32,
     /// Retries whose client has changed the body, in parts per million.
     changed_retry_ppm: u32,
+    /// Writes that show a token of another cluster first, in parts per million.
     foreign_token_ppm: u32,
     /// How durable answers are to be.
     durabilities: Durabilities,
@@ -390,10 +391,8 @@ impl Population {
         session.took_part = true;
         let retry = operation.is_repeated();
         let token = match operation.op_id() {
-            Some(op_id)
-                if operation.attempts() == 0 && foreign::is_due(op_id, self.foreign_token_ppm) =>
-            {
-                session.token.map(foreign::forged)
+            Some(op_id) if operation.attempts() == 0 => {
+                foreign::first_shown(op_id, self.foreign_token_ppm, session.token)
             }
             _ => session.token,
         };

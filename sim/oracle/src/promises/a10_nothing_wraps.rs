@@ -7,16 +7,13 @@ use crate::catalogue::Promise;
 use crate::history::Answer;
 use crate::verdicts::Verdicts;
 use billing_wire::{
-    AccountId, Command, Date, DenyReason, Disposition, OpId, RedirectReason, WriteAnswer,
+    AccountId, Command, Date, DenyReason, Disposition, OpId, RedirectReason, Token, WriteAnswer,
 };
 use billsim_model::{Model, Outcome, bounds};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) const WORDS: &str =
     "a value out of its range is refused and books nothing, and no sum wraps";
-
-/// What a refusal of something else than a value names.
-const TOKEN: &str = "Session-Token";
 
 /// Whether every value of a command is one that may be logged.
 pub(crate) fn is_legal(command: &Command) -> bool {
@@ -62,7 +59,7 @@ pub(crate) fn answered(
                 (shape, format!("{op_id} is told {:?}", receipt.disposition))
             });
         }
-        Answer::Write(WriteAnswer::Refused(refusal)) if refusal.field != TOKEN => {
+        Answer::Write(WriteAnswer::Refused(refusal)) if refusal.field != Token::FIELD => {
             verdicts.check(Promise::A10, at, Some(op_id), !is_legal, || {
                 let shape = "a value within its range was refused".to_owned();
                 (shape, format!("{}: {}", refusal.field, refusal.detail))
@@ -139,7 +136,7 @@ mod tests {
         };
         let mut verdicts = Verdicts::new();
         answered(&mut verdicts, 0, OpId(1), false, &refused("amount"));
-        answered(&mut verdicts, 0, OpId(1), true, &refused(TOKEN));
+        answered(&mut verdicts, 0, OpId(1), true, &refused(Token::FIELD));
         answered(&mut verdicts, 0, OpId(1), true, &refused("amount"));
         assert_eq!(complaints(verdicts), ["a value within its range was refused"]);
     }

@@ -43,7 +43,13 @@ pub(crate) struct Writes {
 
 impl Writes {
     /// A write returned. `is_held`: a node that lives has it still, and has not answered.
-    pub(crate) fn returned(&mut self, at: u64, call: &Call, answer: &Answer, is_held: bool) {
+    pub(crate) fn returned(
+        &mut self,
+        at: u64,
+        call: &Call,
+        answer: &Answer,
+        is_held: impl FnOnce() -> bool,
+    ) {
         let Some(region) = call.region else { return };
         let Some(region) = self.regions.get_mut(usize::from(region.0)) else { return };
         let is_in_vain = match answer {
@@ -57,7 +63,7 @@ impl Writes {
             | Answer::Read(_) => return,
             answer if answer.is_refused_for_its_grade() => return,
             Answer::Write(WriteAnswer::Unavailable { .. } | WriteAnswer::Unknown) => true,
-            Answer::TimedOut | Answer::Refused => is_held,
+            Answer::TimedOut | Answer::Refused => is_held(),
         };
         region.wanted.push(Sending { began: call.at, ended: Some(at), is_in_vain });
     }

@@ -1,10 +1,17 @@
 //! Histories for the promises about answers in time.
 
 use crate::Case;
-use crate::stage::{NODES, REGION, SECOND, local, open, pay, submission};
+use crate::stage::{NODES, REGION, SECOND, Stage, local, open, pay, submission};
 use billing_wire::answer::Unavailable;
 use billing_wire::{Query, WriteAnswer};
 use billsim_oracle::{Answer, CallId, Request};
+
+/// Two writes, a second after each other.
+fn two_writes(s: &mut Stage) {
+    s.write(2, 1, open(1));
+    s.now += SECOND;
+    s.write(2, 2, pay(1, 5));
+}
 
 pub(crate) const CASES: &[Case] = &[
     ("L1", "no write succeeded for 3 s", |s, broken| {
@@ -19,9 +26,7 @@ pub(crate) const CASES: &[Case] = &[
     }),
     ("L1", "no write succeeded for 3 s", |s, broken| {
         let from = s.now;
-        s.write(2, 1, open(1));
-        s.now += SECOND;
-        s.write(2, 2, pay(1, 5));
+        two_writes(s);
         let call = s.invoke_write(1, 9, pay(1, 5));
         s.jury.call_reaches(s.now, NODES[0], call);
         s.now += if broken { 3 * SECOND } else { 2 * SECOND };
@@ -31,9 +36,7 @@ pub(crate) const CASES: &[Case] = &[
     ("L1", "no write succeeded for 3 s", |s, broken| {
         // Who waits for a node that died learns nothing of the others.
         let (from, node) = (s.now, NODES[0]);
-        s.write(2, 1, open(1));
-        s.now += SECOND;
-        s.write(2, 2, pay(1, 5));
+        two_writes(s);
         let call = s.invoke_write(1, 9, pay(1, 5));
         s.jury.call_reaches(s.now, node, call);
         s.now += SECOND;
@@ -48,9 +51,7 @@ pub(crate) const CASES: &[Case] = &[
         // Who was turned down and asks no more learns nothing of what comes after, and who asks
         // again is not owed an answer at once.
         let from = s.now;
-        s.write(2, 1, open(1));
-        s.now += SECOND;
-        s.write(2, 2, pay(1, 5));
+        two_writes(s);
         let reason = Unavailable::NoLeader;
         let down = || Answer::Write(WriteAnswer::Unavailable { reason, retry_after_ms: 250 });
         let call = s.invoke_write(1, 9, pay(1, 5));
