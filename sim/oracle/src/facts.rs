@@ -130,7 +130,7 @@ pub(crate) struct Log {
     records: Vec<Vec<u8>>,
     /// The newest logged geo index up to each entry, in a cluster of several regions.
     geo_indexes: Vec<LogIndex>,
-    /// The term of each entry, likewise.
+    /// The term of each entry.
     terms: Vec<Term>,
     /// The last entry that says that its region acknowledges alone.
     pub(crate) last_degraded: LogIndex,
@@ -151,7 +151,7 @@ impl Log {
         place.and_then(|place| self.geo_indexes.get(place)).copied().unwrap_or(0)
     }
 
-    /// Term of the committed entry at an index, in a cluster of several regions.
+    /// Term of the committed entry at an index.
     pub(crate) fn term(&self, index: LogIndex) -> Option<Term> {
         self.terms.get(usize::try_from(index.checked_sub(1)?).ok()?).copied()
     }
@@ -313,12 +313,12 @@ impl Facts {
         let log = &mut self.logs[usize::from(header.region.0)];
         log.hashes.push(header.hash);
         log.stamps.push(header.hlc);
+        log.terms.push(header.term);
         log.last_hlc = header.hlc;
         if keeps {
             log.records.push(record.bytes().to_vec());
             let newest = log.geo_indexes.last().copied().unwrap_or(0);
             log.geo_indexes.push(newest.max(header.geo_index));
-            log.terms.push(header.term);
             if header.mode == RegionMode::Degraded {
                 log.last_degraded = header.index;
             }

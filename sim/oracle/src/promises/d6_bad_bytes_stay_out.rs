@@ -50,6 +50,9 @@ pub(crate) fn beside(
 }
 
 /// A node that repaired its log has this at a place; if that is committed it must be the same.
+/// What an earlier leader appended there, and no majority took, may stand there until the present
+/// one overwrites it, and with the same stamp: leaders whose clocks are behind the log both stamp
+/// the next that there is.
 pub(crate) fn repaired(
     facts: &Facts,
     verdicts: &mut Verdicts,
@@ -60,14 +63,11 @@ pub(crate) fn repaired(
 ) {
     let found = verified(record);
     let is_same = || {
-        let position = RecordView::decode(record).ok().map(|view| Position {
-            hlc: view.header.hlc,
-            region,
-            index,
-            ..Position::default()
-        });
-        let known = position.and_then(|position| facts.committed_hash(&position));
-        known.is_none() || known == found
+        let Ok(view) = RecordView::decode(record) else { return false };
+        let hlc = view.header.hlc;
+        let known = facts.committed_hash(&Position { hlc, region, index, ..Position::default() });
+        let is_overtaken = || facts.log(region).term(index) > Some(view.header.term);
+        known.is_none() || known == found || is_overtaken()
     };
     verdicts.check(Promise::D6, at, None, found.is_some() && is_same(), || {
         let shape = "what was repaired is not what the others have".to_owned();

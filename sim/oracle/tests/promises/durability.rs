@@ -185,6 +185,14 @@ pub(crate) const CASES: &[Case] = &[
         let (record, _) = of_damaged_disk(s, broken);
         s.jury.repaired(s.now, NODES[0], (REGION, 1), &record);
     }),
+    ("D6", "what was repaired is not what the others have", |s, broken| {
+        // What an earlier leader stamped alike, and no majority took, is no bad copy.
+        let mut header = s.next_header();
+        header.term -= u64::from(!broken);
+        let mut other = Record { header, submissions: vec![submission(2, open(2))] };
+        s.write(1, 1, open(1));
+        s.jury.repaired(s.now, NODES[0], (REGION, 1), &other.encode());
+    }),
     ("D6", "what was repaired differs from another node's", |s, broken| {
         let (record, _) = of_damaged_disk(s, false);
         let other = &record[usize::from(broken)..];
