@@ -159,11 +159,6 @@ impl File {
         self.is_refused(range) || self.misread.as_ref().is_some_and(|(wrong, _)| is_hit(wrong))
     }
 
-    /// Blocks with a sector that cannot be read.
-    pub(super) fn refused_blocks(&self) -> impl Iterator<Item = usize> {
-        self.refused.iter().map(|sector| sector * SECTOR / BLOCK)
-    }
-
     /// Reads of a stretch give another. Whether that is another.
     pub(super) fn misread(&mut self, range: Range<usize>, from: usize) -> bool {
         let end = range.end.min(self.current.len());
@@ -235,12 +230,14 @@ impl File {
         }
     }
 
-    /// Blocks of 4096 bytes that are not as they were before damage struck. Behind the end that the
-    /// process has set nobody can find any, though the disk still holds them until that is synced.
-    pub(super) fn rotten_blocks(&self) -> Vec<usize> {
-        let mut rotten = self.rot.blocks(&self.durable());
-        rotten.retain(|block| block * BLOCK < self.current.len());
-        rotten
+    /// Blocks of 4096 bytes that are not as they were before damage struck, or have a sector that
+    /// cannot be read. Behind the end that the process has set nobody can find any, though the disk
+    /// still holds them until that is synced.
+    pub(super) fn damaged_blocks(&self) -> Vec<usize> {
+        let mut damaged = self.rot.blocks(&self.durable());
+        damaged.extend(self.refused.iter().map(|sector| sector * SECTOR / BLOCK));
+        damaged.retain(|block| block * BLOCK < self.current.len());
+        damaged
     }
 
     fn note(&mut self, operation: Operation) {

@@ -107,8 +107,7 @@ impl Disk {
         let copy = || copy().map(|slot| format!("copy {} of the superblock", slot + 1));
         let block = || {
             let ledger = self.files.get(&FileName::Ledger)?;
-            let rotten = ledger.rotten_blocks().into_iter().chain(ledger.refused_blocks());
-            rotten.into_iter().find(|block| !LEDGER_HEADERS.contains(block))
+            ledger.damaged_blocks().into_iter().find(|block| !LEDGER_HEADERS.contains(block))
         };
         let block = || block().map(|block| format!("block {block} of the ledger database"));
         record.or_else(copy).or_else(block)

@@ -97,7 +97,7 @@ fn a_rotten_sector_is_good_again_if_a_torn_write_reached_it() {
         file.write(0, Bytes::from(vec![8; BLOCK]));
         file.power_cut(Survives::AnyPart, &mut Stream::new(seed, Purpose::Disk));
         let is_reached = file.durable()[1_024] == 8;
-        assert_eq!(file.rotten_blocks().is_empty(), is_reached, "seed {seed}");
+        assert_eq!(file.damaged_blocks().is_empty(), is_reached, "seed {seed}");
         counts[usize::from(is_reached)] += 1;
     }
     assert!(counts.iter().all(|count| *count > 20), "{counts:?}");
@@ -111,10 +111,20 @@ fn what_was_cut_off_is_rotten_again_if_the_cut_is_lost() {
         file.sync();
         file.harm(9_000..9_001, &Harm::Bit(4));
         file.set_length(2 * BLOCK as u64);
-        assert!(file.rotten_blocks().is_empty(), "nobody can read it");
+        assert!(file.damaged_blocks().is_empty(), "nobody can read it");
         file.power_cut(survives, &mut Stream::new(1, Purpose::Disk));
-        assert_eq!(file.rotten_blocks(), left);
+        assert_eq!(file.damaged_blocks(), left);
     }
+}
+
+#[test]
+fn a_sector_behind_the_end_can_be_read_by_nobody() {
+    let mut file = File::default();
+    file.write(0, Bytes::from(vec![7; 3 * BLOCK]));
+    file.sync();
+    file.set_length(2 * BLOCK as u64);
+    assert!(file.refuse(5_000..5_001) && file.refuse(9_000..9_001), "all of it is durable");
+    assert_eq!(file.damaged_blocks(), [1]);
 }
 
 #[test]
@@ -123,12 +133,12 @@ fn a_rotten_block_is_so_until_it_is_as_before_or_written_as_a_whole() {
     file.write(0, Bytes::from(vec![7; 3 * BLOCK]));
     file.sync();
     file.harm(9_000..9_001, &Harm::Bit(4));
-    assert_eq!(file.rotten_blocks(), [2]);
+    assert_eq!(file.damaged_blocks(), [2]);
     file.harm(9_000..9_001, &Harm::Bit(4));
-    assert!(file.rotten_blocks().is_empty(), "it flipped back");
+    assert!(file.damaged_blocks().is_empty(), "it flipped back");
     file.harm(4_000..4_200, &Harm::Zeros);
     file.write(0, Bytes::from(vec![8; BLOCK]));
-    assert_eq!(file.rotten_blocks(), [0, 1], "nothing is durable yet");
+    assert_eq!(file.damaged_blocks(), [0, 1], "nothing is durable yet");
     file.sync();
-    assert_eq!(file.rotten_blocks(), [1]);
+    assert_eq!(file.damaged_blocks(), [1]);
 }
