@@ -119,6 +119,8 @@ mod planted {
         ("orphan-readmitted-twice", "a record that a seal left out is appended again each time"),
         ("end-of-a-log-not-asked-for", "nobody asks how a log ended that nobody leads any more"),
         ("next-incarnation-fenced", "a promise to take no more of a log holds for what follows it"),
+        ("promise-not-kept", "a node that promised to take no more of a lost log takes more"),
+        ("duplicate-waits-for-the-silent", "a duplicate waits for a region that is cut off"),
     ];
 
     // A name that stood here twice would be shown, and counted, twice.

@@ -9,7 +9,8 @@ use crate::session::Waiter;
 use crate::sometimes;
 use crate::time::Now;
 use billing_wire::{
-    Grade, Hlc, LogIndex, OnUnmet, OpId, RecordView, RegionMode, WriteAnswer, WriteOptions,
+    Grade, Hlc, LogIndex, OnUnmet, OpId, RecordView, RegionId, RegionMode, WriteAnswer,
+    WriteOptions,
 };
 
 /// How far the entries of the own region log are safe, as this node knows.
@@ -24,6 +25,8 @@ pub(super) struct Reach {
     watermark: Hlc,
     /// Other regions are out of reach and nobody waits for them.
     is_degraded: bool,
+    /// A bit for each other region that will not say for now how far its log is geo-durable.
+    silent: u8,
 }
 
 impl Reach {
@@ -63,7 +66,7 @@ impl Node {
 
     /// Answers whoever waits for a grade that is reached now.
     pub(super) fn answer_reached(&mut self, now: Now, out: &mut Outputs) {
-        let reach = self.reach();
+        let reach = Reach { silent: self.silent_regions(now), ..self.reach() };
         if !self.sessions.has_new_places() && reach == self.reached {
             return;
         }
@@ -75,14 +78,18 @@ impl Node {
             };
             // The same operation may have been submitted in another region before: the answer
             // names that place, so it too must be safe.
-            let named = known.map_or(Grade::Region, |known| self.grade_now(known.position));
+            let (named, is_silent) = known.map_or((Grade::Region, false), |known| {
+                let region = known.position.region;
+                (self.grade_now(known.position), reach.silent & 1 << region.0 != 0)
+            });
             let Some(released) = self.sessions.release(op_id, |options, position| {
                 let is_later = reach.is_degraded && position.offset > 0;
                 if canary!("degraded-answers-first-of-entry") && is_later {
                     return false;
                 }
                 let own = reach.grade(position.index, position.hlc);
-                reach.releases(own.min(named), options)
+                let told = if is_silent { own } else { own.min(named) };
+                reach.releases(told, options)
             }) else {
                 continue;
             };
@@ -124,7 +131,25 @@ impl Node {
             logged: self.custodies.iter().map(|custody| custody.geo_index).sum(),
             watermark: self.ledger.watermark(),
             is_degraded: custody.mode == RegionMode::Degraded || !self.has_company(),
+            silent: 0,
         }
+    }
+
+    /// Regions that acknowledge alone, or were not heard for as long as a region waits before it
+    /// does: who waits for what their logs say next may wait as long as the cut lasts. What stands
+    /// there is answered as it is known, as every replay is.
+    fn silent_regions(&self, now: Now) -> u8 {
+        if canary!("duplicate-waits-for-the-silent") {
+            return 0;
+        }
+        let is_silent = |region: RegionId| {
+            let place = usize::from(region.0);
+            let is_alone = self.custodies[place].mode == RegionMode::Degraded;
+            let unheard_ms = now.monotonic.ms_since(self.heard_at[place]);
+            region != self.region && (is_alone || unheard_ms >= self.config.geo_timeout_ms)
+        };
+        let regions = (0..self.logs.len() as u8).map(RegionId).filter(|region| is_silent(*region));
+        regions.fold(0, |silent, region| silent | 1 << region.0)
     }
 
     /// The own region log is geo-durable up to here, as far as this node knows; 0 in a cluster of
