@@ -231,10 +231,10 @@ impl Disk {
         self.rescan();
     }
 
-    /// By how much the superblock is older than one that a node may have believed durable. Told
-    /// once.
+    /// By how much the superblock is older than one that a node may have believed durable. As long
+    /// as the power is on, a disk that lies shows what it claims. Told once.
     pub fn take_setback(&mut self) -> Option<u64> {
-        let sequence = self.inspector.sequence();
+        let sequence = self.promised().sequence();
         let reached = std::mem::replace(&mut self.astray.reached, sequence);
         (reached > sequence).then(|| reached - sequence)
     }

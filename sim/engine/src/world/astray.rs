@@ -194,9 +194,8 @@ impl World {
     /// A node was opened: an older superblock than it once had must be known to the others.
     pub(super) fn note_setback(&mut self, slot: usize) {
         let mut disk = self.machines[slot].disk();
-        let sequence = disk.inspector().sequence();
         let setback = disk.take_setback();
-        let is_forgotten = disk.inspector().is_forgotten();
+        let (sequence, is_forgotten) = (disk.promised().sequence(), disk.promised().is_forgotten());
         drop(disk);
         if setback.is_some() && !is_forgotten {
             self.machines[slot].set_back.get_or_insert("lying-sync");
