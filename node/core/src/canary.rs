@@ -120,6 +120,7 @@ mod planted {
         ("end-of-a-log-not-asked-for", "nobody asks how a log ended that nobody leads any more"),
         ("next-incarnation-fenced", "a promise to take no more of a log holds for what follows it"),
         ("promise-not-kept", "a node that promised to take no more of a lost log takes more"),
+        ("what-is-left-is-dropped", "a log that takes the leader's end drops its intact records"),
         ("duplicate-waits-for-the-silent", "a duplicate waits for a region that is cut off"),
     ];
 

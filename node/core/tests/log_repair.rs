@@ -260,8 +260,11 @@ fn what_is_nowhere_gives_way_to_the_leaders_log() {
             }
         }
     };
-    world.reopen(follower, append_alone);
-    assert_eq!(world.node(follower).status().missing_records, 1);
+    world.reopen(follower, |directory| {
+        append_alone(directory);
+        rot(directory, REGION, &log[4]);
+    });
+    assert_eq!(world.node(follower).status().missing_records, 2);
     world.sent.clear();
     world.ticks(15);
     assert_asks_only(&world, node);
@@ -269,4 +272,6 @@ fn what_is_nowhere_gives_way_to_the_leaders_log() {
     world.write();
     assert_eq!(world.acknowledged, WRITES + 1);
     world.assert_whole_everywhere();
+    // The hole, and what the leader appended to show that it leads: not what was left behind it.
+    assert!(world.node(follower).status().repaired_records < 5);
 }

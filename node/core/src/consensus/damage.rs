@@ -6,6 +6,7 @@
 use super::region_log::{RegionLog, group};
 use super::window::Slot;
 use super::{Consensus, Sink};
+use crate::canary;
 use crate::journal::{Hole, RegionPromise};
 use crate::sometimes;
 use billing_wire::{Hash, Hlc, LogIndex, RecordView, Term};
@@ -135,9 +136,12 @@ impl RegionLog {
             return false;
         }
         damage.last = last;
-        damage.slots.clear();
+        // What is left stands or falls with what follows it, and is fetched anew where it does not
+        // lead there. Until then it stays: another node may lack it.
+        let fits = |index: LogIndex, slot: &Slot| index < last.0 || slot.header.hash == last.1;
+        let stays = |index, slot: &Slot| fits(index, slot) && !canary!("what-is-left-is-dropped");
+        damage.slots.retain(|index, slot| stays(*index, slot));
         damage.follows_leader = true;
-        // What is left stands or falls with what follows it.
         let is_end = |slot: &Slot| slot.header.hash == last.1;
         let kept = if self.window().get(last.0).is_some_and(is_end) { last.0 } else { last.0 - 1 };
         self.raft.mut_store().split_off(kept);
