@@ -138,8 +138,10 @@ impl RegionLog {
         damage.last = last;
         // What is left stands or falls with what follows it, and is fetched anew where it does not
         // lead there. Until then it stays: another node may lack it.
-        let fits = |index: LogIndex, slot: &Slot| index < last.0 || slot.header.hash == last.1;
-        let stays = |index, slot: &Slot| fits(index, slot) && !canary!("what-is-left-is-dropped");
+        let leads_there =
+            |index: LogIndex, slot: &Slot| index < last.0 || slot.header.hash == last.1;
+        let stays =
+            |index, slot: &Slot| leads_there(index, slot) && !canary!("what-is-left-is-dropped");
         damage.slots.retain(|index, slot| stays(*index, slot));
         damage.follows_leader = true;
         let is_end = |slot: &Slot| slot.header.hash == last.1;
