@@ -60,6 +60,10 @@ impl ArchiveStore {
         let object = objects.by_name.get_mut(&name).expect("it was just named");
         let at = (place % object.len().max(1) as u64) as usize;
         match how {
+            // One that was cut to nothing has no bit left.
+            _ if object.is_empty() => {
+                objects.by_name.remove(&name);
+            }
             0 => object[at] ^= 1 << (place >> 61),
             1 => object.truncate(at),
             _ => {
@@ -102,5 +106,24 @@ impl ObjectStore for ArchiveStore {
         objects.harmed.remove(name);
         objects.by_name.insert(name.to_owned(), bytes.to_vec());
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ArchiveStore;
+    use crate::seed::{Purpose, Stream};
+    use billing_shell::archive::ObjectStore;
+
+    #[test]
+    fn an_object_may_be_harmed_until_it_is_gone() {
+        for seed in 0..100 {
+            let (store, mut stream) = (ArchiveStore::default(), Stream::new(seed, Purpose::Disk));
+            store.put("one", &[7]).expect("nothing is planned");
+            while store.harm(&mut stream) {
+                assert!(store.is_harmed());
+            }
+            assert!(store.list().expect("it is in memory").is_empty(), "seed {seed}");
+        }
     }
 }
