@@ -101,6 +101,7 @@ impl Disk {
         }
         self.harmed.insert(name, kind);
         self.inspector.note_rot(name, &range);
+        self.promise_struck(name);
         true
     }
 

@@ -3,7 +3,9 @@
 
 use super::Disk;
 use super::astray::Astray;
-use super::inspector::{Inspector, Placed, is_header_valid, is_slot_valid, slot_sequence};
+use super::inspector::{
+    Inspector, Placed, SLOT_BYTES, SLOT_STRIDE, is_header_valid, is_slot_valid, slot_sequence,
+};
 use crate::seed::Stream;
 use billing_core::FileName;
 use billing_wire::RecordView;
@@ -89,10 +91,10 @@ impl Disk {
 
     fn slot_sequence(&self, slot: usize) -> Option<u64> {
         let file = self.files.get(&FileName::Superblock)?;
-        let at = slot * 4_096;
+        let at = slot * SLOT_STRIDE;
         let durable = file.durable();
         let bytes = durable.get(at..)?;
-        let is_read = !file.is_refused(&(at..at + 512));
+        let is_read = !file.is_refused(&(at..at + SLOT_BYTES));
         (is_read && is_slot_valid(bytes)).then(|| slot_sequence(bytes))
     }
 
@@ -168,14 +170,32 @@ impl Disk {
         if is_changed {
             self.harmed.insert(name, kind);
             self.inspector.note_rot(name, &range);
+            self.promise_struck(name);
         }
         is_changed
+    }
+
+    /// Damage struck a file. A superblock that nobody was told of may go with it: what the disk
+    /// promised is then what the copies that are left say.
+    pub(super) fn promise_struck(&mut self, name: FileName) {
+        if name != FileName::Superblock || !self.is_unpromised {
+            return;
+        }
+        let file = &self.files[&name];
+        let mut durable = file.durable().into_owned();
+        for (slot, copy) in durable.chunks_mut(SLOT_STRIDE).enumerate() {
+            let at = slot * SLOT_STRIDE;
+            if file.is_refused(&(at..at + SLOT_BYTES)) {
+                copy.fill(0);
+            }
+        }
+        self.inspector.read_superblock_again(&durable);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Harm;
+    use super::{Harm, SLOT_STRIDE, SLOTS};
     use crate::disk::{Disk, DiskTiming};
     use crate::seed::{Purpose, Stream};
     use billing_core::FileName;
@@ -226,6 +246,48 @@ mod tests {
         assert_eq!(disk.lacking(), [(REGION, 1)]);
         append(&mut disk, &mut writer, &mut last);
         assert_eq!(disk.lacking(), [(REGION, 1), (REGION, 2)]);
+    }
+
+    /// Two copies at a time are written and synced together, so a power cut may let one through.
+    fn one_copy_let_through(seed: u64) -> (Disk, u64, usize) {
+        let (mut disk, mut writer) = new_log();
+        append(&mut disk, &mut writer, &mut None);
+        writer.hard_state(REGION, 1, u64::from(NODE.0));
+        let steps = writer.take_steps();
+        let (_, written) = steps.split_last().expect("the last one syncs");
+        disk.run_now(written).expect("no fault is armed");
+        disk.stream = Stream::new(seed, Purpose::Disk);
+        let promised = disk.inspector().sequence();
+        disk.power_cut(0);
+        let mut later = (0..SLOTS).filter(|slot| disk.slot_sequence(*slot) > Some(promised));
+        match (later.next(), later.next()) {
+            (Some(slot), None) => (disk, promised, slot),
+            _ => one_copy_let_through(seed + 1),
+        }
+    }
+
+    #[test]
+    fn a_superblock_that_nobody_was_told_of_may_go() {
+        for is_opened in [false, true] {
+            for is_refused in [false, true] {
+                let (mut disk, promised, slot) = one_copy_let_through(1);
+                assert_eq!(disk.inspector().sequence(), promised + 1);
+                if is_opened {
+                    disk.opened();
+                }
+                let at = (slot * SLOT_STRIDE) as u64;
+                if is_refused {
+                    assert!(disk.refuse(FileName::Superblock, at..at + 512, "read-error"));
+                } else {
+                    let (range, harm) = (at + 40..at + 41, Harm::Bit(1));
+                    assert!(disk.harm(FileName::Superblock, range, &harm, "superblock-rot"));
+                }
+                // What a node has read it may have told.
+                let left = if is_opened { promised + 1 } else { promised };
+                assert_eq!(disk.inspector().sequence(), left);
+                assert!(disk.inspector().promise(REGION).is_some());
+            }
+        }
     }
 
     #[test]

@@ -7,8 +7,10 @@ use billing_wire::{Hash, LogIndex, NodeId, RecordView, RegionId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-const SLOT_STRIDE: usize = 4096;
-const SLOT_BYTES: usize = 512;
+/// From one copy of the superblock to the next.
+pub(super) const SLOT_STRIDE: usize = 4096;
+/// Bytes of a copy.
+pub(super) const SLOT_BYTES: usize = 512;
 const SEGMENT_HEADER_BYTES: usize = 80;
 const SEEN_AT: usize = 432;
 const SEEN_MAX: usize = 10;
@@ -102,6 +104,15 @@ impl Inspector {
                 segment.read_on(durable, is_lost);
             }
             FileName::Genesis | FileName::Ledger | FileName::LedgerAside => {}
+        }
+    }
+
+    /// Reads the superblock as if for the first time; nothing changes where no copy verifies.
+    pub fn read_superblock_again(&mut self, durable: &[u8]) {
+        let before = std::mem::take(&mut self.sequence);
+        self.read_superblock(durable);
+        if self.sequence == 0 {
+            self.sequence = before;
         }
     }
 

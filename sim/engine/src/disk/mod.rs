@@ -94,6 +94,9 @@ pub struct Disk {
     removed: Vec<(FileName, File)>,
     job: Option<Job>,
     inspector: Inspector,
+    /// The superblock is later than any that was synced: a power cut let it through, and no node
+    /// was opened since.
+    is_unpromised: bool,
     /// What faults took from it.
     lost: Lost,
     astray: Astray,
@@ -123,6 +126,7 @@ impl Disk {
             removed: Vec::new(),
             job: None,
             inspector: Inspector::default(),
+            is_unpromised: false,
             lost: Lost::default(),
             astray: Astray::default(),
             harmed: BTreeMap::new(),
@@ -318,6 +322,7 @@ impl Disk {
             Some(Moment::After) => Survives::Everything,
         };
         let mut unsynced = 0;
+        let promised = self.promised().sequence();
         self.lost_bytes = 0;
         for (name, file) in std::mem::take(&mut self.removed) {
             unsynced += 1;
@@ -344,6 +349,7 @@ impl Disk {
         self.life += 1;
         self.find_out();
         self.rescan();
+        self.is_unpromised |= self.inspector.sequence() > promised;
         if moment.is_some() {
             let image = self.image_hash();
             self.crash.as_mut().expect("it struck just now").note_image(image);
@@ -368,6 +374,7 @@ impl Disk {
 
     /// A node was opened from it.
     pub fn opened(&mut self) {
+        self.is_unpromised = false;
         if let Some(crash) = &mut self.crash {
             crash.opened();
         }
@@ -414,6 +421,7 @@ impl Disk {
         self.job = None;
         self.held_up_until = 0;
         self.life += 1;
+        self.is_unpromised = false;
         self.rescan();
     }
 
