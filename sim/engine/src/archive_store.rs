@@ -60,12 +60,9 @@ impl ArchiveStore {
         let object = objects.by_name.get_mut(&name).expect("it was just named");
         let at = (place % object.len().max(1) as u64) as usize;
         match how {
-            // One that was cut to nothing has no bit left.
-            _ if object.is_empty() => {
-                objects.by_name.remove(&name);
-            }
-            0 => object[at] ^= 1 << (place >> 61),
-            1 => object.truncate(at),
+            // One that was cut to nothing can only go.
+            0 if !object.is_empty() => object[at] ^= 1 << (place >> 61),
+            1 if !object.is_empty() => object.truncate(at),
             _ => {
                 objects.by_name.remove(&name);
             }

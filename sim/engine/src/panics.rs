@@ -38,3 +38,9 @@ pub fn describe(payload: &(dyn Any + Send)) -> String {
         None => text,
     }
 }
+
+/// The place in what [`describe`] said: it names a cause, where the words may hold figures.
+pub(crate) fn place(described: &str) -> Option<&str> {
+    let (_, place) = described.strip_suffix(')')?.rsplit_once(" (")?;
+    Some(place)
+}

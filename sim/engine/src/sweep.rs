@@ -2,6 +2,7 @@
 //! hang or abortive end is one seed's verdict and takes no other with it. What counts is the CPU
 //! time of its thread: a verdict must not depend on what else a machine is busy with.
 
+use crate::panics;
 use crate::run::{Job, LoadSeen, RunResult, run};
 use crate::world::LATENCY_MAX_US;
 use billsim_record::outcome::OUTCOME_FORMAT;
@@ -110,6 +111,15 @@ pub fn run_one(job: Job) -> Result<RunResult, String> {
     }
 }
 
+/// Runs one job as a sweep does, on a fresh thread: a panic of the testbed is a failure of the run.
+/// Without a guard against a run that does not end.
+///
+/// # Panics
+/// When the system refuses a thread.
+pub fn run_to_its_end(job: Job) -> RunResult {
+    run_one(job.clone()).unwrap_or_else(|words| ended_badly(&job, Verdict::Safety, &words))
+}
+
 // The one place that starts threads: a run needs one that has not touched a hash map yet.
 // Its wall clock is real: guards are about the machine, not about the simulation.
 #[allow(clippy::disallowed_methods)]
@@ -127,7 +137,7 @@ fn start(number: u64, job: Job, sender: Sender<Message>) -> Running {
         // Nobody else sets it.
         let _ = schedstat_of_this_thread().map(|path| thread.set(path));
         let result = catch_unwind(AssertUnwindSafe(|| Box::new(run(&job, &abandoned))));
-        let result = result.map_err(|payload| crate::panics::describe(payload.as_ref()));
+        let result = result.map_err(|payload| panics::describe(payload.as_ref()));
         // Nobody listens when the sweep was interrupted.
         let _ = sender.send((number, result));
     };
@@ -194,6 +204,7 @@ fn overdue(running: &mut BTreeMap<u64, Running>, limit: Duration) -> Vec<Job> {
 /// The result of a run that could not tell its own.
 fn ended_badly(job: &Job, verdict: Verdict, words: &str) -> RunResult {
     let scenario = job.scenario.name.clone();
+    let cause = panics::place(words).unwrap_or(verdict.name());
     let failure = Failure {
         oracle: "run".to_owned(),
         promise: "a run comes to its end".to_owned(),
@@ -202,7 +213,7 @@ fn ended_badly(job: &Job, verdict: Verdict, words: &str) -> RunResult {
         last_fault: None,
         at_ns: 0,
         event: 0,
-        fingerprint: format!("{:016x}", xxhash_rust::xxh3::xxh3_64(verdict.name().as_bytes())),
+        fingerprint: format!("{:016x}", xxhash_rust::xxh3::xxh3_64(cause.as_bytes())),
         further: 0,
     };
     let outcome = Outcome {

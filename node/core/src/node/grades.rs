@@ -66,6 +66,9 @@ impl Node {
 
     /// Answers whoever waits for a grade that is reached now.
     pub(super) fn answer_reached(&mut self, now: Now, out: &mut Outputs) {
+        if self.sessions.waiting_for_grade() == 0 {
+            return;
+        }
         let reach = Reach { silent: self.silent_regions(now), ..self.reach() };
         if !self.sessions.has_new_places() && reach == self.reached {
             return;

@@ -5,7 +5,7 @@ use crate::commands::shrink::in_a_line;
 use crate::context::{say, warn};
 use crate::corpus::{Corpus, read_plan};
 use crate::tool_error::ToolError;
-use billsim_engine::sweep::run_one;
+use billsim_engine::sweep::run_to_its_end;
 use billsim_engine::{Job, plan};
 use billsim_record::{ExitCode, Failure, document};
 use std::fs::OpenOptions;
@@ -33,7 +33,7 @@ fn add(arguments: &CorpusAdd, canary: Option<&str>) -> Result<ExitCode, ToolErro
     let mut job = Job::new(loaded.scenario, filed.seed);
     job.plan = Some(filed.clone());
     job.canary = canary.map(str::to_owned);
-    let failure = run_one(job).map_err(ToolError::tool)?.outcome.failure;
+    let failure = run_to_its_end(job).outcome.failure;
     check(arguments, failure.as_ref())?;
     let about = arguments.about.clone().or(filed.about).or(failure.as_ref().map(in_a_line));
     let Some(about) = about else {

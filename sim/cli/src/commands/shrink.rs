@@ -7,7 +7,7 @@ use crate::context::{invocation, say, warn};
 use crate::tool_error::ToolError;
 use crate::{identity, interrupt, stored_run, story};
 use billsim_engine::RunResult;
-use billsim_engine::sweep::run_one;
+use billsim_engine::sweep::run_to_its_end;
 use billsim_record::{ExitCode, Failure, FaultPlan, Outcome, PlannedLoad, document};
 use billsim_reports::shrunk::{Cause, Size, comparison, explanation};
 use billsim_shrink::{Memory, Shrunk, Start};
@@ -32,7 +32,7 @@ struct Report<'a> {
 pub(crate) fn shrink(arguments: &Shrink, canary: Option<&str>) -> Result<ExitCode, ToolError> {
     let stop = interrupt::watch()?;
     let bundle = Bundle::open(&arguments.path, canary)?;
-    let before = run(&bundle, &bundle.plan, canary)?;
+    let before = run(&bundle, &bundle.plan, canary);
     let failure = failure_of(&bundle, &before.outcome)?;
     let directory = prepare(arguments, &bundle)?;
     let state = directory.join("shrink-state.json");
@@ -66,10 +66,10 @@ fn write(path: &Path, text: &str) -> Result<(), ToolError> {
     fs::write(path, text).map_err(|error| ToolError::write(path, &error))
 }
 
-fn run(bundle: &Bundle, plan: &FaultPlan, canary: Option<&str>) -> Result<RunResult, ToolError> {
+fn run(bundle: &Bundle, plan: &FaultPlan, canary: Option<&str>) -> RunResult {
     let mut job = bundle.job(plan.clone(), canary);
     job.tell = true;
-    run_one(job).map_err(ToolError::tool)
+    run_to_its_end(job)
 }
 
 /// What fails now; a word if that is not what was stored.
@@ -140,7 +140,7 @@ fn conclude(
     memory: &Memory,
 ) -> Result<ExitCode, ToolError> {
     let Shrunk { mut plan, is_minimal, .. } = shrunk;
-    let after = run(bundle, &plan, canary)?;
+    let after = run(bundle, &plan, canary);
     let Some(failure) =
         after.outcome.failure.as_ref().filter(|_| fingerprint(before) == fingerprint(&after))
     else {
@@ -207,7 +207,7 @@ pub(crate) fn fails_bare(
     bare.faults.clear();
     bare.operator.clear();
     bare.load = PlannedLoad::default();
-    let outcome = run(bundle, &bare, canary)?.outcome;
+    let outcome = run(bundle, &bare, canary).outcome;
     Ok(outcome.failure.is_some_and(|failure| failure.fingerprint == fingerprint))
 }
 

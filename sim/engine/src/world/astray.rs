@@ -163,11 +163,11 @@ impl World {
         disk.power_cut(now);
         disk.roll_back();
         // An image from before the node was let in says so itself: nobody needs to tell it.
-        let is_told = !disk.inspector().is_forgotten();
+        let must_be_told = !disk.inspector().is_forgotten();
         drop(disk);
         let machine = &mut self.machines[slot];
         machine.lost_power = true;
-        machine.set_back = is_told.then_some("rollback");
+        machine.set_back = must_be_told.then_some("rollback");
         self.jury.wiped(self.machines[slot].node);
         let back_at = now + self.process.range(100_000_000, 5_000_000_000);
         Some(self.dies(slot, "rollback", back_at))

@@ -66,7 +66,8 @@ pub(crate) fn repaired(
         let Ok(view) = RecordView::decode(record) else { return false };
         let hlc = view.header.hlc;
         let known = facts.committed_hash(&Position { hlc, region, index, ..Position::default() });
-        let is_overtaken = || facts.log(region).term(index) > Some(view.header.term);
+        let log = facts.log(region);
+        let is_overtaken = || log.stamp(index) == hlc && log.term(index) > Some(view.header.term);
         known.is_none() || known == found || is_overtaken()
     };
     verdicts.check(Promise::D6, at, None, found.is_some() && is_same(), || {
