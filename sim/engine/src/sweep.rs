@@ -116,8 +116,8 @@ pub fn run_one(job: Job) -> Result<RunResult, String> {
 ///
 /// # Panics
 /// When the system refuses a thread.
-pub fn run_to_its_end(job: Job) -> RunResult {
-    run_one(job.clone()).unwrap_or_else(|words| ended_badly(&job, Verdict::Safety, &words))
+pub fn run_to_its_end(job: &Job) -> RunResult {
+    run_one(job.clone()).unwrap_or_else(|words| ended_badly(job, Verdict::Safety, &words))
 }
 
 // The one place that starts threads: a run needs one that has not touched a hash map yet.

@@ -18,17 +18,17 @@ fn job(slot: u8) -> Job {
 #[test]
 fn a_panic_is_a_failure_with_its_place() {
     let words = run_one(job(200)).expect_err("there is no such node");
-    let result = run_to_its_end(job(200));
+    let result = run_to_its_end(&job(200));
     let failure = result.outcome.failure.expect("it did not come to its end");
     assert_eq!((failure.oracle.as_str(), &failure.detail), ("run", &words));
     assert!(words.contains("sim/engine/src/"), "{words}");
     assert_eq!(result.outcome.verdict, Verdict::Safety);
-    assert_eq!(run_to_its_end(job(0)).outcome.failure, None);
+    assert_eq!(run_to_its_end(&job(0)).outcome.failure, None);
 }
 
 #[test]
 fn the_same_place_is_the_same_cause() {
-    let fingerprint = |slot| run_to_its_end(job(slot)).outcome.failure.map(|it| it.fingerprint);
+    let fingerprint = |slot| run_to_its_end(&job(slot)).outcome.failure.map(|it| it.fingerprint);
     // The words differ: they tell the index.
     assert_eq!(fingerprint(200), fingerprint(201));
 }

@@ -33,7 +33,7 @@ fn add(arguments: &CorpusAdd, canary: Option<&str>) -> Result<ExitCode, ToolErro
     let mut job = Job::new(loaded.scenario, filed.seed);
     job.plan = Some(filed.clone());
     job.canary = canary.map(str::to_owned);
-    let failure = run_to_its_end(job).outcome.failure;
+    let failure = run_to_its_end(&job).outcome.failure;
     check(arguments, failure.as_ref())?;
     let about = arguments.about.clone().or(filed.about).or(failure.as_ref().map(in_a_line));
     let Some(about) = about else {

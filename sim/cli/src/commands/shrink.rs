@@ -69,7 +69,7 @@ fn write(path: &Path, text: &str) -> Result<(), ToolError> {
 fn run(bundle: &Bundle, plan: &FaultPlan, canary: Option<&str>) -> RunResult {
     let mut job = bundle.job(plan.clone(), canary);
     job.tell = true;
-    run_to_its_end(job)
+    run_to_its_end(&job)
 }
 
 /// What fails now; a word if that is not what was stored.
