@@ -68,6 +68,10 @@ mod planted {
         ("final-read-hides-its-gap", "only session reads say that they are behind"),
         ("session-read-hides-its-gap", "only final reads say that they are behind"),
         ("flow-control-waits-for-the-slowest", "the leader counts what some replica has not got"),
+        (
+            "timeouts-only-drawn",
+            "whoever was not elected waits as if it had not stood for election",
+        ),
         ("deposed-node-never-campaigns", "a node gives up elections after its role changed often"),
         ("joined-waiters-take-any-grade", "who joins a forward gets the grade of the first"),
         ("joined-waiters-forgotten", "only the first who waits for an operation is answered"),

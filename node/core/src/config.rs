@@ -10,7 +10,7 @@ pub struct Config {
     pub node: NodeId,
     /// The cluster.
     pub genesis: Arc<Genesis>,
-    /// Stream of election jitter: drawn anew by the shell at each start.
+    /// Stream of election timeouts: drawn anew by the shell at each start.
     pub seed: u64,
     /// Interval of [`crate::Input::Tick`] in milliseconds.
     pub tick_ms: u64,

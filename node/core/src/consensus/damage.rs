@@ -200,7 +200,7 @@ impl RegionLog {
         let window = window.reincarnated(self.incarnation, hard_state);
         self.raft = group(self.config, self.config.folded, window);
         (self.handed_over, self.persisting) = (0, None);
-        self.steady_jitter();
+        self.stand_in_turn();
         true
     }
 

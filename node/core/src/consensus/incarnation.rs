@@ -95,7 +95,7 @@ impl RegionLog {
         self.adopted = Some(Adopted { end, is_persisting: false });
         (self.fenced, self.is_dormant) = (false, true);
         self.note_role();
-        self.steady_jitter();
+        self.stand_in_turn();
         left_out.into_iter().map(|slot| slot.bytes).collect()
     }
 

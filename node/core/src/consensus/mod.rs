@@ -7,12 +7,13 @@ mod lost_disk;
 pub mod message;
 mod region_log;
 mod screen;
+mod stagger;
 mod window;
 
 pub use message::{Life, Presence};
-pub(crate) use region_log::mix;
 pub use region_log::{GroupConfig, RegionLog};
 pub use screen::Refused;
+pub(crate) use stagger::mix;
 pub use window::{LogWindow, Slot};
 
 use crate::io::Role;

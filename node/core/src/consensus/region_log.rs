@@ -6,6 +6,7 @@
 use super::damage::Damage;
 use super::incarnation::Adopted;
 use super::screen::{Refused, Screen};
+use super::stagger::Stagger;
 use super::window::LogWindow;
 use super::{Consensus, Sink, message};
 use crate::io::Role;
@@ -29,7 +30,7 @@ const APPENDS_IN_FLIGHT_MAX: usize = 64;
 pub struct GroupConfig {
     /// This node.
     pub node: NodeId,
-    /// Stream of election jitter.
+    /// Stream of election timeouts.
     pub seed: u64,
     /// A leader shows itself every so many ticks.
     pub heartbeat_ticks: u32,
@@ -51,6 +52,7 @@ pub struct RegionLog {
     pub(super) region: RegionId,
     pub(super) incarnation: Incarnation,
     pub(super) config: GroupConfig,
+    stagger: Stagger,
     pub(super) raft: RawNode<LogWindow>,
     pub(super) waiting: VecDeque<Waiting>,
     /// Last ready that was handed over.
@@ -113,10 +115,12 @@ impl RegionLog {
         let window = LogWindow::new(region, incarnation, log.records, hard_state, members);
         let raft = group(config, config.folded.min(held), window);
         let role = if voters.contains(&config.node) { Role::Follower } else { Role::Learner };
+        let timeouts = (config.seed, config.election_ticks);
         let mut log = Self {
             region,
             incarnation,
             config,
+            stagger: Stagger::new(timeouts, region, config.node, &voters),
             raft,
             waiting: VecDeque::new(),
             handed_over: 0,
@@ -135,7 +139,7 @@ impl RegionLog {
             genesis: Arc::clone(genesis),
         };
         log.count_open(|_| true);
-        log.steady_jitter();
+        log.stand_in_turn();
         log
     }
 
@@ -167,19 +171,18 @@ impl RegionLog {
     pub fn step_down(&mut self) {
         let term = self.raft.raft.term;
         self.raft.raft.become_follower(term, raft::INVALID_ID);
-        self.steady_jitter();
+        self.stand_in_turn();
     }
 
-    /// The library draws its election jitter from the machine's entropy; ours replaces it after
+    /// The library draws its election timeouts from the machine's entropy; ours replace them after
     /// every step, so that a run depends on its seed alone.
-    pub(super) fn steady_jitter(&mut self) {
-        let base = u64::from(self.config.election_ticks);
-        let draw = mix(self.config.seed
-            ^ u64::from(self.config.node.0) << 48
-            ^ u64::from(self.region.0) << 40
-            ^ self.raft.raft.term << 16
-            ^ self.elections);
-        self.raft.raft.set_randomized_election_timeout((base + draw % base) as usize);
+    pub(super) fn stand_in_turn(&mut self) {
+        let term = self.raft.raft.term;
+        let ticks = match self.raft.raft.state {
+            StateRole::Candidate => self.stagger.again(term, self.elections),
+            _ => self.stagger.first(term, self.elections),
+        };
+        self.raft.raft.set_randomized_election_timeout(ticks as usize);
     }
 
     pub(super) fn note_role(&mut self) {
@@ -328,7 +331,7 @@ impl Consensus for RegionLog {
             return;
         }
         self.raft.tick();
-        self.steady_jitter();
+        self.stand_in_turn();
     }
 
     fn step(&mut self, mut message: Message) -> Result<(), Refused> {
@@ -355,7 +358,7 @@ impl Consensus for RegionLog {
         screen.check(&message)?;
         // The library's own refusals (a stale term, a dropped proposal) need no answer.
         let _ = self.raft.step(message);
-        self.steady_jitter();
+        self.stand_in_turn();
         Ok(())
     }
 
@@ -381,7 +384,7 @@ impl Consensus for RegionLog {
             self.hand_over(sink);
         }
         self.note_role();
-        self.steady_jitter();
+        self.stand_in_turn();
     }
 
     fn persist_started(&mut self) {
@@ -446,22 +449,4 @@ pub(super) fn group(
     };
     let silent = slog::Logger::root(slog::Discard, slog::o!());
     RawNode::new(&raft_config, window, &silent).expect("the configuration is legal")
-}
-
-/// A finaliser that spreads every bit (D. Stafford, "Better Bit Mixing", variant 13).
-pub(crate) fn mix(mut x: u64) -> u64 {
-    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    x ^ (x >> 31)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::mix;
-
-    #[test]
-    fn the_mixer_is_the_published_one() {
-        // The first number of SplitMix64 from 0, which ends with this finaliser.
-        assert_eq!(mix(0x9e37_79b9_7f4a_7c15), 0xe220_a839_7b1d_cdaf);
-    }
 }
