@@ -4,7 +4,7 @@
 
 use billsim_engine::sweep::run_one;
 use billsim_engine::{Job, Scenario};
-use billsim_record::{Happening, RunEvents, Verdict};
+use billsim_record::{Fault, FaultPlan, Happening, NodeNumber, PlannedFault, RunEvents, Verdict};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -56,4 +56,33 @@ fn every_call_that_returns_was_made_by_the_same_client() {
         }
     }
     assert!(returned > 100, "{returned} calls");
+}
+
+#[test]
+fn no_power_cut_comes_after_all_was_healed() {
+    let mut fired = 0;
+    for seed in 1..=8 {
+        let asked = job(seed);
+        let ends_ms = u64::from(asked.scenario.phases.safety_s) * 1_000;
+        let planned = |for_ms, fault| PlannedFault { at_ms: ends_ms - for_ms, for_ms, fault };
+        let [first, second, third] = [0, 1, 2].map(NodeNumber::at);
+        let mut faults = vec![planned(2_000, Fault::PowerCutAtWrite { node: first, step: 1 })];
+        // A step that begins before the phase ends and takes longer than what is left of it.
+        for node in [second, third] {
+            faults.push(planned(50, Fault::SlowDisk { node, factor: 5_000 }));
+            faults.push(planned(50, Fault::PowerCutAtWrite { node, step: 1 }));
+        }
+        let plan = FaultPlan::new("smoke/everything".to_owned(), seed, faults);
+        let result = run_one(Job { events: true, plan: Some(plan), ..asked }).unwrap();
+        fired += result.outcome.faults["power-cut-at-write"].fired;
+        let events = result.events.expect("asked for").events;
+        let healed = events.iter().find(|event| matches!(event.what, Happening::Phase { .. }));
+        let healed_at = healed.expect("every run heals").at_ns;
+        let late = |at: u64, what: &Happening| {
+            at > healed_at && matches!(what, Happening::NodeDown { .. })
+        };
+        let late = events.iter().find(|event| late(event.at_ns, &event.what));
+        assert_eq!(late, None, "seed {seed}");
+    }
+    assert!(fired > 0, "none came in time either");
 }

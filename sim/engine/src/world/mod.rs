@@ -340,7 +340,8 @@ impl World {
             Event::FaultEnds(number) => self.end_fault(number),
             Event::FaultTurns(number) => self.turn_fault(number),
             Event::PowerCut { slot, life, kind } => {
-                if self.machines[slot].life == life {
+                // One that comes after all was healed does not come.
+                if self.machines[slot].life == life && self.phase == Phase::Safety {
                     return self.power_cut(slot, kind, None);
                 }
                 None
