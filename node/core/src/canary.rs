@@ -118,6 +118,7 @@ mod planted {
         ("checksum-not-verified-on-read", "recovery takes a record whose checksum does not fit"),
         ("amnesiac-voter", "a node that lost its disk takes part as if it were a new one"),
         ("superblock-before-records", "the superblock is written before what it promises"),
+        ("unused-checksums-kept", "damage to checksums that nobody reads stays in the database"),
         ("database-trusted-after-damage", "a block of the database that does not verify is read"),
         ("damaged-range-cut", "recovery cuts a log before its first damaged record"),
         ("orphan-readmitted-twice", "a record that a seal left out is appended again each time"),

@@ -48,6 +48,21 @@ impl Group {
         }
         bytes
     }
+
+    /// Clears the checksums that no read asks for, of data block 0 and of blocks behind the end of
+    /// the file: what damage did to those would never be found.
+    fn forget_unused(&mut self, number: usize, blocks: usize) {
+        if canary!("unused-checksums-kept") {
+            return;
+        }
+        let is_used = |block: usize| block > 0 && block < blocks;
+        for (block, sum) in (number * GROUP..).zip(&mut self.sums) {
+            if *sum != 0 && !is_used(block) {
+                *sum = 0;
+                self.dirty = true;
+            }
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -117,11 +132,19 @@ impl BlockLayer {
                 // A crash left a part of an extension that no commit needs.
                 file.set_len(whole)?;
             }
-            for group in 0..checksums.blocks.div_ceil(GROUP) {
-                checksums.groups.push(read_group(&*file, group)?);
+            for number in 0..checksums.blocks.div_ceil(GROUP) {
+                let mut group = read_group(&*file, number)?;
+                group.forget_unused(number, checksums.blocks);
+                checksums.groups.push(group);
             }
         }
-        Ok(Self { file: Arc::from(file), checksums: Arc::new(Mutex::new(checksums)) })
+        let is_dirty = checksums.groups.iter().any(|group| group.dirty);
+        let layer = Self { file: Arc::from(file), checksums: Arc::new(Mutex::new(checksums)) };
+        if is_dirty {
+            layer.write_checksums()?;
+            layer.file.sync()?;
+        }
+        Ok(layer)
     }
 
     /// The first fault since the file was opened.

@@ -149,3 +149,19 @@ fn a_scrub_reads_the_checksums_on_the_disk_too() {
     file.0.lock().unwrap()[checksums_offset(0) as usize + 3 * 8] ^= 1;
     assert!(layer.scrub(0, 64).is_err());
 }
+
+#[test]
+fn checksums_that_no_read_asks_for_are_cleared_when_the_file_is_opened() {
+    let file = Bytes::default();
+    let first = layer(&file);
+    first.set_len(4 * B).unwrap();
+    first.write(B, &[7; 3 * BLOCK]).unwrap();
+    first.sync_data().unwrap();
+    let whole = file.0.lock().unwrap().clone();
+    for block in [0, 4, GROUP - 1] {
+        file.write_at(checksums_offset(0) + 8 * block as u64, &[9]).unwrap();
+    }
+    drop(layer(&file));
+    assert!(*file.0.lock().unwrap() == whole, "damage stays in the checksums");
+    assert_eq!(layer(&file).scrub(0, 4).unwrap(), 4);
+}
