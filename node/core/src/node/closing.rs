@@ -121,7 +121,11 @@ impl Node {
         // answers arrive nobody does.
         let election_ms = self.config.election_ms();
         let was_well = |at: &Monotonic| now.monotonic.ms_since(*at) <= election_ms;
-        if is_well {
+        if mode == RegionMode::Geo && !canary!("return-remembers-the-last") {
+            // What let it return before says nothing of the next outage.
+            outlook.well_since = None;
+            outlook.well_at = None;
+        } else if is_well {
             outlook.well_since.get_or_insert(now.monotonic);
             outlook.well_at = Some(now.monotonic);
         } else if !outlook.well_at.as_ref().is_some_and(was_well) || canary!("return-waits-anew") {
