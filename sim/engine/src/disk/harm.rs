@@ -198,8 +198,8 @@ mod tests {
     use super::{Harm, SLOT_STRIDE, SLOTS};
     use crate::disk::{Disk, DiskTiming};
     use crate::seed::{Purpose, Stream};
-    use billing_core::FileName;
     use billing_core::journal::{Writer, first_steps, recover};
+    use billing_core::{DiskStep, FileName};
     use billing_wire::{
         ClusterId, Genesis, Incarnation, NodeId, Record, RecordHeader, RegionId, RegionMembers,
     };
@@ -246,6 +246,28 @@ mod tests {
         assert_eq!(disk.lacking(), [(REGION, 1)]);
         append(&mut disk, &mut writer, &mut last);
         assert_eq!(disk.lacking(), [(REGION, 1), (REGION, 2)]);
+    }
+
+    #[test]
+    fn a_record_is_pending_until_a_superblock_promises_it() {
+        let (mut disk, mut writer) = new_log();
+        let mut record = {
+            let header = RecordHeader::derived_noop(REGION, Incarnation(0), 1, None);
+            Record { header, submissions: Vec::new() }
+        };
+        let bytes = record.encode().into();
+        writer.append(&record.header, &bytes);
+        let steps = writer.take_steps();
+        let promises = |step: &DiskStep| step.file() == FileName::Superblock;
+        let promised_from = steps.iter().position(promises).expect("it is promised");
+        let state = |disk: &Disk| {
+            let placed: Vec<_> = disk.inspector().records_of(REGION).collect();
+            placed.iter().map(|p| (p.index, p.is_current, p.is_pending)).collect::<Vec<_>>()
+        };
+        disk.run_now(&steps[..promised_from]).expect("no fault is armed");
+        assert_eq!(state(&disk), [(1, false, true)]);
+        disk.run_now(&steps[promised_from..]).expect("no fault is armed");
+        assert_eq!(state(&disk), [(1, true, false)]);
     }
 
     /// Two copies at a time are written and synced together, so a power cut may let one through.

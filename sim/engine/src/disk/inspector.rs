@@ -61,6 +61,9 @@ pub struct Placed {
     pub range: Range<u64>,
     /// No later segment hides it.
     pub is_current: bool,
+    /// It stands behind all that is promised: the next superblock may promise it, and hide by it
+    /// what was promised so far.
+    pub is_pending: bool,
 }
 
 /// Follows one disk.
@@ -269,12 +272,16 @@ impl Inspector {
 
     fn placed(&self, region: RegionId, sequence: u32, segment: &Segment) -> Vec<Placed> {
         let file = FileName::Segment { region, sequence };
+        let promised = self.promises.get(&region);
+        let promised = promised.map(|promise| (promise.tail_segment, promise.durable_index));
         let mut from = SEGMENT_HEADER_BYTES;
         let place = |(index, end): (LogIndex, &usize)| {
             let range = from as u64..*end as u64;
             from = *end;
-            let found = self.find(region, index).map(|(found, _)| found);
-            Placed { region, index, file, range, is_current: found == Some(sequence) }
+            let is_current = self.find(region, index).is_some_and(|(found, _)| found == sequence);
+            let is_pending = promised
+                .is_some_and(|(tail, last)| sequence > tail || sequence == tail && index > last);
+            Placed { region, index, file, range, is_current, is_pending }
         };
         (segment.first_index..).zip(&segment.ends).map(place).collect()
     }

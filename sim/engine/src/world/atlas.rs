@@ -96,13 +96,17 @@ impl World {
         self.is_fair(slot, file, &range) && self.machines[slot].disk().harm(file, range, harm, kind)
     }
 
-    /// Whether a strike leaves a good copy of each record, or nothing is promised.
+    /// Whether a strike leaves a good copy of each record, or nothing is promised. What a node is
+    /// about to promise may be the copy that hides the good one: it is left alone.
     pub(super) fn is_fair(&self, slot: usize, file: FileName, range: &Range<u64>) -> bool {
         let hit = self.machines[slot].disk().inspector().records_in(file, range);
-        self.is_unrestricted
-            || hit.iter().all(|placed| {
-                !placed.is_current || self.has_other_good_copy(slot, placed.region, placed.index)
-            })
+        let promises = self.machines[slot].power != Power::Down;
+        let is_fair = |placed: &Placed| match (placed.is_current, placed.is_pending && promises) {
+            (_, true) => false,
+            (true, false) => self.has_other_good_copy(slot, placed.region, placed.index),
+            (false, false) => true,
+        };
+        self.is_unrestricted || hit.iter().all(is_fair)
     }
 
     /// Whether another disk than that one has a good copy of a record.
