@@ -5,6 +5,8 @@ use billsim_record::{Failure, FaultPlan, PlannedFault};
 
 /// Characters of what was seen that an explanation repeats.
 const DETAIL_MAX: usize = 240;
+/// Faults, the last ones, and operations that an explanation names; all stand in the plan.
+const NAMED_MAX: usize = 12;
 
 /// How large a run was until it failed.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -71,15 +73,22 @@ pub fn explanation(cause: &Cause<'_>) -> String {
 }
 
 fn needs(cause: &Cause<'_>) -> String {
-    let mut parts: Vec<String> = cause.plan.faults.iter().map(of_fault).collect();
+    let unnamed = cause.plan.faults.len().saturating_sub(NAMED_MAX);
+    let mut parts = Vec::new();
+    if unnamed > 0 {
+        parts.push(format!("{} of the plan", plural(unnamed as u64, "earlier fault")));
+    }
+    parts.extend(cause.plan.faults.iter().skip(unnamed).map(of_fault));
     parts.extend(cause.plan.operator.iter().map(ToString::to_string));
     match &cause.plan.load.only {
         None => parts.push("the whole load".to_owned()),
         Some(only) if only.is_empty() => {}
         Some(only) => {
-            let numbers: Vec<String> = only.iter().map(u64::to_string).collect();
+            let named = only.iter().take(NAMED_MAX);
+            let numbers: Vec<String> = named.map(u64::to_string).collect();
+            let rest = if only.len() > NAMED_MAX { ", and on" } else { "" };
             let operations = plural(only.len() as u64, "operation");
-            parts.push(format!("{operations} of the load ({})", numbers.join(", ")));
+            parts.push(format!("{operations} of the load ({}{rest})", numbers.join(", ")));
         }
     }
     if cause.is_late {

@@ -51,3 +51,17 @@ fn the_explanation_is_three_lines() {
     assert!(texts.iter().all(|text| text.lines().count() == 3));
     insta::assert_snapshot!(texts.join("\n"));
 }
+
+#[test]
+fn an_explanation_names_a_few_of_many_faults() {
+    let failure = failure();
+    let fault = |at_ms| {
+        let fault = Fault::PowerCut { node: NodeNumber::at(0) };
+        PlannedFault { at_ms, for_ms: 1, fault }
+    };
+    let mut plan = FaultPlan::new("smoke/crash".to_owned(), 7, (1..=1_000).map(fault).collect());
+    plan.load.only = Some((1..=2_000).collect());
+    let (told, is_late, is_bare) = ("nothing", false, false);
+    let cause = Cause { failure: &failure, told, plan: &plan, is_minimal: false, is_late, is_bare };
+    insta::assert_snapshot!(explanation(&cause));
+}
