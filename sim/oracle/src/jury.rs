@@ -409,6 +409,12 @@ impl Jury {
         self.writes.window(&mut self.verdicts, region, (from, to), pending);
     }
 
+    /// Of a healthy majority that is connected a node is lost, and there is a majority left: the
+    /// region has the time of L1 anew. Told in order.
+    pub fn node_lost(&mut self, region: RegionId, at: u64) {
+        self.writes.node_lost(region, at);
+    }
+
     /// A node has folded up to here for good (O8), and says this of its region (D3), unless its own
     /// log is not whole. After [`Self::folded`]; a cluster of one region has nothing of the sort.
     pub fn beyond_its_region(

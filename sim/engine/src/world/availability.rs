@@ -21,11 +21,17 @@ impl World {
         }
         self.look_at_health_at = self.health_changes_by_itself();
         for region in self.regions() {
-            match (self.available_since[region], self.is_available(region)) {
-                (None, true) => self.available_since[region] = Some(self.now),
-                (Some(_), false) => self.close_availability_of(region),
+            let well = self.well_slots(region);
+            let is_one_lost = self.well_slots[region].iter().any(|slot| !well.contains(slot));
+            match (self.available_since[region], well.is_empty()) {
+                (None, false) => self.available_since[region] = Some(self.now),
+                (Some(_), true) => self.close_availability_of(region),
+                (Some(_), false) if is_one_lost => {
+                    self.jury.node_lost(RegionId(region as u8), self.now);
+                }
                 _ => {}
             }
+            self.well_slots[region] = well;
         }
     }
 
@@ -45,33 +51,37 @@ impl World {
     /// A majority of the region is well, nobody is half well, and its links are clean and carry
     /// nothing from when they were not: what a dead leader said long ago holds up an election.
     /// Only while there is load: in the later phases a few clients finish what is left, each at
-    /// its pace. What happens between regions is no excuse.
-    fn is_available(&self, region: usize) -> bool {
+    /// its pace. What happens between regions is no excuse. Returns who is well; nobody where it
+    /// is no majority.
+    fn well_slots(&self, region: usize) -> Vec<usize> {
         let is_sealed = self.sealed.contains(&RegionId(region as u8));
         let is_drained = || self.links.are_drained(self.now, region);
         if self.phase != Phase::Safety || is_sealed || !is_drained() {
-            return false;
+            return Vec::new();
         }
-        let mut well = 0;
-        let machines = self.region_slots(region);
-        let size = machines.len();
-        for machine in &self.machines[machines] {
+        let mut well = Vec::new();
+        let slots = self.region_slots(region);
+        let size = slots.len();
+        for slot in slots {
+            let machine = &self.machines[slot];
             match machine.power {
                 // The others have to do without it from the moment that it is asked to stop.
                 Power::Up if machine.stopping.is_some() => {}
                 // A node whose disk stands still counts as a node that is down.
                 // A disk that was found full keeps its node apart for a while.
-                Power::Up if machine.full_until > self.now => return false,
-                Power::Up if machine.is_repairing => return false,
+                Power::Up if machine.full_until > self.now => return Vec::new(),
+                Power::Up if machine.is_repairing => return Vec::new(),
                 // So does one whose disk still works at what began while it was slow.
                 Power::Up if is_well(machine) => {
-                    well += usize::from(machine.disk().is_free_from() <= self.now);
+                    if machine.disk().is_free_from() <= self.now {
+                        well.push(slot);
+                    }
                 }
-                Power::Up => return false,
+                Power::Up => return Vec::new(),
                 Power::Down | Power::Paused(_) => {}
             }
         }
-        2 * well > size
+        if 2 * well.len() > size { well } else { Vec::new() }
     }
 
     /// When something ends next that ends by itself: late frames on clean links, a disk's stall and

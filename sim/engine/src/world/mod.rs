@@ -193,6 +193,8 @@ pub struct World {
     altered_frame: Option<u64>,
     /// Since when a healthy majority has been connected, per region.
     available_since: Vec<Option<u64>>,
+    /// Who is well of a region that is available.
+    well_slots: Vec<Vec<usize>>,
     /// When availability is looked at next, unless something changes it before.
     look_at_health_at: u64,
     /// The first entries of a region's log that a node lost when it was opened.
@@ -271,6 +273,7 @@ impl World {
             told_of_losses: Vec::new(),
             altered_frame: None,
             available_since: vec![None; usize::from(scenario.cluster.regions)],
+            well_slots: vec![Vec::new(); usize::from(scenario.cluster.regions)],
             look_at_health_at: 0,
             lost_entries: None,
             spared: 0,

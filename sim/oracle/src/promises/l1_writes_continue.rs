@@ -3,6 +3,7 @@
 //!
 //! A client that pauses between two sendings, or asks a node that is down, learns nothing of the
 //! others: where no node that lives was asked at the limit or after it, nothing is compared.
+//! Another node that is lost begins another outage, from which the limit counts anew.
 
 use crate::catalogue::Promise;
 use crate::facts::{Ask, Call};
@@ -33,6 +34,8 @@ struct Region {
     wanted: Vec<Sending>,
     /// When each acknowledged write returned; ascending, as history is.
     succeeded: Vec<u64>,
+    /// When a node was lost, and enough others were left; ascending.
+    losses: Vec<u64>,
 }
 
 /// Times of writes per region.
@@ -68,6 +71,13 @@ impl Writes {
         region.wanted.push(Sending { began: call.at, ended: Some(at), is_in_vain });
     }
 
+    /// A node of the region is lost, and a majority of it left.
+    pub(crate) fn node_lost(&mut self, region: RegionId, at: u64) {
+        if let Some(region) = self.regions.get_mut(usize::from(region.0)) {
+            region.losses.push(at);
+        }
+    }
+
     /// From `from` to `to` a healthy majority of the region was connected. Windows of a region
     /// come in order; what lies before one is forgotten. `pending` are the calls that have not
     /// returned, each with whether a node that lives has it.
@@ -81,6 +91,7 @@ impl Writes {
         let Some(times) = self.regions.get_mut(usize::from(region.0)) else { return };
         times.wanted.retain(|sending| sending.began >= from);
         times.succeeded.retain(|at| *at >= from);
+        times.losses.retain(|at| *at >= from);
         let returned = times.wanted.len();
         let is_waiting = |call: &Call| {
             let is_write = matches!(call.ask, Ask::Write { .. });
@@ -109,8 +120,9 @@ impl Region {
             let next = self.succeeded.partition_point(|at| *at <= began);
             let next = self.succeeded.get(next).copied();
             let is_timely = next.is_some_and(|at| at <= limit);
+            let is_lost_anew = self.losses.iter().any(|at| began < *at && *at <= limit);
             // Where nobody asked any more, nothing is known of the region.
-            if !is_timely && !self.is_asked_in_vain(limit, next) {
+            if !is_timely && (is_lost_anew || !self.is_asked_in_vain(limit, next)) {
                 continue;
             }
             verdicts.check(Promise::L1, limit, None, is_timely, || {

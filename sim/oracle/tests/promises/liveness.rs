@@ -65,6 +65,23 @@ pub(crate) const CASES: &[Case] = &[
         }
         s.jury.availability_window(REGION, from, s.now);
     }),
+    ("L1", "no write succeeded for 3 s", |s, broken| {
+        // Nobody asked while it was well again, and then another node was lost.
+        let from = s.now;
+        two_writes(s);
+        let reason = Unavailable::NoLeader;
+        let down = || Answer::Write(WriteAnswer::Unavailable { reason, retry_after_ms: 250 });
+        let call = s.invoke_write(1, 9, pay(1, 5));
+        s.returns(call, down());
+        s.now += 2 * SECOND + 900_000_000;
+        if !broken {
+            s.jury.node_lost(REGION, s.now);
+        }
+        let call = s.invoke_write(1, 9, pay(1, 5));
+        s.now += SECOND;
+        s.returns(call, down());
+        s.jury.availability_window(REGION, from, s.now);
+    }),
     ("L2", "a write through an edge waited for more than 15 s", |s, broken| {
         let from = s.now;
         s.write_through_edge(1, 1, open(1), if broken { 16 * SECOND } else { SECOND });
