@@ -106,6 +106,7 @@ mod planted {
         ("watermark-max", "the watermark is the highest of the regions' stamps"),
         ("degraded-answers-first-of-entry", "alone, a region answers only the first of an entry"),
         ("degraded-logs-no-geo-index", "a region tells no geo index until it is in geo mode again"),
+        ("late-frames-remembered", "after late frames all nodes take their clocks for wrong"),
         ("return-remembers-the-last", "cut off soon after its return, a region flips modes"),
         ("return-waits-anew", "a region whose log is long never waits for the others again"),
         ("stall-counted-anew", "a region never finds that the others are out of reach"),
