@@ -108,6 +108,7 @@ mod planted {
         ("degraded-logs-no-geo-index", "a region tells no geo index until it is in geo mode again"),
         ("late-frames-remembered", "after late frames all nodes take their clocks for wrong"),
         ("return-remembers-the-last", "cut off soon after its return, a region flips modes"),
+        ("idle-outage-unseen", "an outage begins with the first write that meets it"),
         ("return-waits-anew", "a region whose log is long never waits for the others again"),
         ("stall-counted-anew", "a region never finds that the others are out of reach"),
         ("foreign-token-taken", "a write with a session token of another cluster is logged"),

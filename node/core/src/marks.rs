@@ -97,6 +97,7 @@ catalogue_of_marks![
     "answered-geo",
     "answered-final",
     "mode-changed",
+    "alone-before-the-first-write",
     "told-how-far-for-a-duplicate",
     "region-sealed",
     "seal-refused",

@@ -1,5 +1,5 @@
-//! A region whose neighbour is back waits for it again, however long its log has become. Cores in
-//! one process.
+//! When a region acknowledges alone, and when it waits for its neighbour again. Cores in one
+//! process.
 
 #[expect(dead_code, reason = "no damage here")]
 mod cluster_support;
@@ -26,6 +26,33 @@ fn a_long_log_returns_to_geo_mode_when_the_other_region_is_back() {
     // Five seconds of good answers are asked for.
     world.ticks(200);
     assert_eq!(mode(&world), RegionMode::Geo);
+}
+
+#[test]
+fn a_write_after_the_outage_began_does_not_wait_as_if_it_had_begun_with_it() {
+    let mut world = World::new(2);
+    let leader = (0..3).find(|place| world.leads(*place)).unwrap();
+    let mode = |world: &World| world.node(leader).status().mode;
+    (3..6).for_each(|place| world.machines[place].node = None);
+    // A quarter of a second, and a tick.
+    world.ticks(6);
+    assert_eq!(mode(&world), RegionMode::Geo, "nothing was written that had to go elsewhere");
+    world.write_at(leader);
+    assert_eq!(mode(&world), RegionMode::Degraded);
+}
+
+#[test]
+fn a_leader_that_was_paused_takes_nobody_for_silent() {
+    let mut world = World::new(2);
+    let leader = (0..3).find(|place| world.leads(*place)).unwrap();
+    let paused = world.machines[leader].node.take();
+    // Shorter than an election timeout.
+    world.ticks(9);
+    world.machines[leader].node = paused;
+    assert!(world.leads(leader));
+    world.apart.extend(3..6);
+    world.write_at(leader);
+    assert_eq!(world.node(leader).status().mode, RegionMode::Geo, "they may be there");
 }
 
 #[test]

@@ -64,6 +64,8 @@ pub struct RegionLog {
     role: Role,
     /// The nodes of each other region that is open.
     elsewhere: Vec<(RegionId, Vec<NodeId>)>,
+    /// Ticks of this leader since one of them answered it.
+    ticks_unanswered: u32,
     /// This node has promised to take no more of this incarnation.
     pub(super) fenced: bool,
     /// The region has a new incarnation that was not let in yet.
@@ -129,6 +131,7 @@ impl RegionLog {
             elections: 0,
             role,
             elsewhere: Vec::new(),
+            ticks_unanswered: 0,
             fenced: log.fenced,
             is_dormant: incarnation > genesis.regions[usize::from(region.0)].incarnation,
             adopted: None,
@@ -199,6 +202,7 @@ impl RegionLog {
         // Only leaders are told, and count: whoever led before must not refuse what nodes say that
         // were let in by somebody else since.
         self.generations.clear();
+        self.ticks_unanswered = 0;
         if role == Role::Leader {
             sometimes!("leader-elected");
             tracing::info!(region = self.region.0, term = self.term(), "leads the region log");
@@ -284,6 +288,16 @@ impl RegionLog {
         self.matched_elsewhere(|progress| progress.recent_active)
     }
 
+    /// For so many ticks this leader has heard no node of another region. A leader that did not
+    /// run for a while has not ticked: it is not they who were silent.
+    pub fn ticks_unanswered(&self) -> u32 {
+        self.ticks_unanswered
+    }
+
+    fn is_elsewhere(&self, node: u64) -> bool {
+        self.elsewhere.iter().any(|(_, nodes)| nodes.iter().any(|other| u64::from(other.0) == node))
+    }
+
     fn matched_elsewhere(&self, counts: impl Fn(&Progress) -> bool) -> LogIndex {
         let progress = self.raft.raft.prs();
         let matched = |node: &NodeId| {
@@ -330,6 +344,7 @@ impl Consensus for RegionLog {
         if self.is_out() {
             return;
         }
+        self.ticks_unanswered = self.ticks_unanswered.saturating_add(1);
         self.raft.tick();
         self.stand_in_turn();
     }
@@ -356,6 +371,9 @@ impl Consensus for RegionLog {
             committed: self.raft.raft.raft_log.committed,
         };
         screen.check(&message)?;
+        if self.is_elsewhere(from) {
+            self.ticks_unanswered = 0;
+        }
         // The library's own refusals (a stale term, a dropped proposal) need no answer.
         let _ = self.raft.step(message);
         self.stand_in_turn();

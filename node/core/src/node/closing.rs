@@ -107,6 +107,7 @@ impl Node {
         // What was caught up before the outage says nothing: only who answers now counts.
         let is_well = mode == RegionMode::Degraded
             && self.own_log().geo_matched_lately() + CAUGHT_UP_ENTRIES >= committed;
+        let is_silent = self.nobody_answers();
         let outlook = &mut self.outlook;
         if geo >= committed {
             outlook.stalled_since = None;
@@ -138,10 +139,25 @@ impl Node {
             RegionMode::Geo if lasted(outlook.stalled_since, self.config.geo_timeout_ms) => {
                 RegionMode::Degraded
             }
+            // The first write after an outage began need not wait as if it had begun with it.
+            RegionMode::Geo if outlook.stalled_since.is_some() && is_silent => {
+                sometimes!("alone-before-the-first-write");
+                RegionMode::Degraded
+            }
             RegionMode::Degraded if lasted(outlook.well_since, self.config.geo_return_ms) => {
                 RegionMode::Geo
             }
             mode => mode,
         }
+    }
+
+    /// Whether no node of another region has answered this leader for `geo_timeout`, and missed two
+    /// heartbeats at least.
+    fn nobody_answers(&self) -> bool {
+        let config = &self.config;
+        let two_heartbeats_ms = 2 * u64::from(config.heartbeat_ticks) * config.tick_ms;
+        let unanswered_ms = u64::from(self.own_log().ticks_unanswered()) * config.tick_ms;
+        unanswered_ms > config.geo_timeout_ms.max(two_heartbeats_ms)
+            && !canary!("idle-outage-unseen")
     }
 }
