@@ -42,6 +42,19 @@ fn a_write_after_the_outage_began_does_not_wait_as_if_it_had_begun_with_it() {
 }
 
 #[test]
+fn a_region_of_which_one_node_answers_is_out_of_reach() {
+    let mut world = World::new(2);
+    let leader = (0..3).find(|place| world.leads(*place)).unwrap();
+    let mode = |world: &World| world.node(leader).status().mode;
+    (4..6).for_each(|place| world.machines[place].node = None);
+    world.write_at(leader);
+    world.ticks(5);
+    assert_eq!(mode(&world), RegionMode::Geo, "a quarter of a second");
+    world.ticks(1);
+    assert_eq!(mode(&world), RegionMode::Degraded);
+}
+
+#[test]
 fn a_leader_that_was_paused_takes_nobody_for_silent() {
     let mut world = World::new(2);
     let leader = (0..3).find(|place| world.leads(*place)).unwrap();
