@@ -52,13 +52,14 @@ pub fn outages(outages: &[Outage]) -> String {
 }
 
 fn outage_of(out: &mut String, outage: &Outage) {
-    let Outage { region, kind, at_ms, clients, recovered, rto_ms, loss } = outage;
+    let Outage { region, kind, at_ms, behind_edge, clients, recovered, rto_ms, loss } = outage;
     let _ = writeln!(out, "\n{kind} of region {region} at {} ms", count(*at_ms));
-    let _ = write!(out, "  RTO    {recovered} of {} succeeded again", plural(*clients, "client"));
-    let _ = match rto_ms {
-        Some([p50, p99, max]) => writeln!(out, ": p50 {p50} ms, p99 {p99} ms, max {max} ms"),
-        None => writeln!(out),
-    };
+    let clients = plural(*clients, "client");
+    let how = if *behind_edge { "behind an edge" } else { "that try nodes themselves" };
+    let _ = writeln!(out, "  RTO    {recovered} of {clients} {how} succeeded again");
+    if let Some([p50, p99, max]) = rto_ms {
+        let _ = writeln!(out, "         after p50 {p50} ms, p99 {p99} ms, max {max} ms");
+    }
     let Some(loss) = loss else { return };
     let _ = write!(out, "  RPO    {} lost", plural(loss.rpo_transactions, "transaction"));
     let _ = match loss.rpo_age_ms {

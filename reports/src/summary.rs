@@ -83,15 +83,19 @@ fn faults(out: &mut String, tally: &Tally) {
     }
 }
 
+/// Of many seeds what none of them reached, of one what it did.
 fn marks(out: &mut String, tally: &Tally) {
-    let unreached: Vec<&str> = tally.unreached().collect();
     let known = tally.marks.len();
-    if unreached.is_empty() {
+    let (shown, what): (Vec<&str>, _) = match tally.seeds() {
+        1 => (tally.reached().collect(), "reached"),
+        _ => (tally.unreached().collect(), "never reached"),
+    };
+    if tally.unreached().next().is_none() {
         let _ = writeln!(out, "\nmarks: all {known} were reached");
         return;
     }
-    let _ = writeln!(out, "\nmarks: {} of {known} never reached", unreached.len());
-    for line in wrap(&unreached.join(", "), COLUMNS - 2) {
+    let _ = writeln!(out, "\nmarks: {} of {known} {what}", shown.len());
+    for line in wrap(&shown.join(", "), COLUMNS - 2) {
         let _ = writeln!(out, "  {line}");
     }
 }
@@ -119,9 +123,9 @@ fn verdict(out: &mut String, tally: &Tally, circumstances: Circumstances<'_>) {
         let _ = writeln!(out, "INCOMPLETE: {reason} after {}{asked}", plural(seeds, "seed"));
     }
     let gaps = tally.gaps();
-    for gap in &gaps {
-        let weight = if circumstances.coverage_required { "COVERAGE" } else { "note" };
-        let _ = writeln!(out, "{weight}: {}", sentence(gap));
+    match circumstances.coverage_required {
+        true => failings(out, &gaps),
+        false => notes(out, &gaps),
     }
     for sentence in waived::sentences(tally) {
         let _ = writeln!(out, "WAIVED: {sentence}");
@@ -138,6 +142,32 @@ fn verdict(out: &mut String, tally: &Tally, circumstances: Circumstances<'_>) {
     }
 }
 
+/// Gaps that fail the sweep.
+fn failings(out: &mut String, gaps: &[Gap]) {
+    for gap in gaps {
+        let _ = writeln!(out, "COVERAGE: {}", sentence(gap));
+    }
+}
+
+/// Gaps that fail nothing. One seed has many silent oracles; they share a line.
+fn notes(out: &mut String, gaps: &[Gap]) {
+    let silent = gaps.iter().filter_map(|gap| match gap {
+        Gap::Oracle(id) => Some(id.as_str()),
+        Gap::Absent(_) | Gap::Fault(_) => None,
+    });
+    let silent: Vec<&str> = silent.collect();
+    let mut sentences = Vec::new();
+    if silent.len() > 1 {
+        sentences.push(format!("oracles {} compared nothing", silent.join(", ")));
+    }
+    let others = gaps.iter().filter(|gap| silent.len() < 2 || !matches!(gap, Gap::Oracle(_)));
+    sentences.extend(others.map(sentence));
+    for sentence in sentences {
+        let lines = wrap(&format!("note: {sentence}"), COLUMNS);
+        let _ = writeln!(out, "{}", lines.join("\n      "));
+    }
+}
+
 /// What a gap means, in words.
 pub fn sentence(gap: &Gap) -> String {
     match gap {
@@ -147,7 +177,8 @@ pub fn sentence(gap: &Gap) -> String {
     }
 }
 
-/// The rule of three: what seeds without a failure say about the failure rate.
+/// The rule of three: what seeds without a failure say about the failure rate. Three seeds or
+/// fewer say nothing.
 pub fn confidence(tally: &Tally) -> String {
     let waived = tally.waived_seeds();
     let seeds = tally.seeds() - waived;
@@ -155,8 +186,12 @@ pub fn confidence(tally: &Tally) -> String {
         0 => String::new(),
         _ => format!(", but for {} that waivers let pass", plural(waived, "seed")),
     };
-    let bound = (300.0 / seeds.max(1) as f64).min(100.0);
-    let shown = plural(seeds, "seed");
-    let rate = format!("failure rate < 3/{} ({bound:.2} %) at 95 %", count(seeds));
-    format!("no failure in {shown}: {rate}{but}")
+    let rate = match seeds {
+        ..=3 => String::new(),
+        _ => {
+            let bound = 300.0 / seeds as f64;
+            format!(": failure rate < 3/{} ({bound:.2} %) at 95 %", count(seeds))
+        }
+    };
+    format!("no failure in {}{rate}{but}", plural(seeds, "seed"))
 }

@@ -251,6 +251,11 @@ impl Tally {
         silent.chain(unseen).chain(absent.map(|kind| Gap::Absent(kind.clone()))).collect()
     }
 
+    /// Marks that some seed reached.
+    pub fn reached(&self) -> impl Iterator<Item = &str> {
+        self.marks.iter().filter(|(_, hits)| **hits > 0).map(|(name, _)| name.as_str())
+    }
+
     /// Marks that no seed reached.
     pub fn unreached(&self) -> impl Iterator<Item = &str> {
         self.marks.iter().filter(|(_, hits)| **hits == 0).map(|(name, _)| name.as_str())

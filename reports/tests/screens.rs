@@ -2,8 +2,9 @@
 
 mod fixture;
 
-use billsim_record::{ExitCode, Failure, Outcome, Verdict};
+use billsim_record::{ExitCode, Failure, Outage, Outcome, Verdict};
 use billsim_reports::epilogue::{LINES_MAX, Place, epilogue};
+use billsim_reports::region_loss::outages;
 use billsim_reports::summary::{Circumstances, summary};
 use billsim_reports::tally::{Gap, cause_of};
 use billsim_reports::{Tally, outcomes};
@@ -51,6 +52,39 @@ fn a_green_sweep_says_what_it_is_worth() {
     let promises = [("D1", "an answer leaves only after its entry is durable as its grade says")];
     let tally = tally_of(&[held("smoke/crash", 0), held("smoke/crash", 1), held("smoke/clock", 0)]);
     insta::assert_snapshot!(summary(&tally, circumstances(&promises.into())));
+}
+
+#[test]
+fn a_green_run_says_what_it_did() {
+    let mut outcome = held("smoke/crash", 7);
+    outcome.comparisons.clear();
+    let text = summary(&tally_of(&[outcome]), circumstances(&BTreeMap::new()));
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn four_seeds_are_the_first_that_bound_a_failure_rate() {
+    let text = |seeds| {
+        let outcomes: Vec<_> = (0..seeds).map(|seed| held("smoke/crash", seed)).collect();
+        summary(&tally_of(&outcomes), circumstances(&BTreeMap::new()))
+    };
+    assert!(text(3).ends_with("HELD: no failure in 3 seeds\n"), "{}", text(3));
+    assert!(text(4).ends_with("4 seeds: failure rate < 3/4 (75.00 %) at 95 %\n"), "{}", text(4));
+}
+
+#[test]
+fn a_verdict_says_how_clients_found_another_region() {
+    let outage = |behind_edge| Outage {
+        region: 0,
+        kind: "region-dark".to_owned(),
+        at_ms: 21_921,
+        behind_edge,
+        clients: 31,
+        recovered: 30,
+        rto_ms: Some([2_028, 10_895, 10_895]),
+        loss: None,
+    };
+    insta::assert_snapshot!(outages(&[outage(false), outage(true)]));
 }
 
 #[test]

@@ -74,6 +74,10 @@ pub struct Outage {
     pub kind: String,
     /// When, in simulated milliseconds.
     pub at_ms: u64,
+    /// Whether clients talk to an edge, which finds nodes for them, instead of trying nodes
+    /// themselves.
+    #[serde(default)]
+    pub behind_edge: bool,
     /// Clients that talked to the region and wanted something afterwards.
     pub clients: u64,
     /// Those that had an answer again before the end of the run.

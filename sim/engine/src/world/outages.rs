@@ -18,6 +18,7 @@ struct Open {
     region: RegionId,
     kind: &'static str,
     at: u64,
+    behind_edge: bool,
     /// Clients that talked to the region and did not succeed since, with the time from which
     /// they wanted to.
     waiting: BTreeMap<u32, Option<u64>>,
@@ -31,17 +32,19 @@ pub(super) struct Outages {
 }
 
 impl Outages {
-    /// A region is out from here on. `clients`: who talked to it, and whether it waits just now.
+    /// A region is out from here on. `clients`: who talked to it, and whether it waits just now;
+    /// `behind_edge`: whether through an edge.
     pub(super) fn begins(
         &mut self,
         at: u64,
         region: RegionId,
         kind: &'static str,
+        behind_edge: bool,
         clients: impl Iterator<Item = (u32, bool)>,
     ) {
         let waiting = clients.map(|(session, is_busy)| (session, is_busy.then_some(at))).collect();
         let rto_ms = Histogram::new_with_max(RTO_MAX_MS, 3).expect("the bounds are legal");
-        self.begun.push(Open { region, kind, at, waiting, rto_ms });
+        self.begun.push(Open { region, kind, at, behind_edge, waiting, rto_ms });
     }
 
     /// A client did something or was told.
@@ -79,6 +82,7 @@ impl Outages {
                 region: outage.region.0,
                 kind: outage.kind.to_owned(),
                 at_ms: outage.at / MS,
+                behind_edge: outage.behind_edge,
                 clients: recovered + still,
                 recovered,
                 rto_ms: (recovered > 0)

@@ -121,7 +121,7 @@ impl World {
             Endpoint::Edge(nearest) => nearest == region,
         };
         let clients = self.clients.talking_to(is_of_region);
-        self.outages.begins(self.now, region, kind, clients);
+        self.outages.begins(self.now, region, kind, !self.edges.is_empty(), clients);
     }
 
     /// Every outage of a region so far.
