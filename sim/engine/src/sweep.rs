@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, OnceLock};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 /// How often the sweep looks at its guards.
@@ -40,6 +40,7 @@ pub struct Settings {
 
 struct Running {
     job: Job,
+    handle: JoinHandle<()>,
     /// For how long it was waited, when it was looked at last.
     waited: Duration,
     looked: Instant,
@@ -79,9 +80,10 @@ pub fn sweep(
             Ok((number, result)) => {
                 // A run that was left behind may still end; nobody waits for it any more.
                 if let Some(done) = running.remove(&number) {
+                    let job = done.join();
                     on_result(match result {
                         Ok(result) => *result,
-                        Err(words) => ended_badly(&done.job, Verdict::Safety, &words),
+                        Err(words) => ended_badly(&job, Verdict::Safety, &words),
                     });
                 }
             }
@@ -104,8 +106,10 @@ pub fn sweep(
 /// When the system refuses a thread.
 pub fn run_one(job: Job) -> Result<RunResult, String> {
     let (sender, receiver) = channel();
-    let _running = start(0, job, sender);
-    match receiver.recv() {
+    let running = start(0, job, sender);
+    let received = receiver.recv();
+    running.join();
+    match received {
         Ok((_, result)) => result.map(|result| *result),
         Err(_) => Err("the thread of the run is gone".to_owned()),
     }
@@ -126,14 +130,9 @@ pub fn run_to_its_end(job: &Job) -> RunResult {
 fn start(number: u64, job: Job, sender: Sender<Message>) -> Running {
     let abandoned = Arc::new(AtomicBool::new(false));
     let thread = Arc::new(OnceLock::new());
-    let running = Running {
-        job: job.clone(),
-        waited: Duration::ZERO,
-        looked: Instant::now(),
-        thread: Arc::clone(&thread),
-        abandoned: Arc::clone(&abandoned),
-    };
+    let its = (job.clone(), Arc::clone(&thread), Arc::clone(&abandoned));
     let body = move || {
+        let (job, thread, abandoned) = its;
         // Nobody else sets it.
         let _ = schedstat_of_this_thread().map(|path| thread.set(path));
         let result = catch_unwind(AssertUnwindSafe(|| Box::new(run(&job, &abandoned))));
@@ -141,15 +140,23 @@ fn start(number: u64, job: Job, sender: Sender<Message>) -> Running {
         // Nobody listens when the sweep was interrupted.
         let _ = sender.send((number, result));
     };
-    thread::Builder::new()
-        .name(format!("seed {}", running.job.seed))
+    let handle = thread::Builder::new()
+        .name(format!("seed {}", job.seed))
         .stack_size(STACK_BYTES)
         .spawn(body)
         .expect("the system gives a thread per job");
-    running
+    Running { job, handle, waited: Duration::ZERO, looked: Instant::now(), thread, abandoned }
 }
 
 impl Running {
+    /// Waits until the thread of a run that has told its result is gone. One that is started
+    /// earlier gets another arena of the allocator, and the process keeps the memory of both.
+    fn join(self) -> Job {
+        // What it panicked with was caught and told.
+        let _ = self.handle.join();
+        self.job
+    }
+
     /// For how long it was waited. A process that was stopped for a while, or a machine that slept,
     /// waited for nothing meanwhile.
     #[expect(clippy::disallowed_methods, reason = "guards are about the machine that it runs on")]
