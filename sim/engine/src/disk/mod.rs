@@ -22,6 +22,7 @@ pub use crash_point::{CrashPoint, CrashSeen, StepName};
 pub use directory::DiskHandle;
 pub use harm::Harm;
 pub use inspector::Inspector;
+pub use job::Hastened;
 
 use crate::seed::Stream;
 use astray::Astray;
@@ -43,6 +44,16 @@ pub struct DiskTiming {
     pub write_ns: (u64, u64),
     /// A sync, in nanoseconds.
     pub sync_ns: (u64, u64),
+}
+
+impl DiskTiming {
+    /// What a step takes at least and at most, in nanoseconds.
+    fn of(&self, step: &DiskStep) -> (u64, u64) {
+        match step {
+            DiskStep::Sync { .. } => self.sync_ns,
+            _ => self.write_ns,
+        }
+    }
 }
 
 /// Faults that are armed on a disk, and what came of them.
@@ -93,6 +104,8 @@ pub struct Disk {
     /// Removed since the last sync: a power cut may bring them back.
     removed: Vec<(FileName, File)>,
     job: Option<Job>,
+    /// The persist whose end the node was not told.
+    untold: Option<PersistToken>,
     inspector: Inspector,
     /// The superblock is later than any that was synced: a power cut let it through, and no node
     /// was opened since.
@@ -125,6 +138,7 @@ impl Disk {
             files: BTreeMap::new(),
             removed: Vec::new(),
             job: None,
+            untold: None,
             inspector: Inspector::default(),
             is_unpromised: false,
             lost: Lost::default(),
@@ -157,10 +171,7 @@ impl Disk {
         let mut result = Ok(());
         let mut timed = Vec::with_capacity(steps.len());
         for step in steps {
-            let (low, high) = match step {
-                DiskStep::Sync { .. } => self.timing.sync_ns,
-                _ => self.timing.write_ns,
-            };
+            let (low, high) = self.timing.of(&step);
             let faults = &self.faults;
             let factor = u64::from(faults.slow.max(1)) * u64::from(faults.region_slow.max(1));
             let takes = self.stream.range(low, high) * factor;
@@ -192,7 +203,8 @@ impl Disk {
         if self.faults.are_slow(now) {
             self.held_up_until = at;
         }
-        self.job = Some(Job::new(timed, result.err()));
+        self.job = Some(Job::new(token, timed, result.err()));
+        self.untold = Some(token);
         Submitted { done_at: at, result, power_cut_at, crash_at }
     }
 

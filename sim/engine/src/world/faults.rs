@@ -6,7 +6,7 @@ use super::event::{Event, NodeEvent};
 use super::links::LinkFaults;
 use super::machine::Power;
 use super::{Phase, Todo, World};
-use crate::disk::{CrashPoint, DiskFaults};
+use crate::disk::{CrashPoint, DiskFaults, Hastened};
 use crate::trace::Traced;
 use billing_core::{DiskFault, sometimes};
 use billsim_record::{Fault, Happening, NodeNumber, PlannedFault};
@@ -153,13 +153,26 @@ impl World {
             let crash = disk.crash.take();
             self.crash_seen = self.crash_seen.take().or(crash.map(|crash| crash.into_seen()));
         }
+        self.hasten_disks();
+    }
+
+    /// What disks are at no longer takes as long as it took while they were slow.
+    fn hasten_disks(&mut self) {
+        for slot in 0..self.machines.len() {
+            let machine = &self.machines[slot];
+            let Some(hastened) = machine.disk().hasten(self.now) else { continue };
+            let Hastened { token, result, done_at } = hastened;
+            let event = NodeEvent::DiskDone { token, result };
+            self.queue.push(done_at, Event::Node { slot, life: machine.life, event });
+        }
     }
 
     /// Whether no source of faults is left, except machines that are down.
     pub(super) fn is_healed(&self) -> bool {
         let machines_are_well = self.machines.iter().all(|machine| {
             let disk = machine.disk();
-            let (disk, has_no_crash_point) = (disk.faults, disk.crash.is_none());
+            let (disk, has_no_crash_point, is_free) =
+                (disk.faults, disk.crash.is_none(), disk.is_free_from() <= self.now);
             has_no_crash_point
                 && machine.clock.is_true()
                 && machine.isolated == 0
@@ -170,6 +183,7 @@ impl World {
                 && disk.slow + disk.region_slow == 0
                 && disk.bytes_left.is_none()
                 && disk.stalled_until <= self.now
+                && is_free
         });
         machines_are_well && self.links.are_clean() && !self.in_force.contains(&true)
     }

@@ -96,6 +96,12 @@ impl World {
             }
             return None;
         }
+        // Not before: what waits while it is paused comes here again.
+        if let NodeEvent::DiskDone { token, .. } = &event
+            && !machine.disk().tells(*token)
+        {
+            return None;
+        }
         Some(self.feed(slot, event))
     }
 
